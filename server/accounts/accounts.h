@@ -1,0 +1,60 @@
+/* accounts.h - who may sign in, and with what.
+ *
+ * Thread:  every slot may block: call on a worker or from a program without a loop; any number at once.
+ * Failure: EC_DENIED wrong password (verify answers this for an unknown account too, at the same cost); EC_ABSENT find,
+ *          reveal, set_password, remove: no such account; EC_REFUSED disabled, or this backend never reveals; EC_TEMP the
+ *          backend is away; EC_BROKEN record or key damaged, settings wrong. "Wrong password" and "backend away" never mix.
+ */
+#pragma once
+#include <stdbool.h>
+#include "server/base/err.h"
+#include "server/base/log.h"
+#include "server/base/name.h"
+#include "server/base/secret.h"
+#include "server/store/mailroot.h"
+
+struct accounts;
+
+enum secret_kind { SECRET_CLEAR, SECRET_NT_HASH };
+
+struct account {
+	struct name name;
+	char logon[NAME_TEXT_MAX +
+		   1]; /* the other name it signs in with ("pre-Windows 2000 name"), "" = none */
+	bool enabled;
+	bool admin; /* may not be limited by quota, nor deleted with a mailbox */
+};
+
+struct accounts_ops {
+	const char *name; /* "file", "directory", "system" */
+	enum name_rule rule;
+	bool needs_create; /* a mailbox cannot be added without /createuser (password file) */
+	enum ec (*find)(struct accounts *, const struct name *, struct account *out, struct err *);
+	enum ec (*verify)(struct accounts *, const struct name *, const struct secret *,
+			  struct err *);
+	enum ec (*reveal)(struct accounts *, const struct name *, enum secret_kind,
+			  struct secret *out, struct err *);
+	/* draft: the mailbox being made for it (password file: the record goes in there); may be NULL elsewhere. */
+	enum ec (*create)(struct accounts *, const struct account *, const struct secret *,
+			  struct draft *draft, struct err *);
+	enum ec (*set_password)(struct accounts *, const struct name *, const struct secret *,
+				struct err *);
+	enum ec (*remove)(struct accounts *, const struct name *, struct err *);
+	void (*close)(struct accounts **);
+};
+struct accounts {
+	const struct accounts_ops *ops;
+};
+
+/* The encrypted password file: one AES-256-GCM record per mailbox, in its directory, bound to its name (keyring.h). */
+struct keyring;
+enum ec accounts_file_open(struct mailroot *root, struct keyring *ring, const struct log *log,
+			   struct accounts **out, struct err *e);
+/* Re-encrypts every record under the ring's current key while the service runs; each record once, atomically.
+ * fn (may be NULL) is told of every mailbox that failed. Resumable: run again after a crash. */
+struct rekey_result {
+	unsigned n_done, n_already, n_failed;
+};
+enum ec accounts_file_rekey(struct accounts *a,
+			    void (*fn)(void *ctx, const struct name *, const struct err *),
+			    void *ctx, struct rekey_result *out, struct err *e);

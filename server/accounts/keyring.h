@@ -1,0 +1,31 @@
+/* keyring.h - the keys of the encrypted password file: a 0600 file outside the mail root.
+ *
+ *	key = 5f3a9c10 Base64OfThe32Bytes...      (kv.h lines; the last one is current)
+ *
+ * A record names its key, so that old and new keys work side by side while `winpop rekey` runs. A running service meets
+ * an unknown key id by reading the file again (at most once a second), so rekeying needs no restart.
+ * Thread: any. Keys are wiped on close and never logged.
+ */
+#pragma once
+#include <stdbool.h>
+#include "server/base/crypto.h"
+#include "server/base/err.h"
+
+struct keyring;
+
+#define KEY_ID_LEN 8 /* hex digits */
+
+enum ec keyring_open(const char *path, struct keyring **out,
+		     struct err *e); /* refuses a file others can read */
+void keyring_close(struct keyring **r);
+/* Makes the file with one fresh key, 0600, owned by uid/gid; EC_EXISTS if it is there. */
+enum ec keyring_create(const char *path, unsigned uid, unsigned gid, struct err *e);
+/* Appends a fresh key and makes it current / drops every key but the current one. Both replace the file atomically. */
+enum ec keyring_add(struct keyring *r, struct err *e);
+enum ec keyring_prune(struct keyring *r, struct err *e);
+/* Copies a key out; id NULL = current (its id goes to id_out). EC_BROKEN: no such key. */
+enum ec keyring_get(struct keyring *r, const char *id, unsigned char key[AEAD_KEY],
+		    char id_out[KEY_ID_LEN + 1], struct err *e);
+/* Held by whoever replaces a password record, so that rekey never writes back an older password. Blocks. */
+enum ec keyring_lock(struct keyring *r, int *token, struct err *e);
+void keyring_unlock(struct keyring *r, int token);

@@ -1,0 +1,26 @@
+/* crypto.h - the few primitives we need, by OpenSSL, behind names that say what they are for.
+ *
+ * Thread: any. A failure of the library itself (no entropy, no algorithm) ends the process: nothing
+ * sane can follow.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AEAD_KEY 32
+#define AEAD_NONCE 12
+#define AEAD_TAG 16
+
+void random_bytes(void *p, size_t len);
+uint64_t random_u64(void);
+/* AES-256-GCM. out has len + AEAD_TAG bytes when sealing, len - AEAD_TAG when opening. */
+void aead_seal(unsigned char *out, const unsigned char key[AEAD_KEY],
+	       const unsigned char nonce[AEAD_NONCE], const void *aad, size_t aad_len,
+	       const void *plain, size_t len);
+bool aead_open(unsigned char *out, const unsigned char key[AEAD_KEY],
+	       const unsigned char nonce[AEAD_NONCE], const void *aad, size_t aad_len,
+	       const void *sealed, size_t len);
+void sha256(unsigned char out[32], const void *p, size_t len);
+void hmac_sha256(unsigned char out[32], const void *key, size_t key_len, const void *p, size_t len);
+void md5(unsigned char out[16], const void *p, size_t len); /* RFC 1321, for APOP */

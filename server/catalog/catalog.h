@@ -1,0 +1,43 @@
+/* catalog.h - which domains and mailboxes exist, their locks, their quota account.
+ *
+ * Two locks (domain, mailbox) are two flags; unlocking a domain leaves a mailbox's own. `local` keeps all in the mail root
+ * itself: the directory exists = the mailbox exists. `directory` (LDAP entries) comes from ldap/.
+ *
+ * Thread:  every slot may block: call on a worker or from a program without a loop; any number at once.
+ * Failure: EC_ABSENT, EC_EXISTS, EC_LOCKED (removal while a session holds it), EC_TEMP, EC_BROKEN.
+ */
+#pragma once
+#include <stdbool.h>
+#include "server/base/err.h"
+#include "server/base/name.h"
+#include "server/store/mailroot.h"
+
+struct catalog;
+
+struct entry {
+	struct name name;              /* of a domain or of a mailbox */
+	bool locked;                   /* its own lock */
+	bool domain_locked;            /* for a mailbox: its domain's */
+	char quota[NAME_TEXT_MAX + 1]; /* quota account, "" = none */
+};
+
+struct catalog_ops {
+	const char *name;
+	enum ec (*find)(struct catalog *, const struct name *, struct entry *out, struct err *);
+	/* A domain: draft is NULL. A mailbox: takes the draft, committed or dropped on return. */
+	enum ec (*add)(struct catalog *, const struct name *, struct draft **draft, struct err *);
+	enum ec (*remove)(struct catalog *, const struct name *, struct err *);
+	enum ec (*set_lock)(struct catalog *, const struct name *, bool on,
+			    struct err *); /* idempotent */
+	enum ec (*set_quota)(struct catalog *, const struct name *, const char *account,
+			     struct err *);
+	/* domain NULL: all domains, else the domain's mailboxes, sorted by name; fn false stops. */
+	enum ec (*each)(struct catalog *, const struct name *domain,
+			bool (*fn)(void *ctx, const struct entry *), void *ctx, struct err *);
+	void (*close)(struct catalog **);
+};
+struct catalog {
+	const struct catalog_ops *ops;
+};
+
+enum ec catalog_local_open(struct mailroot *root, struct catalog **out, struct err *e);

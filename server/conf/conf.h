@@ -1,0 +1,92 @@
+/* conf.h - settings: one immutable snapshot, parsed and checked whole.
+ *
+ * A snapshot is made from winpop.conf (kv.h), defaults filled in, every rule checked, tuples too;
+ * it never changes. Reload makes a new one and swaps; sessions keep a reference to theirs. The rows
+ * of options.h drive parser, `winpop get/set`, help and man page. Thread: conf_ref/unref any; the
+ * snapshot is read-only. Paths are absolute. Durations carry their unit in the name.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "server/base/err.h"
+#include "server/base/log.h"
+
+enum authentication { AUTHN_AD, AUTHN_LOCAL, AUTHN_FILE }; /* stored as "ad", "local", "file" */
+enum host_role {
+	ROLE_STANDALONE,
+	ROLE_MEMBER,
+	ROLE_DC
+}; /* numbers of `authentication` depend on it (seed) */
+enum tri { TRI_NO, TRI_YES, TRI_AUTO };
+#define EXPIRE_NEVER UINT32_MAX
+
+struct conf {
+	struct arena *mem;
+	const char *path; /* the file it came from */
+
+	/* the original's own settings */
+	unsigned port;    /* 110; 0 = no plain listener */
+	unsigned logging; /* 0..3, 4 = trace */
+	enum authentication authentication;
+	const char *mailroot; /* at most 260 characters */
+	unsigned threadcount; /* event-loop threads, 1..32 */
+	unsigned socketmax, socketmin, socketbacklog, socketthreshold;
+	bool sparequired;
+
+	/* where we listen */
+	const char *listen;         /* blank-separated addresses for port and tls_port; "*" = all */
+	unsigned tls_port;          /* 995; 0 = none */
+	const char *lmtp_socket;    /* unix path; "" = none */
+	const char *lmtp_listen;    /* blank-separated "addr:port"; "" = none */
+	unsigned lmtp_socketmax;    /* connections */
+	const char *control_socket; /* unix path */
+	const char *hostname;       /* name in greetings and SASL; default the host's */
+
+	/* TLS */
+	const char *tls_cert, *tls_key; /* PEM; "" = no TLS */
+	const char *tls_sni_dir; /* NAME.crt + NAME.key (+ NAME.ocsp) per server name; "" = none */
+	const char *tls_ocsp;    /* DER response to staple; "" = none */
+	const char *tls_client_ca;  /* PEM; "" = client certificates are not asked for */
+	const char *tls_min;        /* "1.2" or "1.3" */
+	bool plaintext_without_tls; /* passwords in the clear from anywhere; loopback always may */
+
+	/* sign-in */
+	const char *mechanisms; /* blank-separated allow-list of SASL mechanisms */
+	enum tri apop;          /* auto = in password-file mode */
+	const char *key_file;   /* keyring of the password file, outside the mail root */
+	enum host_role role;
+	unsigned login_delay_s; /* 0 = none */
+	unsigned penalty_ms; /* first delay after a failed sign-in; doubles, at most 15 s; 0 = none
+			      */
+
+	/* mail */
+	uint64_t message_max_bytes; /* LMTP SIZE */
+	uint32_t expire_days;       /* EXPIRE_NEVER, or days after which fetched mail goes */
+
+	/* limits and times */
+	unsigned idle_timeout_s;   /* after sign-in, at least 600 (RFC 1939 section 3) */
+	unsigned signin_timeout_s; /* from connection to sign-in */
+	unsigned lmtp_timeout_s;
+	unsigned workers; /* threads for work that may wait */
+	unsigned drain_s; /* how long stop waits for sessions */
+
+	/* process */
+	const char *user, *group; /* whom to become when started as root; "" = stay */
+	enum log_to log_to;
+	_Atomic unsigned refs;
+};
+
+/* Text -> snapshot. EC_USAGE names line, key and what is allowed; the first error wins. Unknown
+ * keys are errors. */
+enum ec conf_parse(const char *path, const char *text, size_t len, struct conf **out,
+		   struct err *e);
+enum ec conf_load(const char *path, struct conf **out,
+		  struct err *e); /* a missing file is EC_ABSENT */
+struct conf *conf_ref(struct conf *c);
+void conf_unref(struct conf **c);
+/* Checks file permissions, key file, certificates present, mail root there: what `winpopd --check`
+ * adds to parsing. */
+enum ec conf_check_world(const struct conf *c, struct err *e);
+/* Names of options that differ and need a restart, blank-separated into out. */
+void conf_restart_list(const struct conf *was, const struct conf *now, char *out, size_t out_len);

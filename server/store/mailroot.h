@@ -1,0 +1,41 @@
+/* mailroot.h - paths and names in the mail root, as the original laid it out.
+ *
+ *	mailroot/example.com/P3_kim.mbx/P3….eml     messages
+ *	                              /lock quota password index    ours: dot-less, never *.eml
+ *	mailroot/example.com/lock                    the domain's lock
+ *
+ * A tree copied from the original works as it is, in any letter case; new names are lower case. Nothing is followed out of the
+ * root (no symbolic links below it). A mailbox is made as a draft beside its place and renamed into it: whole or not at all.
+ * Removal renames out of sight first, then deletes: gone at once, resumable after a crash (mailroot_sweep).
+ * Thread: any; every call may block. Owner: handles are closed by their maker.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include "server/base/err.h"
+#include "server/base/name.h"
+
+struct mailroot;
+struct draft;
+
+enum ec mailroot_open(const char *path, struct mailroot **out, struct err *e);
+void mailroot_close(struct mailroot **root);
+/* Directory descriptors (O_DIRECTORY|O_CLOEXEC) of a domain or a mailbox; EC_ABSENT if not there. The caller closes. */
+enum ec mailroot_dir(struct mailroot *root, const struct name *n, int *fd, struct err *e);
+
+enum ec mailroot_add_domain(struct mailroot *root, const struct name *domain, struct err *e);
+/* Domain (with all its mail) or mailbox. EC_LOCKED while a session holds it (any mailbox of it). */
+enum ec mailroot_remove(struct mailroot *root, const struct name *n, struct err *e);
+/* Names in order; stops when fn returns false. domain NULL: domains. rule decides which local parts are names. */
+enum ec mailroot_each(struct mailroot *root, const struct name *domain,
+		      bool (*fn)(void *ctx, const struct name *), void *ctx, struct err *e);
+/* Removes drafts and removals that a crash left (older than an hour, or all when nobody else runs). Returns how many. */
+unsigned mailroot_sweep(struct mailroot *root, bool all);
+
+/* An unfinished mailbox. Put small files in, then commit: EC_EXISTS if the mailbox is there by then. */
+enum ec draft_begin(struct mailroot *root, const struct name *mailbox, struct draft **out,
+		    struct err *e);
+enum ec draft_put(struct draft *d, const char *file, const void *p, size_t len, struct err *e);
+enum ec draft_commit(struct draft **d,
+		     struct err *e); /* durable when EC_OK; frees the draft in any case */
+void draft_drop(struct draft **d);   /* leaves nothing behind */
