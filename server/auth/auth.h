@@ -1,0 +1,83 @@
+/* auth.h - sign-in, through Cyrus SASL only: begin, step, cancel, finish.
+ *
+ * One struct auth per process and method of authentication; one struct login per connection, which may try many times.
+ * Plain passwords (USER/PASS, PLAIN, LOGIN), APOP, challenge mechanisms and EXTERNAL all end in the same answer. A failed
+ * attempt says EC_DENIED whatever failed, at the same cost whether the account exists or not; the true reason goes to the
+ * log. Guessing is slowed: the answer carries delay_ms, which the caller waits out on a timer before it replies - never a
+ * sleeping thread, never anybody else's session.
+ *
+ * Thread:  auth_open/close main; the login calls marked [w] may block: worker or program; one login in one thread at a time.
+ * Owner:   strings in an answer live until the next call on that login.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include "server/accounts/accounts.h"
+#include "server/base/err.h"
+#include "server/base/log.h"
+#include "server/base/name.h"
+
+struct auth;
+struct login;
+struct penalty;
+
+struct auth_setup {
+	const char *service; /* "pop" */
+	const char *hostname;
+	const char *mechanisms; /* blank-separated allow-list, as in the settings */
+	bool apop;              /* offer APOP: the accounts can reveal */
+	bool spa_required; /* plain passwords are refused before they are looked at, and not offered */
+	unsigned penalty_ms;
+	struct accounts *accounts; /* lent */
+	const struct log *log;     /* lent; its sink is used */
+};
+
+/* The library is set up at the first open of a process and stays. A reload opens a second auth and closes the first when
+ * its last login is gone. */
+enum ec auth_open(const struct auth_setup *setup, const struct auth *before, struct auth **out,
+		  struct err *e);
+struct auth *auth_ref(struct auth *a);
+void auth_unref(struct auth **a);
+
+/* What the connection knows about itself; again after STLS. Copied. */
+struct auth_facts {
+	const char *sid, *peer; /* peer: address text, key of the per-address penalty */
+	bool secure;            /* TLS is on */
+	bool clear_ok; /* plain passwords allowed without TLS (loopback, or the administrator's will) */
+	unsigned tls_bits;
+	const char *cert_name;    /* verified client certificate's mailbox, NULL = none: EXTERNAL */
+	const char *binding_name; /* channel binding, NULL = none */
+	const void *binding;
+	size_t binding_len;
+};
+struct login *login_new(struct auth *a, const struct auth_facts *f);
+void login_facts(struct login *l, const struct auth_facts *f);
+void login_free(struct login **l);
+
+/* Names for CAPA SASL and bare AUTH, blank-separated, as allowed under the present facts; "" = none. Does not block. */
+const char *login_mechs(struct login *l);
+bool login_clear_allowed(const struct login *l); /* USER/PASS may be used now */
+const char *login_apop_stamp(
+	struct login *l); /* "<letters.digits@host>" for the greeting, NULL = APOP is off */
+
+enum auth_state { AUTH_DONE, AUTH_MORE, AUTH_FAILED };
+struct auth_answer {
+	enum auth_state state;
+	const char *challenge; /* AUTH_MORE: octets to send, base64 by the caller; may be empty */
+	size_t challenge_len;
+	enum ec class
+		; /* AUTH_FAILED: EC_DENIED, EC_REFUSED (plain password not allowed, account disabled),
+	                                  * EC_USAGE (unknown mechanism, malformed), EC_BUSY, EC_TEMP, EC_BROKEN */
+	struct name who;   /* AUTH_DONE */
+	const char *mech;  /* "USER", "APOP", "SCRAM-SHA-256", ... */
+	unsigned delay_ms; /* wait this long before replying */
+};
+/* [w] ir NULL: no initial response; len 0: an empty one ("="). Mechanism names in any case. */
+void login_begin(struct login *l, const char *mech, const void *ir, size_t len,
+		 struct auth_answer *out);
+void login_step(struct login *l, const void *p, size_t len, struct auth_answer *out); /* [w] */
+void login_cancel(struct login *l); /* client sent "*" */
+void login_pass(struct login *l, const char *user, size_t user_len, const struct secret *pass,
+		struct auth_answer *out); /* [w] */
+void login_apop(struct login *l, const char *user, size_t user_len, const char *digest,
+		struct auth_answer *out); /* [w] */

@@ -1,0 +1,82 @@
+/* conn.h - a buffered byte stream, plain or TLS, with one callback.
+ *
+ * Input is collected for the owner, who eats what it has understood. Output is queued in order - octets, ranges of files -
+ * and leaves in as few system calls as possible when the callback returns (one writev per reply batch; file ranges by
+ * sendfile, TLS by full records, kernel TLS where there is one). An idle connection holds no buffers.
+ *
+ * Thread: its loop's. Owner: conn_free by its maker; safe inside its own callback. The callback never runs inside a conn_ call.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include "server/base/err.h"
+#include "server/net/loop.h"
+
+struct conn;
+struct tls;
+
+enum conn_ev {
+	CONN_DATA,    /* new input */
+	CONN_DRAINED, /* output fell below CONN_LOW after it was above CONN_HIGH */
+	CONN_SECURE,  /* TLS handshake done */
+	CONN_TIMEOUT, /* nothing happened for the time set by conn_timeout */
+	CONN_EOF,     /* the peer ended; what was queued may still be sent */
+	CONN_ERROR,   /* broken; conn_error says why */
+	CONN_SENT,    /* conn_finish: everything is out, the connection is shut down */
+};
+#define CONN_HIGH (64u << 10)
+#define CONN_LOW (16u << 10)
+
+typedef void conn_fn(struct conn *c, enum conn_ev ev, void *ctx);
+
+/* fd non-blocking, owned by the connection from now on. in_max: input beyond it is not read until some is eaten. */
+struct conn *conn_new(struct loop *l, int fd, size_t in_max, conn_fn *fn, void *ctx);
+void conn_free(struct conn **c);
+struct loop *conn_loop(const struct conn *c);
+
+const char *conn_in(const struct conn *c, size_t *len);
+void conn_eat(struct conn *c, size_t n); /* wiped as it goes: it may have been a password */
+void conn_drop_input(
+	struct conn *c); /* all of it, also octets still in the TLS layer: RFC 2595 section 4 */
+void conn_hold(
+	struct conn *c,
+	bool hold); /* true: read no more and call CONN_DATA no more until false; EOF is still seen */
+
+void conn_put(struct conn *c, const void *p, size_t len);
+void conn_putz(struct conn *c, const char *z);
+/* A file range; done(ctx) when it is out or the connection is freed. fd is lent until then. */
+void conn_put_file(struct conn *c, int fd, uint64_t off, uint64_t len, void (*done)(void *ctx),
+		   void *ctx);
+size_t
+conn_queued(const struct conn *c); /* octets not yet taken by the kernel; file ranges count */
+void conn_flush(struct conn *c);   /* now; otherwise after the callback */
+void conn_finish(
+	struct conn *c); /* send what is queued, shut down (TLS close_notify), then CONN_SENT */
+
+/* Start TLS after what is queued has left; input pending so far is dropped. implicit: at once (port 995). */
+void conn_start_tls(struct conn *c, struct tls *t);
+/* Restarts at every call and at every input or output; 0 = never. */
+void conn_timeout(struct conn *c, uint64_t ms);
+/* A deadline that activity does not move (slow trickling clients); 0 = none. Fires CONN_TIMEOUT. */
+void conn_deadline(struct conn *c, uint64_t ms);
+
+struct conn_tls_info {
+	bool on, resumed, ktls_send;
+	const char *version, *cipher, *sni; /* NULL when off */
+	const char *peer_name; /* from a verified client certificate: e-mail SAN, else CN; NULL */
+	unsigned bits;
+	const char *binding_name;  /* "tls-exporter" (1.3) or "tls-unique" (1.2) */
+	unsigned char binding[64]; /* RFC 9266, RFC 5929 */
+	size_t binding_len;
+};
+void conn_tls_info(const struct conn *c, struct conn_tls_info *out);
+uint64_t conn_n_in(const struct conn *c);
+uint64_t conn_n_out(const struct conn *c);
+const char *conn_error(const struct conn *c); /* after CONN_ERROR; "" otherwise */
+
+/* "192.0.2.7", "2001:db8::1", "local" for a unix socket. */
+#define PEER_TEXT_MAX 64
+void peer_text(const struct sockaddr *sa, socklen_t len, char out[PEER_TEXT_MAX]);
+bool peer_is_loopback(const struct sockaddr *sa, socklen_t len); /* unix sockets count */
