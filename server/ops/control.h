@@ -1,0 +1,31 @@
+/* control.h - the admin socket: what winpop asks of a running winpopd.
+ *
+ * A unix socket, mode 0600, root and the service's own user only (SO_PEERCRED). One request line of JSON, one reply line of JSON:
+ *	{"do":"status"}                          {"ok":true, "pid":..., "sessions":..., ...}
+ *	{"do":"reload"}                          {"ok":true, "restart":"port threadcount"}
+ *	{"do":"kick","who":"kim@example.com"}    {"ok":true}
+ *	{"do":"stop"}                            {"ok":true}
+ * Failure: {"ok":false,"class":"usage","text":"..."}.
+ * Thread: server side on its loop; control_call blocks (programs).
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include "server/base/err.h"
+#include "server/base/log.h"
+#include "server/net/listen.h"
+
+struct control;
+struct json_t;
+
+/* request and *reply are jansson objects; the handler fills reply and returns a class (err text goes into the reply). */
+typedef enum ec control_fn(void *ctx, const struct json_t *request, struct json_t *reply,
+			   struct err *e);
+
+struct control *control_new(struct loop *loop, struct listener *l, control_fn *fn, void *ctx,
+			    const struct log *log);
+void control_free(struct control **c);
+
+/* Client. EC_ABSENT: no service is running there. *reply is a new reference. */
+enum ec control_call(const char *socket_path, const struct json_t *request, struct json_t **reply,
+		     unsigned timeout_ms, struct err *e);

@@ -1,0 +1,133 @@
+/* session.h - the POP3 engine: octets in, replies and questions out, no sockets inside.
+ *
+ * It gets input, speaks through struct p3_out, asks through struct p3_ask, and returns a verdict; attach.c joins it to a
+ * connection, to workers, sign-in, catalog and store. So tests, fuzzers and replays need no network and no disk.
+ *
+ * Thread: one at a time, never blocks. Owner: the arena given to p3_new holds the session; slices in a p3_ask live until it is
+ * answered. What a client sends is bounded before it is stored.
+ * Source: RFC 1939, 2449, 2595, 3206, 5034, 6856, 8314; MS-POP3 for bare AUTH.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "server/base/arena.h"
+#include "server/base/err.h"
+#include "server/base/log.h"
+#include "server/base/name.h"
+#include "server/base/secret.h"
+#include "server/store/store.h"
+
+#define P3_LINE_MAX 512        /* a command; longer ones are refused and skipped */
+#define P3_AUTH_LINE_MAX 12288 /* RFC 5034 section 4 */
+#define P3_HIGH (64u << 10)    /* queued output above which long answers pause */
+
+enum verdict {
+	V_NEXT,
+	V_WAIT,
+	V_BYE
+}; /* read on | an answer (or room for output) will come | hang up once output is out */
+
+enum p3_ask_kind {
+	P3_ASK_PASS,   /* user, secret                 -> class, who, box; then TRANSACTION */
+	P3_ASK_APOP,   /* user, digest                 -> as above */
+	P3_ASK_BEGIN,  /* mech, data (has_data)        -> more + challenge, or as above */
+	P3_ASK_STEP,   /* data                         -> as above */
+	P3_ASK_CANCEL, /* client sent "*"              -> nothing */
+	P3_ASK_TABLE,  /* fill box->msgs               -> class */
+	P3_ASK_FETCH,  /* msg                          -> class, blob */
+	P3_ASK_READ,   /* blob, off, into, want        -> class, got */
+	P3_ASK_COMMIT, /* marks                        -> class, commit */
+};
+
+/* A question; the first half is the engine's, the second the answerer's. */
+struct p3_ask {
+	enum p3_ask_kind kind;
+	const char *user;
+	size_t user_len;
+	struct secret secret; /* PASS: moved out by the answerer */
+	const char *digest;   /* APOP: as the client wrote it, NUL-terminated */
+	const char *mech;     /* NUL-terminated, upper case */
+	const void *data;     /* decoded octets */
+	size_t data_len;
+	bool has_data;
+	uint32_t msg; /* 0-based */
+	struct blob *blob;
+	uint64_t off;
+	void *into;
+	size_t want;
+	const struct marks *marks;
+
+	enum ec class;
+	struct err err; /* text for the log; never for the client */
+	bool more;      /* BEGIN, STEP: challenge follows */
+	const char *challenge;
+	size_t challenge_len;
+	struct name who;
+	const char *mech_done;
+	const char
+		*code;   /* a response code better than the class's own, e.g. "LOGIN-DELAY"; NULL */
+	struct box *box; /* claimed; the engine reads it, the answerer releases it at the end */
+	size_t got;
+	struct commit commit;
+};
+
+struct p3_out {
+	void (*put)(void *ctx, const void *p, size_t len);
+	/* A range of the message asked for last; blob_done follows when the engine calls done. */
+	void (*blob)(void *ctx, struct blob *b);
+	void (*done)(
+		void *ctx,
+		struct blob
+			*b); /* the engine needs this blob no more (it may still be in flight) */
+	/* After the reply just put: drop everything the client has pipelined, start TLS, call p3_secured. */
+	void (*tls)(void *ctx);
+	/* true: answered at once, the second half is filled in. false: p3_answered will be called later. */
+	bool (*ask)(void *ctx, struct p3_ask *q);
+	size_t (*queued)(void *ctx);
+};
+
+/* What this server is and allows; lent, constant over the session. */
+struct p3_policy {
+	const char *hostname;
+	const char *implementation; /* "winpop-0.1.0"; RFC 2449 6.9 */
+	bool stls_offered;          /* a certificate is there */
+	unsigned login_delay_s;     /* 0 = not announced */
+	uint32_t expire_days;       /* EXPIRE_NEVER, 0, n */
+};
+/* What may be used now; asked again after STLS and in CAPA. */
+struct p3_allowed {
+	const char *mechs;      /* blank-separated, "" = none */
+	bool clear;             /* USER/PASS */
+	const char *apop_stamp; /* NULL: APOP is off */
+	bool secure;            /* TLS is on */
+};
+
+struct p3;
+struct p3 *p3_new(struct arena *mem, const struct p3_policy *policy,
+		  const struct p3_allowed *allowed, const struct p3_out *out, void *ctx,
+		  const struct log *log);
+void p3_greet(struct p3 *s);
+/* Takes what it can of the input: *eaten octets are done with (wiped by the caller). Call again when more has come, after
+ * an answer, and after output has drained. Never keeps a pointer into p. */
+enum verdict p3_feed(struct p3 *s, const char *p, size_t len, size_t *eaten);
+/* The question asked is answered (q is the one given to ask). Then feed what is left. */
+enum verdict p3_answered(struct p3 *s, struct p3_ask *q);
+enum verdict p3_drained(struct p3 *s);
+enum verdict p3_secured(struct p3 *s, const struct p3_allowed *allowed);
+/* Time is up, the service stops, an administrator ends the session: says why if the protocol allows, then V_BYE.
+ * Nothing is deleted (RFC 1939 section 6). */
+enum p3_end { P3_END_IDLE, P3_END_STOP, P3_END_KICK };
+enum verdict p3_end(struct p3 *s, enum p3_end why);
+void p3_gone(
+	struct p3 *s); /* the client vanished: forget marks, let go of blobs; s stays readable */
+
+bool p3_signed_in(const struct p3 *s);
+struct p3_totals {
+	uint32_t n_retr, n_top, n_dele, n_bad;
+	uint64_t octets_retr;
+	const char *state; /* where it ended */
+	struct name who;   /* empty before sign-in */
+	const char *mech;
+};
+void p3_totals(const struct p3 *s, struct p3_totals *out);
