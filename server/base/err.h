@@ -36,3 +36,6 @@ enum ec err_set(struct err *e, enum ec class, const char *fmt, ...)
 enum ec err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "denied", "temp", ...: a stable word for logs and JSON. */
 const char *ec_name(enum ec class);
+
+/* For what no caller can handle (no memory, no entropy): one line on stderr, then abort. */
+_Noreturn void die(const char *why);

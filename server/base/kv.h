@@ -1,14 +1,15 @@
 /* kv.h - small text files of `key = value` lines.
  *
  * '#' starts a comment line; blanks around key and value are trimmed; a value in double quotes
- * keeps its blanks
- * (\" and \\ inside). Used for winpop.conf, quota, lock, password and key files. Parsing is pure;
- * files are read whole, bounded. Thread: any.
+ * keeps its blanks (\" and \\ inside). Keys are letters, digits, '_', '-' and '.', and match in any
+ * case. Used for winpop.conf, quota, lock, password and key files; file.h reads and replaces them.
+ * Pure. Thread: any.
  */
 #pragma once
 #include <stddef.h>
 #include "server/base/arena.h"
 #include "server/base/err.h"
+#include "server/base/file.h"
 
 struct kv_line {
 	const char *key, *value; /* NUL-terminated, in the arena */
@@ -23,15 +24,7 @@ struct kv {
  * accepted. */
 enum ec kv_parse(struct arena *a, const char *p, size_t len, struct kv *out, struct err *e);
 const char *kv_get(const struct kv *kv, const char *key); /* last one wins; NULL if absent */
-/* Rewrites text so that key has this value: in place where it stands, else appended; comments and
- * order stay. */
+/* Rewrites text so that key has this value: in place where it stands (the last place, which is the
+ * one that counts), else appended; comments, order and line ends stay. The value holds no control
+ * octets: the caller has checked. */
 char *kv_edit(struct arena *a, const char *text, size_t len, const char *key, const char *value);
-
-/* Whole small file relative to dirfd (AT_FDCWD allowed); more than max_bytes or not a regular file:
- * EC_BROKEN. */
-enum ec file_read_at(struct arena *a, int dirfd, const char *path, size_t max_bytes, char **out,
-		     size_t *len, struct err *e);
-/* Replaces path as a whole: temporary file beside it, fsync, rename, fsync of the directory. Mode
- * is exact. */
-enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, unsigned mode,
-			struct err *e);

@@ -1,0 +1,187 @@
+/* crypto.c - OpenSSL 3, without its price.
+ *
+ * Fetching an algorithm takes locks and string look-ups, making a context allocates: together ten
+ * times the cost of opening one password record. So algorithms are fetched once per process and
+ * contexts are kept once per thread. A context keeps the last key schedule; the keyring is in
+ * memory all the same. MD5 is fetched apart, at its first use: a host whose provider lacks it
+ * must be able to run without APOP.
+ */
+#include <assert.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include "server/base/crypto.h"
+#include "server/base/err.h"
+#include "server/base/mem.h"
+#include "server/base/secret.h"
+
+/* Read-only once fetched. */
+static struct {
+	EVP_CIPHER *gcm;
+	EVP_MD *sha256;
+	EVP_MD *md5;
+	EVP_MAC *hmac;
+	pthread_key_t key; /* whose destructor frees a thread's kit */
+} algo;
+
+struct kit {
+	EVP_CIPHER_CTX *cipher;
+	EVP_MD_CTX *digest;
+	EVP_MAC_CTX *hmac;
+};
+
+static void need(bool ok, const char *what)
+{
+	if (!ok)
+		die(what);
+}
+
+static void kit_free(void *p)
+{
+	struct kit *k = p;
+
+	EVP_CIPHER_CTX_free(k->cipher);
+	EVP_MD_CTX_free(k->digest);
+	EVP_MAC_CTX_free(k->hmac);
+	free(k);
+}
+
+static void fetch_all(void)
+{
+	algo.gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	algo.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	algo.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	need(algo.gcm && algo.sha256 && algo.hmac, "OpenSSL offers no AES-256-GCM or SHA-256");
+	need(pthread_key_create(&algo.key, kit_free) == 0, "no thread key left");
+}
+
+static void fetch_md5(void)
+{
+	algo.md5 = EVP_MD_fetch(NULL, "MD5", NULL);
+	need(algo.md5, "OpenSSL offers no MD5, which APOP needs: set apop = no");
+}
+
+static struct kit *kit_new(void)
+{
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA256" }, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	struct kit *k = mem_new(sizeof(*k));
+
+	k->cipher = EVP_CIPHER_CTX_new();
+	k->digest = EVP_MD_CTX_new();
+	k->hmac = EVP_MAC_CTX_new(algo.hmac);
+	need(k->cipher && k->digest && k->hmac, "out of memory");
+	need(EVP_MAC_CTX_set_params(k->hmac, params), "OpenSSL refuses HMAC-SHA-256");
+	need(pthread_setspecific(algo.key, k) == 0, "out of memory");
+	return k;
+}
+
+static struct kit *kit(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, fetch_all);
+	struct kit *mine = pthread_getspecific(algo.key);
+	return mine ? mine : kit_new();
+}
+
+static int as_int(size_t len)
+{
+	assert(len <= INT_MAX);
+	return (int)len;
+}
+
+void random_bytes(void *p, size_t len)
+{
+	need(RAND_bytes(p, as_int(len)) == 1, "no entropy");
+}
+
+uint64_t random_u64(void)
+{
+	uint64_t n;
+
+	random_bytes(&n, sizeof(n));
+	return n;
+}
+
+void aead_seal(unsigned char *out, const unsigned char key[AEAD_KEY],
+	       const unsigned char nonce[AEAD_NONCE], const void *aad, size_t aad_len,
+	       const void *plain, size_t len)
+{
+	EVP_CIPHER_CTX *c = kit()->cipher;
+	int n;
+
+	bool ok = EVP_EncryptInit_ex2(c, algo.gcm, key, nonce, NULL) &&
+		  (aad_len == 0 || EVP_EncryptUpdate(c, NULL, &n, aad, as_int(aad_len))) &&
+		  (len == 0 || EVP_EncryptUpdate(c, out, &n, plain, as_int(len))) &&
+		  EVP_EncryptFinal_ex(c, out + len, &n) &&
+		  EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG, out + len);
+	need(ok, "OpenSSL failed to encrypt");
+}
+
+bool aead_open(unsigned char *out, const unsigned char key[AEAD_KEY],
+	       const unsigned char nonce[AEAD_NONCE], const void *aad, size_t aad_len,
+	       const void *sealed, size_t len)
+{
+	EVP_CIPHER_CTX *c = kit()->cipher;
+	const unsigned char *in = sealed;
+	unsigned char tag[AEAD_TAG], rest[AEAD_TAG];
+	int n;
+
+	if (len < AEAD_TAG)
+		return false;
+	len -= AEAD_TAG;
+	memcpy(tag, in + len, sizeof(tag));
+	bool ok = EVP_DecryptInit_ex2(c, algo.gcm, key, nonce, NULL) &&
+		  EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG, tag) &&
+		  (aad_len == 0 || EVP_DecryptUpdate(c, NULL, &n, aad, as_int(aad_len))) &&
+		  (len == 0 || EVP_DecryptUpdate(c, out, &n, in, as_int(len)));
+	need(ok, "OpenSSL failed to decrypt");
+
+	if (EVP_DecryptFinal_ex(c, rest, &n) > 0)
+		return true;
+	wipe(out, len); /* unauthenticated bytes are nobody's business */
+	return false;
+}
+
+static void digest(unsigned char *out, const EVP_MD *md, const void *p, size_t len)
+{
+	EVP_MD_CTX *c = kit()->digest;
+
+	need(EVP_DigestInit_ex2(c, md, NULL) && EVP_DigestUpdate(c, p, len) &&
+		     EVP_DigestFinal_ex(c, out, NULL),
+	     "OpenSSL failed to hash");
+}
+
+void sha256(unsigned char out[32], const void *p, size_t len)
+{
+	kit(); /* before algo.sha256 is read */
+	digest(out, algo.sha256, p, len);
+}
+
+void md5(unsigned char out[16], const void *p, size_t len)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, fetch_md5);
+	digest(out, algo.md5, p, len);
+}
+
+void hmac_sha256(unsigned char out[32], const void *key, size_t key_len, const void *p, size_t len)
+{
+	EVP_MAC_CTX *c = kit()->hmac;
+	static const unsigned char empty[1];
+	size_t n;
+
+	/* A NULL or zero-length key would mean "the last key" to OpenSSL. One zero octet is the
+	 * same key by RFC 2104, which pads with zeros. */
+	bool ok = EVP_MAC_init(c, key_len ? key : empty, key_len ? key_len : 1, NULL) &&
+		  EVP_MAC_update(c, p, len) && EVP_MAC_final(c, out, &n, 32);
+	need(ok, "OpenSSL failed to authenticate");
+}

@@ -1,0 +1,145 @@
+/* file.c - read whole, replace whole.
+ *
+ * Replacing goes by a temporary file and rename(2) in the *same directory handle*: were the
+ * directory itself renamed meanwhile, the new file would still land beside the old one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "server/base/crypto.h"
+#include "server/base/file.h"
+
+/* Reads at most `room` octets; -1 with errno set. */
+static ssize_t read_all(int fd, char *p, size_t room)
+{
+	size_t got = 0;
+
+	while (got < room) {
+		ssize_t n = read(fd, p + got, room - got);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
+static enum ec read_fd(struct arena *a, int fd, const char *path, size_t max_bytes, char **out,
+		       size_t *len, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "cannot look at %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, EC_BROKEN, "%s is not a plain file", path);
+	if ((uintmax_t)st.st_size > max_bytes)
+		return err_set(e, EC_BROKEN, "%s is larger than %zu octets", path, max_bytes);
+
+	/* The octet kept for the NUL tells whether the file grew since fstat. */
+	size_t size = (size_t)st.st_size;
+	char *p = arena_alloc(a, size + 1);
+	ssize_t got = read_all(fd, p, size + 1);
+	if (got < 0)
+		return err_sys(e, "cannot read %s", path);
+	if ((size_t)got > size)
+		return err_set(e, EC_TEMP, "%s grew while it was read", path);
+	p[got] = '\0';
+	*out = p;
+	*len = (size_t)got;
+	return EC_OK;
+}
+
+enum ec file_read_at(struct arena *a, int dirfd, const char *path, size_t max_bytes, char **out,
+		     size_t *len, struct err *e)
+{
+	/* O_NONBLOCK: a FIFO in the file's place must not hold us. */
+	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return err_sys(e, "cannot open %s", path);
+	enum ec rc = read_fd(a, fd, path, max_bytes, out, len, e);
+	close(fd);
+	return rc;
+}
+
+static int write_all(int fd, const char *p, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Opens the directory that holds path and points *base at the last part. */
+static int open_parent(int dirfd, const char *path, const char **base)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+
+	if (!slash) {
+		*base = path;
+		return openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	size_t len = slash == path ? 1 : (size_t)(slash - path);
+	if (len >= sizeof(dir)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(dir, path, len);
+	dir[len] = '\0';
+	*base = slash + 1;
+	return openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static enum ec write_temp(int parent, const char *temp, const void *p, size_t len, unsigned mode,
+			  const char *path, struct err *e)
+{
+	int fd = openat(parent, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	enum ec rc = EC_OK;
+
+	if (fd < 0)
+		return err_sys(e, "cannot make a file beside %s", path);
+	if (fchmod(fd, mode) < 0 || write_all(fd, p, len) < 0 || fsync(fd) < 0)
+		rc = err_sys(e, "cannot write %s", path);
+	/* close reports what some network file systems hold back until now. */
+	if (close(fd) < 0 && rc == EC_OK)
+		rc = err_sys(e, "cannot write %s", path);
+	return rc;
+}
+
+enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, unsigned mode,
+			struct err *e)
+{
+	char temp[sizeof(FILE_TEMP_PREFIX) + 16];
+	const char *base;
+	int parent = open_parent(dirfd, path, &base);
+
+	if (parent < 0)
+		return err_sys(e, "cannot open the directory of %s", path);
+	snprintf(temp, sizeof(temp), FILE_TEMP_PREFIX "%016jx", (uintmax_t)random_u64());
+
+	enum ec rc = write_temp(parent, temp, p, len, mode, path, e);
+	if (rc == EC_OK && renameat(parent, temp, parent, base) < 0)
+		rc = err_sys(e, "cannot replace %s", path);
+	if (rc != EC_OK)
+		unlinkat(parent, temp, 0); /* also after rename failed; absent is fine */
+	else if (fsync(parent) < 0)
+		rc = err_sys(e, "cannot make %s durable", path);
+	close(parent);
+	return rc;
+}

@@ -1,0 +1,23 @@
+/* file.h - small files, read whole and replaced whole.
+ *
+ * A reader never sees half a file and a power cut leaves the old one or the new one. Thread: any;
+ * may block on the disk. Failure: EC_ABSENT no such file; EC_BROKEN not a plain file, too large, or
+ * the file system refuses; EC_TEMP trouble that passes (disk full).
+ */
+#pragma once
+#include <stddef.h>
+#include "server/base/arena.h"
+#include "server/base/err.h"
+
+/* What every temporary name begins with: a crash may leave one behind, whoever owns the directory
+ * may sweep it. Such a name never ends in ".eml". */
+#define FILE_TEMP_PREFIX ".tmp-"
+
+/* Whole file relative to dirfd (AT_FDCWD allowed), NUL added; more than max_bytes or not a regular
+ * file: EC_BROKEN. */
+enum ec file_read_at(struct arena *a, int dirfd, const char *path, size_t max_bytes, char **out,
+		     size_t *len, struct err *e);
+/* Replaces path as a whole: temporary file beside it, fsync, rename, fsync of the directory. The
+ * mode is exact, whatever the umask; the owner is the process. */
+enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, unsigned mode,
+			struct err *e);
