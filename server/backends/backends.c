@@ -1,0 +1,49 @@
+/* backends.c - which backend the settings mean.
+ *
+ * A plain sequence instead of a registry: there are three contracts and a handful of backends, and reading this function
+ * answers every question about what a configuration opens, in which order, and what is undone when a step fails.
+ */
+#include "server/backends/backends.h"
+
+static enum ec open_accounts(const struct conf *c, const struct log *log, struct backends *b,
+			     struct err *e)
+{
+	if (c->authentication != AUTHN_FILE)
+		return err_set(e, EC_REFUSED,
+			       "authentication = %s is not built into this version; use "
+			       "authentication = file",
+			       c->authentication == AUTHN_AD ? "ad" : "local");
+	enum ec rc = keyring_open(c->key_file, &b->ring, e);
+	if (rc == EC_OK)
+		rc = accounts_file_open(b->root, b->ring, log, &b->accounts, e);
+	return rc;
+}
+
+enum ec backends_open(const struct conf *c, const struct log *log, struct backends *out,
+		      struct err *e)
+{
+	*out = (struct backends){ 0 };
+	enum ec rc = mailroot_open(c->mailroot, &out->root, e);
+	if (rc == EC_OK)
+		rc = store_files_open(out->root, log, c->expire_days != EXPIRE_NEVER, &out->store,
+				      e);
+	if (rc == EC_OK)
+		rc = catalog_local_open(out->root, &out->catalog, e);
+	if (rc == EC_OK)
+		rc = open_accounts(c, log, out, e);
+	if (rc != EC_OK)
+		backends_close(out);
+	return rc;
+}
+
+void backends_close(struct backends *b)
+{
+	if (b->accounts)
+		b->accounts->ops->close(&b->accounts);
+	keyring_close(&b->ring);
+	if (b->catalog)
+		b->catalog->ops->close(&b->catalog);
+	if (b->store)
+		b->store->ops->close(&b->store);
+	mailroot_close(&b->root);
+}

@@ -1,0 +1,156 @@
+/* doors.c - listening sockets of the service.
+ *
+ * A socket handed over by systemd replaces what the settings say for its kind; so an administrator who uses socket activation
+ * has one place for addresses, and one who does not has none too many.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "server/main/winpopd.h"
+
+#define BACKLOG 1024
+
+static const char *const door_name[] = {
+	[DOOR_POP3] = "pop3",
+	[DOOR_POP3S] = "pop3s",
+	[DOOR_LMTP] = "lmtp",
+	[DOOR_CONTROL] = "control",
+};
+
+static enum ec add_door(struct winpopd *w, enum door_kind kind, struct listener *l, struct err *e)
+{
+	if (w->n_doors == WINPOPD_DOORS_MAX) {
+		listen_close(&l);
+		return err_set(e, EC_BROKEN, "more than %d listening sockets", WINPOPD_DOORS_MAX);
+	}
+	w->doors[w->n_doors++] = (struct door){ w, kind, l };
+	return EC_OK;
+}
+
+/* EC_ABSENT: systemd handed over none of this kind. */
+static enum ec inherit(struct winpopd *w, enum door_kind kind, struct err *e)
+{
+	struct listener *l;
+	enum ec rc, got = EC_ABSENT;
+	while ((rc = listen_inherited(door_name[kind], &l, e)) == EC_OK) {
+		if ((rc = add_door(w, kind, l, e)) != EC_OK)
+			return rc;
+		got = EC_OK;
+	}
+	return rc == EC_ABSENT ? got : rc;
+}
+
+static bool next_word(const char **at, char *out, size_t len)
+{
+	*at += strspn(*at, " \t");
+	size_t n = strcspn(*at, " \t");
+	if (n == 0 || n >= len)
+		return false;
+	memcpy(out, *at, n);
+	out[n] = '\0';
+	*at += n;
+	return true;
+}
+
+static enum ec open_port(struct winpopd *w, enum door_kind kind, unsigned port, struct err *e)
+{
+	char host[128];
+	enum ec rc = inherit(w, kind, e);
+	if (rc != EC_ABSENT)
+		return rc;
+	if (port == 0)
+		return EC_OK;
+	for (const char *at = w->conf->listen; next_word(&at, host, sizeof(host));) {
+		struct listener *l;
+		if ((rc = listen_tcp(host, port, BACKLOG, &l, e)) != EC_OK ||
+		    (rc = add_door(w, kind, l, e)) != EC_OK)
+			return rc;
+	}
+	return EC_OK;
+}
+
+/* "127.0.0.1:24", "[::1]:24" */
+static enum ec open_lmtp_tcp(struct winpopd *w, const char *word, struct err *e)
+{
+	const char *colon = strrchr(word, ':');
+	unsigned port;
+	char rest, host[128];
+	if (!colon || sscanf(colon + 1, "%5u%c", &port, &rest) != 1 || port > 65535)
+		return err_set(e, EC_USAGE, "lmtp_listen: \"%s\" is not ADDRESS:PORT", word);
+	bool bracket = word[0] == '[' && colon > word + 1 && colon[-1] == ']';
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - word - (bracket ? 2 : 0)),
+		 word + bracket);
+	struct listener *l;
+	enum ec rc = listen_tcp(host, port, BACKLOG, &l, e);
+	return rc == EC_OK ? add_door(w, DOOR_LMTP, l, e) : rc;
+}
+
+enum ec doors_open_tcp(struct winpopd *w, struct err *e)
+{
+	char word[128];
+	enum ec rc = open_port(w, DOOR_POP3, w->conf->port, e);
+	if (rc == EC_OK && w->conf->tls_cert[0] != '\0')
+		rc = open_port(w, DOOR_POP3S, w->conf->tls_port, e);
+	for (const char *at = w->conf->lmtp_listen;
+	     rc == EC_OK && next_word(&at, word, sizeof(word));)
+		rc = open_lmtp_tcp(w, word, e);
+	return rc;
+}
+
+static enum ec open_unix(struct winpopd *w, enum door_kind kind, const char *path, unsigned mode,
+			 struct err *e)
+{
+	enum ec rc = inherit(w, kind, e);
+	if (rc != EC_ABSENT)
+		return rc;
+	if (path[0] == '\0')
+		return EC_OK;
+	struct listener *l;
+	rc = listen_unix(path, mode, BACKLOG, &l, e);
+	return rc == EC_OK ? add_door(w, kind, l, e) : rc;
+}
+
+/* Any local program may hand in mail, as with sendmail(8); only root and ourselves may administer. */
+enum ec doors_open_unix(struct winpopd *w, struct err *e)
+{
+	enum ec rc = open_unix(w, DOOR_LMTP, w->conf->lmtp_socket, 0666, e);
+	return rc == EC_OK ? open_unix(w, DOOR_CONTROL, w->conf->control_socket, 0600, e) : rc;
+}
+
+static void came_in(int fd, const struct sockaddr *sa, socklen_t len, void *ctx)
+{
+	const struct door *d = ctx;
+	if (d->kind == DOOR_LMTP)
+		lmtp_accept(d->w->lmtp, fd, sa, len);
+	else
+		pop3_accept(d->w->pop3, fd, sa, len, d->kind == DOOR_POP3S);
+}
+
+void doors_start(struct winpopd *w)
+{
+	for (unsigned i = 0; i < w->n_doors; i++) {
+		struct door *d = &w->doors[i];
+		if (d->kind == DOOR_CONTROL) {
+			w->control = control_new(w->keeper, d->l, winpopd_request, w, &w->log);
+			d->l = NULL; /* the control server's now */
+		} else {
+			listen_start(d->l, w->loops[i % w->n_loops], &w->log, came_in, d);
+		}
+	}
+}
+
+void doors_close(struct winpopd *w)
+{
+	for (unsigned i = 0; i < w->n_doors; i++)
+		listen_close(&w->doors[i].l);
+	w->n_doors = 0;
+}
+
+void doors_text(const struct winpopd *w, enum door_kind kind, char *out, size_t len)
+{
+	size_t n = 0;
+	out[0] = '\0';
+	for (unsigned i = 0; i < w->n_doors; i++)
+		if (w->doors[i].kind == kind && w->doors[i].l && n < len)
+			n += (size_t)snprintf(out + n, len - n, n ? " %u" : "%u",
+					      listen_port(w->doors[i].l));
+}

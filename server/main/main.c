@@ -1,0 +1,293 @@
+/* main.c - winpopd: start, serve, stop.
+ *
+ * Start-up is one straight list of steps, each of which may fail with a text for the administrator; what a failed step leaves is
+ * undone in reverse. Root is needed for the TCP ports alone, so it is given up before any other file is read: a key that
+ * the service's user cannot read shows at start, not at the first reload.
+ */
+#include <event2/event.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include "server/base/clock.h"
+#include "server/main/notify.h"
+#include "server/main/privs.h"
+#include "server/main/winpopd.h"
+
+#define JOBS_MAX 4096
+
+enum { EXIT_USAGE = 2, EXIT_SETTINGS = 3 };
+
+struct args {
+	const char *config;
+	bool check;
+};
+
+static int usage(FILE *to, int status)
+{
+	fprintf(to, "usage: winpopd [--config FILE] [--check]\n"
+		    "  --config FILE  settings (default " WINPOP_CONFIG ")\n"
+		    "  --check        check the settings and everything they name, then exit\n"
+		    "  --version\n");
+	return status;
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int parse_args(int argc, char **argv, struct args *a)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 't' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	*a = (struct args){ .config = WINPOP_CONFIG };
+	for (int c; (c = getopt_long(argc, argv, "c:th", longs, NULL)) != -1;) {
+		switch (c) {
+		case 'c': a->config = optarg; break;
+		case 't': a->check = true; break;
+		case 'v': return printf("winpopd %s\n", WINPOP_VERSION), EXIT_SUCCESS;
+		case 'h': return usage(stdout, EXIT_SUCCESS);
+		default: return usage(stderr, EXIT_USAGE);
+		}
+	}
+	return optind == argc ? -1 : usage(stderr, EXIT_USAGE);
+}
+
+static int complain(const struct err *e)
+{
+	fprintf(stderr, "winpopd: %s\n", e->text);
+	return EXIT_SETTINGS;
+}
+
+/* --check: everything a start would look at, without opening a socket or changing a file. */
+static int check_only(struct winpopd *w)
+{
+	struct err e;
+	enum ec rc = privs_drop(w->conf, &e);
+	if (rc == EC_OK)
+		rc = conf_check_world(w->conf, &e);
+	if (rc == EC_OK)
+		rc = load_tls(w->conf, NULL, &w->log, &w->tls, &e);
+	tls_unref(&w->tls);
+	if (rc != EC_OK)
+		return complain(&e);
+	printf("winpopd: %s is good\n", w->conf->path);
+	return EXIT_SUCCESS;
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *ctx)
+{
+	struct winpopd *w = ctx;
+	struct err e;
+	char restart[1024];
+	(void)what;
+	if (sig == SIGHUP)
+		winpopd_reload(w, restart, sizeof(restart), &e);
+	else if (w->stopping)
+		loop_stop(w->keeper); /* asked twice: now */
+	else
+		winpopd_stop(w);
+}
+
+/* ---- stop: no new connections, sessions may finish, then everything ends ---- */
+
+struct idle_job { /* brings "no session left" from a serving loop to the keeper */
+	struct job job;
+	struct winpopd *w;
+	bool *which;
+};
+
+static void idle_arrived(struct job *j)
+{
+	struct idle_job *i = (struct idle_job *)j;
+	*i->which = true;
+	if (i->w->pop3_idle && i->w->lmtp_idle)
+		loop_stop(i->w->keeper);
+	free(i);
+}
+
+static void post_idle(struct winpopd *w, bool *which)
+{
+	struct idle_job *i = calloc(1, sizeof(*i));
+	if (!i)
+		abort();
+	*i = (struct idle_job){ { .home = w->keeper, .done = idle_arrived }, w, which };
+	loop_post(w->keeper, &i->job);
+}
+
+static void pop3_is_idle(void *ctx)
+{
+	struct winpopd *w = ctx;
+	post_idle(w, &w->pop3_idle);
+}
+
+static void lmtp_is_idle(void *ctx)
+{
+	struct winpopd *w = ctx;
+	post_idle(w, &w->lmtp_idle);
+}
+
+static void drain_is_over(void *ctx)
+{
+	struct winpopd *w = ctx;
+	log_event(&w->log, LV_WARN, "drain-over", KV_U("seconds", w->conf->drain_s));
+	loop_stop(w->keeper);
+}
+
+void winpopd_stop(struct winpopd *w)
+{
+	if (w->stopping)
+		return;
+	w->stopping = true;
+	notify_manager("STOPPING=1");
+	log_event(&w->log, LV_CRIT, "stopping");
+	for (unsigned i = 0; i < w->n_doors; i++)
+		if (w->doors[i].l)
+			listen_pause(w->doors[i].l, true);
+	pop3_drain(w->pop3, pop3_is_idle, w);
+	lmtp_drain(w->lmtp, lmtp_is_idle, w);
+	timer_set(w->keeper, &w->drain_timer, (uint64_t)w->conf->drain_s * 1000, drain_is_over, w);
+}
+
+/* ---- start ---- */
+
+static enum ec start_threads(struct winpopd *w, struct err *e)
+{
+	enum ec rc = loop_new(0, &w->keeper, e);
+	for (; rc == EC_OK && w->n_loops < w->conf->threadcount; w->n_loops++)
+		rc = loop_new(w->n_loops + 1, &w->loops[w->n_loops], e);
+	if (rc == EC_OK)
+		rc = work_new("signin", w->conf->workers, JOBS_MAX, &w->signin_work, e);
+	if (rc == EC_OK)
+		rc = work_new("deliver", w->conf->workers, JOBS_MAX, &w->deliver_work, e);
+	return rc;
+}
+
+static enum ec start_services(struct winpopd *w, struct err *e)
+{
+	struct pop3_setup p = {
+		w->conf,          w->tls, w->auth, w->backends.accounts, w->backends.catalog,
+		w->backends.store
+	};
+	struct lmtp_setup l = { w->conf, w->backends.accounts->ops->rule, w->backends.catalog,
+				w->backends.store };
+	w->pop3 = pop3_new(w->loops, w->n_loops, w->signin_work, &p, &w->log);
+	w->lmtp = lmtp_new(w->loops, w->n_loops, w->deliver_work, &l, &w->log);
+	doors_start(w);
+	enum ec rc = EC_OK;
+	for (unsigned i = 0; rc == EC_OK && i < w->n_loops; i++)
+		rc = loop_start(w->loops[i], e);
+	return rc;
+}
+
+static enum ec start(struct winpopd *w, struct err *e)
+{
+	enum ec rc = privs_harden(w->conf, e);
+	if (rc == EC_OK)
+		rc = doors_open_tcp(w, e);
+	if (rc == EC_OK)
+		rc = privs_own_dir(w->conf, w->conf->lmtp_socket, e);
+	if (rc == EC_OK)
+		rc = privs_own_dir(w->conf, w->conf->control_socket, e);
+	if (rc == EC_OK)
+		rc = privs_drop(w->conf, e);
+	if (rc == EC_OK)
+		rc = conf_check_world(w->conf, e);
+	if (rc == EC_OK)
+		rc = load_tls(w->conf, NULL, &w->log, &w->tls, e);
+	if (rc == EC_OK)
+		rc = backends_open(w->conf, &w->log, &w->backends, e);
+	if (rc == EC_OK)
+		rc = load_auth(w, w->conf, &w->auth, e);
+	if (rc == EC_OK)
+		rc = doors_open_unix(w, e);
+	if (rc == EC_OK)
+		rc = start_threads(w, e);
+	if (rc == EC_OK)
+		rc = start_services(w, e);
+	return rc;
+}
+
+static void say_ready(struct winpopd *w)
+{
+	char pop3[128], pop3s[128];
+	doors_text(w, DOOR_POP3, pop3, sizeof(pop3));
+	doors_text(w, DOOR_POP3S, pop3s, sizeof(pop3s));
+	log_event(&w->log, LV_CRIT, "ready", KV("version", WINPOP_VERSION), KV("pop3", pop3),
+		  KV("pop3s", pop3s), KV("lmtp", w->conf->lmtp_socket),
+		  KV("mailroot", w->conf->mailroot), KV_U("threads", w->n_loops),
+		  KV_U("workers", w->conf->workers));
+	notify_manager("READY=1");
+}
+
+static void serve(struct winpopd *w)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	struct event *ev[3];
+	for (int i = 0; i < 3; i++) {
+		ev[i] = evsignal_new(loop_base(w->keeper), signals[i], on_signal, w);
+		evsignal_add(ev[i], NULL);
+	}
+	say_ready(w);
+	loop_run(w->keeper);
+	for (int i = 0; i < 3; i++)
+		event_free(ev[i]);
+}
+
+/* Order: nobody may come in, loops stand still, workers finish, then what they used goes. */
+static void finish(struct winpopd *w)
+{
+	control_free(&w->control);
+	for (unsigned i = 0; i < w->n_loops; i++) {
+		loop_stop(w->loops[i]);
+		loop_join(w->loops[i]);
+	}
+	doors_close(w);
+	work_free(&w->signin_work);
+	work_free(&w->deliver_work);
+	pop3_free(&w->pop3);
+	lmtp_free(&w->lmtp);
+	if (w->keeper)
+		timer_cancel(&w->drain_timer);
+	for (unsigned i = 0; i < w->n_loops; i++)
+		loop_free(&w->loops[i]);
+	loop_free(&w->keeper);
+	auth_unref(&w->auth);
+	tls_unref(&w->tls);
+	backends_close(&w->backends);
+}
+
+int main(int argc, char **argv)
+{
+	struct winpopd w = { .started_s = (uint64_t)clock_wall_s() };
+	struct args args;
+	struct err e = { 0 };
+	int status = parse_args(argc, argv, &args);
+	if (status >= 0)
+		return status;
+	signal(SIGPIPE, SIG_IGN);
+	umask(027);
+	if (conf_load(args.config, &w.conf, &e) != EC_OK)
+		return complain(&e);
+	w.sink = log_open(w.conf->log_to, "winpopd", (int)w.conf->logging);
+	w.log.sink = w.sink;
+	if (args.check) {
+		status = check_only(&w);
+	} else if (start(&w, &e) == EC_OK) {
+		serve(&w);
+		finish(&w);
+		log_event(&w.log, LV_CRIT, "stopped");
+		status = EXIT_SUCCESS;
+	} else {
+		log_event(&w.log, LV_CRIT, "start-failed", KV("class", ec_name(e.class)),
+			  KV("text", e.text));
+		status = complain(&e);
+		finish(&w);
+	}
+	log_close(&w.sink);
+	conf_unref(&w.conf);
+	return status;
+}

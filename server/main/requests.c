@@ -1,0 +1,89 @@
+/* requests.c - answers to the control socket. Runs on the keeper. */
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+#include "server/base/clock.h"
+#include "server/main/winpopd.h"
+
+static void put_count(void *ctx, const char *event, uint64_t n)
+{
+	json_object_set_new(ctx, event, json_integer((json_int_t)n));
+}
+
+static enum ec do_status(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
+{
+	(void)request, (void)e;
+	struct pop3_now p;
+	struct lmtp_now l;
+	json_t *events = json_object();
+	pop3_now(w->pop3, &p);
+	lmtp_now(w->lmtp, &l);
+	log_each_count(w->sink, put_count, events);
+	json_t *s = json_pack(
+		"{s:i, s:s, s:I, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:i, s:I, s:I, s:I, s:i, s:i, "
+		"s:o}",
+		"pid", (int)getpid(), "version", WINPOP_VERSION, "uptime",
+		(json_int_t)(clock_wall_s() - (int64_t)w->started_s), "sessions", (int)p.sessions,
+		"signed_in", (int)p.signed_in, "sessions_total", (json_int_t)p.total, "served",
+		(int)p.slots.served, "held", (int)p.slots.held, "ready", (int)p.slots.ready,
+		"denied", (json_int_t)p.slots.denied, "lmtp_sessions", (int)l.sessions,
+		"lmtp_total", (json_int_t)l.total, "delivered", (json_int_t)l.delivered, "refused",
+		(json_int_t)l.refused, "signin_queue", (int)work_waiting(w->signin_work),
+		"deliver_queue", (int)work_waiting(w->deliver_work), "events", events);
+	json_object_update(reply, s);
+	json_decref(s);
+	return EC_OK;
+}
+
+static enum ec do_reload(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
+{
+	(void)request;
+	char restart[1024] = "";
+	enum ec rc = winpopd_reload(w, restart, sizeof(restart), e);
+	if (rc == EC_OK)
+		json_object_set_new(reply, "restart", json_string(restart));
+	return rc;
+}
+
+static enum ec do_kick(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
+{
+	(void)reply;
+	struct name who;
+	const char *text = json_string_value(json_object_get(request, "who"));
+	if (!text)
+		return err_set(e, EC_USAGE, "kick needs \"who\": a mailbox, a domain or \"*\"");
+	if (strcmp(text, "*") == 0) {
+		pop3_kick(w->pop3, NULL);
+		return EC_OK;
+	}
+	enum ec rc = name_parse_any(&who, text, strlen(text), w->backends.accounts->ops->rule, e);
+	if (rc == EC_OK)
+		pop3_kick(w->pop3, &who);
+	return rc;
+}
+
+static enum ec do_stop(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
+{
+	(void)request, (void)reply, (void)e;
+	winpopd_stop(w);
+	return EC_OK;
+}
+
+static const struct {
+	const char *name;
+	enum ec (*run)(struct winpopd *, const json_t *request, json_t *reply, struct err *);
+} requests[] = {
+	{ "status", do_status },
+	{ "reload", do_reload },
+	{ "kick", do_kick },
+	{ "stop", do_stop },
+};
+
+enum ec winpopd_request(void *ctx, const json_t *request, json_t *reply, struct err *e)
+{
+	const char *what = json_string_value(json_object_get(request, "do"));
+	for (size_t i = 0; what && i < sizeof(requests) / sizeof(requests[0]); i++)
+		if (strcmp(what, requests[i].name) == 0)
+			return requests[i].run(ctx, request, reply, e);
+	return err_set(e, EC_USAGE, "unknown request; known are status, reload, kick, stop");
+}

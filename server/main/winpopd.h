@@ -1,0 +1,78 @@
+/* winpopd.h - the daemon as a whole: what main.c starts, reload.c replaces, requests.c shows.
+ *
+ * Two kinds of threads with an event loop: the keeper (the process's first thread: signals, reload, control socket, stop), which
+ * serves no session and so may read a file now and then; and `threadcount` loops that serve sessions and never wait. Two pools of
+ * workers: one for sign-in and reading, one for delivery, so that a flood of mail keeps nobody from signing in.
+ * Thread: the keeper's, all of it.
+ */
+#pragma once
+#include "server/auth/auth.h"
+#include "server/backends/backends.h"
+#include "server/conf/conf.h"
+#include "server/lmtp/attach.h"
+#include "server/net/listen.h"
+#include "server/net/loop.h"
+#include "server/net/tls.h"
+#include "server/net/work.h"
+#include "server/ops/control.h"
+#include "server/pop3/attach.h"
+
+#define WINPOPD_LOOPS_MAX 32
+#define WINPOPD_DOORS_MAX 64
+
+enum door_kind { DOOR_POP3, DOOR_POP3S, DOOR_LMTP, DOOR_CONTROL };
+
+struct winpopd;
+struct door { /* one listening socket, and whom its connections belong to */
+	struct winpopd *w;
+	enum door_kind kind;
+	struct listener *l;
+};
+
+struct winpopd {
+	struct log_sink *sink;
+	struct log log;
+	uint64_t started_s;
+
+	struct conf *conf; /* the snapshot in force for new sessions */
+	struct tls *tls;   /* NULL: none */
+	struct auth *auth;
+	struct backends backends;
+
+	struct loop *keeper;
+	struct loop *loops[WINPOPD_LOOPS_MAX];
+	unsigned n_loops;
+	struct work *signin_work, *deliver_work;
+
+	struct door doors[WINPOPD_DOORS_MAX];
+	unsigned n_doors;
+	struct pop3 *pop3;
+	struct lmtp *lmtp;
+	struct control *control;
+
+	bool stopping;
+	bool pop3_idle, lmtp_idle;
+	struct timer *drain_timer;
+};
+
+/* doors.c: TCP sockets need root and come first; unix sockets belong to the service's user. */
+enum ec doors_open_tcp(struct winpopd *w, struct err *e);
+enum ec doors_open_unix(struct winpopd *w, struct err *e);
+void doors_start(struct winpopd *w);
+void doors_close(struct winpopd *w);
+void doors_text(const struct winpopd *w, enum door_kind kind, char *out,
+		size_t len); /* "110" or "11000 11001" */
+
+/* reload.c */
+enum ec load_tls(const struct conf *c, const struct tls *before, const struct log *log,
+		 struct tls **out, struct err *e);
+enum ec load_auth(const struct winpopd *w, const struct conf *c, struct auth **out, struct err *e);
+/* Reads the settings again, checks all, then swaps; on failure nothing has changed. restart: names of settings that wait. */
+enum ec winpopd_reload(struct winpopd *w, char *restart, size_t restart_len, struct err *e);
+
+/* requests.c */
+enum ec winpopd_request(void *ctx, const struct json_t *request, struct json_t *reply,
+			struct err *e);
+
+/* main.c */
+void winpopd_stop(struct winpopd *w);
