@@ -1,0 +1,181 @@
+/* options.c - every setting there is.
+ *
+ * The table is the only list of settings: file parser, `winpop get/set`, help, man page and console
+ * all read it, so a setting is added by adding a row. Rules between settings are in conf.c.
+ */
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+#include "server/conf/optcheck.h"
+#include "server/conf/options.h"
+
+#define AT(field) offsetof(struct conf, field)
+#define PATH_MAX_CHARS 1024
+#define SOCKET_PATH_MAX 107 /* sun_path, and its NUL */
+#define MAILROOT_MAX 260    /* the original's limit */
+#define GIB (1024ull * 1024 * 1024)
+
+static const char default_mechanisms[] =
+	"SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN "
+	"EXTERNAL";
+
+/* clang-format off */
+const struct option options[] = {
+	/* ---- the original's own ---- */
+	{ "port", NULL, OPT_UINT, AT(port), "110", 0, 65535, NULL, OPT_RESTART, OPT_ORIGINAL,
+	  "Port for POP3 clients (0: none)" },
+	{ "logging", NULL, OPT_UINT, AT(logging), "2", 0, 4, NULL, OPT_LIVE, OPT_ORIGINAL,
+	  "What is logged: 0 nothing, 1 critical, 2 and warnings, 3 and information, 4 and traces" },
+	{ "authentication", "auth", OPT_AUTHN, AT(authentication), "file", 0, 0, NULL, OPT_RESTART, OPT_ORIGINAL,
+	  "Who may sign in: ad (Active Directory integrated), local (accounts of this computer), file (encrypted password file)" },
+	{ "mailroot", NULL, OPT_PATH, AT(mailroot), "/var/lib/winpop/mailroot", 1, MAILROOT_MAX, NULL, OPT_RESTART, OPT_ORIGINAL,
+	  "Directory of the mail store; mail that is there is not moved" },
+	{ "threadcount", NULL, OPT_UINT, AT(threadcount), NULL, 1, 32, NULL, OPT_RESTART, OPT_ORIGINAL,
+	  "Threads that serve connections; as many as there are processors unless set" },
+	{ "socketmax", NULL, OPT_UINT, AT(socketmax), "50", 1, 32000, NULL, OPT_LIVE, OPT_ORIGINAL,
+	  "Most POP3 connections served at one time" },
+	{ "socketmin", NULL, OPT_UINT, AT(socketmin), "10", 1, 32000, NULL, OPT_LIVE, OPT_ORIGINAL,
+	  "Connection slots kept ready" },
+	{ "socketbacklog", NULL, OPT_UINT, AT(socketbacklog), "10", 0, 100, NULL, OPT_LIVE, OPT_ORIGINAL,
+	  "Connections above socketmax that are held without an answer until a slot is free" },
+	{ "socketthreshold", NULL, OPT_UINT, AT(socketthreshold), "10", 0, 100, NULL, OPT_LIVE, OPT_ORIGINAL,
+	  "Slots made at a time when those that are ready are used up" },
+	{ "sparequired", NULL, OPT_BOOL, AT(sparequired), "no", 0, 0, NULL, OPT_LIVE, OPT_ORIGINAL,
+	  "Refuse every sign-in but Secure Password Authentication" },
+
+	/* ---- where we listen ---- */
+	{ "listen", NULL, OPT_TEXT, AT(listen), "*", 1, 1024, NULL, OPT_RESTART, OPT_LISTEN,
+	  "Addresses that POP3 listens on, separated by blanks; * is all", check_addresses },
+	{ "tls_port", NULL, OPT_UINT, AT(tls_port), "995", 0, 65535, NULL, OPT_RESTART, OPT_LISTEN,
+	  "Port for POP3 with TLS from the first octet (0: none); needs tls_cert" },
+	{ "lmtp_socket", NULL, OPT_PATH, AT(lmtp_socket), "/run/winpop/lmtp", 0, SOCKET_PATH_MAX, NULL, OPT_RESTART, OPT_LISTEN,
+	  "Unix socket on which mail is delivered by LMTP (empty: none)" },
+	{ "lmtp_listen", NULL, OPT_TEXT, AT(lmtp_listen), "", 0, 1024, NULL, OPT_RESTART, OPT_LISTEN,
+	  "Addresses with port, as 127.0.0.1:24 [::1]:24, for LMTP over TCP (empty: none)", check_endpoints },
+	{ "lmtp_socketmax", NULL, OPT_UINT, AT(lmtp_socketmax), "100", 1, 32000, NULL, OPT_LIVE, OPT_LISTEN,
+	  "Most LMTP connections served at one time" },
+	{ "control_socket", NULL, OPT_PATH, AT(control_socket), "/run/winpop/control", 1, SOCKET_PATH_MAX, NULL, OPT_RESTART, OPT_LISTEN,
+	  "Unix socket by which winpop talks to the running service" },
+	{ "hostname", NULL, OPT_TEXT, AT(hostname), NULL, 1, 253, NULL, OPT_LIVE, OPT_LISTEN,
+	  "Our name in greetings and in SASL; this computer's unless set", check_hostname },
+
+	/* ---- TLS ---- */
+	{ "tls_cert", NULL, OPT_PATH, AT(tls_cert), "", 0, PATH_MAX_CHARS, NULL, OPT_LIVE, OPT_TLS,
+	  "PEM file with our certificate and its chain (empty: no TLS)" },
+	{ "tls_key", NULL, OPT_PATH, AT(tls_key), "", 0, PATH_MAX_CHARS, NULL, OPT_LIVE, OPT_TLS,
+	  "PEM file with the key of tls_cert" },
+	{ "tls_sni_dir", NULL, OPT_PATH, AT(tls_sni_dir), "", 0, PATH_MAX_CHARS, NULL, OPT_LIVE, OPT_TLS,
+	  "Directory of NAME.crt and NAME.key (and NAME.ocsp) for further server names (empty: none)" },
+	{ "tls_ocsp", NULL, OPT_PATH, AT(tls_ocsp), "", 0, PATH_MAX_CHARS, NULL, OPT_LIVE, OPT_TLS,
+	  "DER file with the OCSP response to staple to tls_cert (empty: none)" },
+	{ "tls_client_ca", NULL, OPT_PATH, AT(tls_client_ca), "", 0, PATH_MAX_CHARS, NULL, OPT_LIVE, OPT_TLS,
+	  "PEM file of authorities whose client certificates may sign in (empty: none are asked for)" },
+	{ "tls_min", NULL, OPT_TEXT, AT(tls_min), "1.2", 0, 0, "1.2|1.3", OPT_LIVE, OPT_TLS,
+	  "Oldest TLS version accepted" },
+	{ "plaintext_without_tls", NULL, OPT_BOOL, AT(plaintext_without_tls), "no", 0, 0, NULL, OPT_LIVE, OPT_TLS,
+	  "Accept passwords in the clear from other computers too" },
+
+	/* ---- sign-in ---- */
+	{ "mechanisms", NULL, OPT_TEXT, AT(mechanisms), default_mechanisms, 0, 1024, NULL, OPT_LIVE, OPT_SIGNIN,
+	  "SASL mechanisms that may be offered, separated by blanks", check_mechanisms },
+	{ "apop", NULL, OPT_WORD, AT(apop), "auto", 0, 0, "no|yes|auto", OPT_LIVE, OPT_SIGNIN,
+	  "Offer APOP; auto does so with the encrypted password file only" },
+	{ "key_file", NULL, OPT_PATH, AT(key_file), "/etc/winpop/keyring", 1, PATH_MAX_CHARS, NULL, OPT_RESTART, OPT_SIGNIN,
+	  "Keys of the encrypted password file; outside the mail root, readable by the service alone" },
+	{ "role", NULL, OPT_WORD, AT(role), "standalone", 0, 0, "standalone|member|dc", OPT_LIVE, OPT_SIGNIN,
+	  "This computer's place in a directory, which decides the methods of authentication and their numbers" },
+	{ "login_delay", NULL, OPT_UINT, AT(login_delay_s), "0", 0, 86400, NULL, OPT_LIVE, OPT_SIGNIN,
+	  "Seconds between two sign-ins to one mailbox (0: any)" },
+	{ "penalty_ms", NULL, OPT_UINT, AT(penalty_ms), "1000", 0, 15000, NULL, OPT_LIVE, OPT_SIGNIN,
+	  "Milliseconds of delay after a first failed sign-in; doubles with each further one (0: none)" },
+
+	/* ---- mail ---- */
+	{ "message_max", NULL, OPT_BYTES, AT(message_max_bytes), "100M", 1024, 16 * GIB, NULL, OPT_LIVE, OPT_MAIL,
+	  "Largest message accepted, in octets or with K, M or G" },
+	{ "expire", NULL, OPT_EXPIRE, AT(expire_days), "never", 0, 36500, NULL, OPT_LIVE, OPT_MAIL,
+	  "Days after which fetched mail is removed, or never" },
+
+	/* ---- limits and times ---- */
+	{ "idle_timeout", NULL, OPT_UINT, AT(idle_timeout_s), "600", 600, 86400, NULL, OPT_LIVE, OPT_LIMITS,
+	  "Seconds a signed-in client may be silent" },
+	{ "signin_timeout", NULL, OPT_UINT, AT(signin_timeout_s), "60", 5, 3600, NULL, OPT_LIVE, OPT_LIMITS,
+	  "Seconds a client has to sign in" },
+	{ "lmtp_timeout", NULL, OPT_UINT, AT(lmtp_timeout_s), "300", 5, 86400, NULL, OPT_LIVE, OPT_LIMITS,
+	  "Seconds an LMTP client may be silent" },
+	{ "workers", NULL, OPT_UINT, AT(workers), "16", 1, 256, NULL, OPT_RESTART, OPT_LIMITS,
+	  "Threads for work that may wait: disk, passwords, directory" },
+	{ "drain", NULL, OPT_UINT, AT(drain_s), "30", 0, 3600, NULL, OPT_LIVE, OPT_LIMITS,
+	  "Seconds that a stop waits for sessions to end" },
+
+	/* ---- process ---- */
+	{ "user", NULL, OPT_TEXT, AT(user), "winpop", 0, 32, NULL, OPT_RESTART, OPT_PROCESS,
+	  "Account that the service becomes when root starts it (empty: stays)" },
+	{ "group", NULL, OPT_TEXT, AT(group), "winpop", 0, 32, NULL, OPT_RESTART, OPT_PROCESS,
+	  "Group that the service becomes when root starts it (empty: stays)" },
+	{ "log_to", NULL, OPT_WORD, AT(log_to), "stderr", 0, 0, "stderr|syslog|journal", OPT_RESTART, OPT_PROCESS,
+	  "Where the log goes" },
+};
+/* clang-format on */
+const size_t n_options = sizeof(options) / sizeof(*options);
+
+const struct option *option_find(const char *name)
+{
+	for (size_t i = 0; i < n_options; i++) {
+		const struct option *o = &options[i];
+		if (strcasecmp(o->name, name) == 0 || (o->alias && !strcasecmp(o->alias, name)))
+			return o;
+	}
+	return NULL;
+}
+
+#define NAME_CMP_MAX 32 /* longer than any option's name */
+
+static char folded(char c) /* '-' for '_' is not even half a mistake */
+{
+	return c == '-' ? '_' : (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+	unsigned m = a < b ? a : b;
+	return m < c ? m : c;
+}
+
+/* Levenshtein's distance, one row at a time; both at most NAME_CMP_MAX long. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[NAME_CMP_MAX + 1];
+	size_t n = strlen(b);
+
+	for (unsigned j = 0; j <= n; j++)
+		row[j] = j;
+	for (unsigned i = 0; a[i]; i++) {
+		unsigned diagonal = row[0];
+		row[0] = i + 1;
+		for (size_t j = 1; j <= n; j++) {
+			unsigned up = row[j];
+			unsigned change = diagonal + (folded(a[i]) != folded(b[j - 1]));
+			row[j] = least(up + 1, row[j - 1] + 1, change);
+			diagonal = up;
+		}
+	}
+	return row[n];
+}
+
+const struct option *option_nearest(const char *name)
+{
+	const struct option *best = NULL;
+	size_t len = strlen(name);
+	unsigned limit = len < 6 ? 2 : 3; /* as many mistakes as one may call a misspelling */
+
+	if (len > NAME_CMP_MAX)
+		return NULL;
+	for (size_t i = 0; i < n_options; i++) {
+		unsigned d = distance(name, options[i].name);
+		if (d <= limit) {
+			limit = d > 0 ? d - 1 : 0;
+			best = &options[i];
+		}
+	}
+	return best;
+}
