@@ -1,0 +1,166 @@
+/* test_file.c - read whole, replace whole, and leave nothing behind when it fails. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "server/base/file.h"
+
+struct place {
+	char path[64];
+	int fd;
+	struct arena *a;
+};
+
+static int set_up(void **state)
+{
+	struct place *p = calloc(1, sizeof(*p));
+
+	strcpy(p->path, "/tmp/winpop-test-XXXXXX");
+	assert_non_null(mkdtemp(p->path));
+	p->fd = open(p->path, O_RDONLY | O_DIRECTORY);
+	p->a = arena_new("test", 256);
+	*state = p;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *p = *state;
+	DIR *d = fdopendir(p->fd);
+
+	for (struct dirent *de; (de = readdir(d));) {
+		if (unlinkat(p->fd, de->d_name, 0) < 0)
+			unlinkat(p->fd, de->d_name, AT_REMOVEDIR);
+	}
+	rmdir(p->path);
+	closedir(d);
+	arena_drop(&p->a);
+	free(p);
+	return 0;
+}
+
+static unsigned entries(const char *path)
+{
+	DIR *d = opendir(path);
+	unsigned n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2; /* . and .. */
+}
+
+static void holds(struct place *p, const char *name, const char *text, size_t len)
+{
+	struct err e = { 0 };
+	char *got;
+	size_t n;
+
+	if (file_read_at(p->a, p->fd, name, 1000, &got, &n, &e) != EC_OK)
+		fail_msg("%s", e.text);
+	assert_int_equal(n, len);
+	assert_memory_equal(got, text, len);
+	assert_int_equal(got[n], '\0');
+}
+
+static void replaces_with_exact_mode(void **state)
+{
+	struct place *p = *state;
+	struct stat st;
+	struct err e;
+	mode_t mask = umask(077);
+
+	assert_int_equal(file_replace_at(p->fd, "f", "a\0b", 3, 0644, &e), EC_OK);
+	holds(p, "f", "a\0b", 3);
+	assert_int_equal(fstatat(p->fd, "f", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+
+	umask(0);
+	assert_int_equal(file_replace_at(p->fd, "f", NULL, 0, 0600, &e), EC_OK);
+	holds(p, "f", "", 0);
+	assert_int_equal(fstatat(p->fd, "f", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(entries(p->path), 1);
+	umask(mask);
+}
+
+static void paths_of_every_kind(void **state)
+{
+	struct place *p = *state;
+	char full[128];
+	struct err e;
+
+	assert_int_equal(mkdirat(p->fd, "sub", 0700), 0);
+	assert_int_equal(file_replace_at(p->fd, "sub/f", "x", 1, 0600, &e), EC_OK);
+	holds(p, "sub/f", "x", 1);
+	snprintf(full, sizeof(full), "%s/sub/f", p->path);
+	assert_int_equal(file_replace_at(AT_FDCWD, full, "y", 1, 0600, &e), EC_OK);
+	holds(p, "sub/f", "y", 1);
+	assert_int_equal(unlinkat(p->fd, "sub/f", 0), 0);
+}
+
+static void refuses_what_is_no_small_file(void **state)
+{
+	struct place *p = *state;
+	struct err e;
+	char *got;
+	size_t n;
+
+	assert_int_equal(file_read_at(p->a, p->fd, "none", 10, &got, &n, &e), EC_ABSENT);
+	assert_int_equal(file_read_at(p->a, p->fd, ".", 10, &got, &n, &e), EC_BROKEN);
+	assert_int_equal(mkfifoat(p->fd, "fifo", 0600), 0);
+	assert_int_equal(file_read_at(p->a, p->fd, "fifo", 10, &got, &n, &e), EC_BROKEN);
+	assert_int_equal(symlinkat("loop", p->fd, "loop"), 0);
+	assert_int_equal(file_read_at(p->a, p->fd, "loop", 10, &got, &n, &e), EC_BROKEN);
+
+	assert_int_equal(file_replace_at(p->fd, "ten", "0123456789", 10, 0600, &e), EC_OK);
+	assert_int_equal(file_read_at(p->a, p->fd, "ten", 10, &got, &n, &e), EC_OK);
+	assert_int_equal(file_read_at(p->a, p->fd, "ten", 9, &got, &n, &e), EC_BROKEN);
+	assert_non_null(strstr(e.text, "larger than 9"));
+}
+
+static void failed_replace_leaves_the_old_file_alone(void **state)
+{
+	struct place *p = *state;
+	struct rlimit was, small = { 4, 4 };
+	struct err e;
+
+	assert_int_equal(file_replace_at(p->fd, "none/f", "x", 1, 0600, &e), EC_ABSENT);
+	assert_int_equal(mkdirat(p->fd, "dir", 0700), 0);
+	assert_int_not_equal(file_replace_at(p->fd, "dir", "x", 1, 0600, &e), EC_OK);
+	assert_int_equal(entries(p->path), 1); /* no temporary file */
+
+	/* A file size limit stands in for the full disk: the write fails half-way. */
+	assert_int_equal(file_replace_at(p->fd, "f", "old", 3, 0600, &e), EC_OK);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	small.rlim_max = was.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	enum ec rc = file_replace_at(p->fd, "f", "new and longer", 14, 0600, &e);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(rc, EC_TEMP);
+	holds(p, "f", "old", 3);
+	assert_int_equal(entries(p->path), 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(replaces_with_exact_mode, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(paths_of_every_kind, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(refuses_what_is_no_small_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(failed_replace_leaves_the_old_file_alone, set_up,
+						tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
