@@ -1,0 +1,58 @@
+/* attempt.h - one try at signing in, in libsasl's hands. Private to this folder.
+ *
+ * Made when a client begins, gone when it is answered: libsasl's connection object costs a
+ * microsecond, is spent after one try, and idle sessions need none. Passwords are proved inside, by
+ * callbacks into accounts; what accounts said is kept in `class` and `why` beside libsasl's opinion,
+ * which knows no "try later".
+ * Thread: one at a time; start, step, pass and apop may block. Owner: setup, facts, log and pepper
+ * are lent and outlive it; a challenge lives until the next call.
+ */
+#pragma once
+#include <sasl/sasl.h>
+#include "server/auth/auth.h"
+#include "server/auth/mech.h"
+
+#define PEPPER_LEN 32
+
+struct attempt {
+	const struct auth_setup *setup;
+	const struct auth_facts *facts;
+	const struct log *log;
+	const unsigned char *pepper; /* keys the secrets of accounts that do not exist */
+	const struct mech *mech;     /* NULL: USER/PASS or APOP */
+	bool plus;                   /* its -PLUS variant */
+	unsigned turn;               /* client messages so far */
+
+	struct name who; /* whom the client wants to be; valid if named */
+	bool named;
+	char typed[NAME_TEXT_MAX +
+		   1]; /* as the client spelled it, cut to fit: for log and penalty */
+	enum ec class; /* EC_OK as long as nothing speaks against it */
+	struct err why;
+
+	sasl_conn_t *conn;
+	sasl_channel_binding_t binding;
+	sasl_callback_t calls[5];
+};
+
+/* libsasl is ready for use; the first call of the process sets it up. */
+enum ec attempt_library(struct err *e);
+bool attempt_can(const char *mech); /* its plug-in is loaded */
+
+/* setup, facts, log, pepper, mech and plus are filled in; the rest is zero. */
+bool attempt_open(struct attempt *at);
+enum auth_state attempt_start(struct attempt *at, const char *ir, size_t len,
+			      const char **challenge, size_t *challenge_len);
+enum auth_state attempt_step(struct attempt *at, const char *p, size_t len, const char **challenge,
+			     size_t *challenge_len);
+enum auth_state attempt_pass(struct attempt *at, const char *user, size_t user_len,
+			     const struct secret *pass);
+enum auth_state attempt_apop(struct attempt *at, const char *stamp, const char *response);
+void attempt_close(struct attempt *at);
+
+/* accounts or a check said no. The first word stays, but trouble of ours outranks a denial. */
+void attempt_blame(struct attempt *at, enum ec class, const struct err *e);
+
+/* auxprop.c: our property plug-in, and the word that names it to libsasl. */
+#define AUXPROP_NAME "winpop"
+int auxprop_register(void);

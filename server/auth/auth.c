@@ -1,0 +1,162 @@
+/* auth.c - sign-in as one configuration sets it up: the allow-list, and what outlives a reload.
+ *
+ * What may be offered depends on three facts about a connection only, so the eight possible lists
+ * are written once, at the opening; CAPA then costs a look-up and no connection object of libsasl.
+ * Penalties, and the key behind the secrets of accounts that do not exist, pass from one snapshot
+ * to the next: a reload neither pardons a guesser nor changes the face of an unknown account.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "server/auth/inside.h"
+#include "server/base/buf.h"
+#include "server/base/crypto.h"
+#include "server/base/mem.h"
+
+static bool on_list(const struct auth *a, const struct mech *m, bool plus)
+{
+	for (size_t i = 0; i < a->n_offers; i++) {
+		if (a->offers[i].mech == m && a->offers[i].plus == plus)
+			return true;
+	}
+	return false;
+}
+
+static void offer(struct auth *a, const struct mech *m, bool plus)
+{
+	if (on_list(a, m, plus) || a->n_offers == OFFERS_MAX)
+		return;
+	a->offers[a->n_offers++] = (struct offer){
+		.mech = m,
+		.name = plus ? m->plus : m->name,
+		.plus = plus,
+		.needs = m->needs | (plus ? MECH_BINDING : 0),
+	};
+}
+
+/* One word of the settings. A name stands for its -PLUS variant too, preferred: a client that can
+ * bind to the channel should, and one that finds it missing would suspect an attack. */
+static void allow(struct auth *a, const char *word, size_t len)
+{
+	bool plus;
+	const struct mech *m = mech_find(word, len, &plus);
+
+	if (!m || !attempt_can(m->name)) {
+		log_event(&a->log, LV_WARN, "mechanism-missing", KV_B("mech", word, len),
+			  KV("why", m ? "its SASL plug-in is not installed" : "not supported"));
+		return;
+	}
+	if (m->plus)
+		offer(a, m, true);
+	if (!plus)
+		offer(a, m, false);
+}
+
+static void allow_all(struct auth *a, const char *words)
+{
+	while (*words) {
+		size_t blank = strspn(words, " \t"), len;
+
+		words += blank;
+		len = strcspn(words, " \t");
+		if (len > 0)
+			allow(a, words, len);
+		words += len;
+	}
+}
+
+static const char *list_for(struct auth *a, unsigned has)
+{
+	struct buf b = { 0 };
+	const char *text;
+
+	for (size_t i = 0; i < a->n_offers; i++) {
+		if (a->offers[i].needs & ~has)
+			continue;
+		if (b.len > 0)
+			buf_add(&b, " ", 1);
+		buf_addz(&b, a->offers[i].name);
+	}
+	text = arena_str(a->mem, buf_at(&b), b.len);
+	buf_drop(&b);
+	return text;
+}
+
+static struct auth *auth_new(const struct auth_setup *s, const struct auth *before)
+{
+	struct auth *a = mem_new(sizeof(*a));
+
+	atomic_init(&a->refs, 1);
+	a->mem = arena_new("auth", 1024);
+	a->setup = *s;
+	a->setup.service = arena_strz(a->mem, s->service);
+	a->setup.hostname = arena_strz(a->mem, s->hostname);
+	a->setup.mechanisms = arena_strz(a->mem, s->mechanisms);
+	if (s->log)
+		a->log.sink = s->log->sink;
+	a->setup.log = &a->log;
+	a->penalty = before ? penalty_ref(before->penalty) : penalty_new();
+	if (before)
+		memcpy(a->pepper, before->pepper, sizeof(a->pepper));
+	else
+		random_bytes(a->pepper, sizeof(a->pepper));
+	return a;
+}
+
+enum ec auth_open(const struct auth_setup *setup, const struct auth *before, struct auth **out,
+		  struct err *e)
+{
+	enum ec ec = attempt_library(e);
+
+	*out = NULL;
+	if (ec != EC_OK)
+		return ec;
+	*out = auth_new(setup, before);
+	allow_all(*out, (*out)->setup.mechanisms);
+	for (unsigned has = 0; has < MECH_NEEDS; has++)
+		(*out)->listed[has] = list_for(*out, has);
+	return EC_OK;
+}
+
+struct auth *auth_ref(struct auth *a)
+{
+	atomic_fetch_add(&a->refs, 1);
+	return a;
+}
+
+void auth_unref(struct auth **pp)
+{
+	struct auth *a = *pp;
+
+	*pp = NULL;
+	if (!a || atomic_fetch_sub(&a->refs, 1) > 1)
+		return;
+	penalty_unref(&a->penalty);
+	arena_drop(&a->mem);
+	wipe(a->pepper, sizeof(a->pepper));
+	free(a);
+}
+
+unsigned auth_has(const struct auth *a, const struct auth_facts *f)
+{
+	unsigned has = 0;
+
+	if ((f->secure || f->clear_ok) && !a->setup.spa_required)
+		has |= MECH_CLEAR;
+	if (f->cert_name)
+		has |= MECH_CERT;
+	if (f->binding_name)
+		has |= MECH_BINDING;
+	return has;
+}
+
+const struct offer *auth_offer(const struct auth *a, const char *name)
+{
+	bool plus;
+	const struct mech *m = mech_find(name, strlen(name), &plus);
+
+	for (size_t i = 0; m && i < a->n_offers; i++) {
+		if (a->offers[i].mech == m && a->offers[i].plus == plus)
+			return &a->offers[i];
+	}
+	return NULL;
+}

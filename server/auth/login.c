@@ -1,0 +1,245 @@
+/* login.c - one connection's way through sign-in: what it may try, what it is told, what it costs.
+ *
+ * Two kinds of no. A message that no honest client sends, a mechanism not offered, a clear password
+ * where none is allowed: refused before anything secret is looked at, at once. Everything else that
+ * fails was a guess for all we know: EC_DENIED, one wording, counted and delayed, the true reason in
+ * the log alone.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "server/auth/apop.h"
+#include "server/auth/inside.h"
+#include "server/base/clock.h"
+#include "server/base/mem.h"
+
+struct login {
+	struct auth *auth;
+	struct arena *mem; /* strings of the facts */
+	struct auth_facts facts;
+	struct log log;
+	char *stamp;             /* APOP; NULL until asked for */
+	struct attempt *attempt; /* an exchange under way, or NULL */
+};
+
+struct login *login_new(struct auth *a, const struct auth_facts *f)
+{
+	struct login *l = mem_new(sizeof(*l));
+
+	l->auth = auth_ref(a);
+	login_facts(l, f);
+	return l;
+}
+
+void login_facts(struct login *l, const struct auth_facts *f)
+{
+	struct arena *old = l->mem; /* f may point into it */
+	struct auth_facts *to = &l->facts;
+
+	login_cancel(l);
+	l->mem = arena_new("login", 128);
+	*to = *f;
+	to->sid = arena_strz(l->mem, f->sid);
+	to->peer = arena_strz(l->mem, f->peer);
+	to->cert_name = arena_strz(l->mem, f->cert_name);
+	to->binding_name = arena_strz(l->mem, f->binding_name);
+	if (f->binding_name)
+		to->binding = arena_str(l->mem, f->binding, f->binding_len);
+	l->log = (struct log){ .sink = l->auth->log.sink, .sid = to->sid, .peer = to->peer };
+	arena_drop(&old);
+}
+
+void login_free(struct login **pp)
+{
+	struct login *l = *pp;
+
+	*pp = NULL;
+	if (!l)
+		return;
+	login_cancel(l);
+	arena_drop(&l->mem);
+	free(l->stamp);
+	auth_unref(&l->auth);
+	free(l);
+}
+
+const char *login_mechs(struct login *l)
+{
+	return l->auth->listed[auth_has(l->auth, &l->facts)];
+}
+
+bool login_clear_allowed(const struct login *l)
+{
+	return auth_has(l->auth, &l->facts) & MECH_CLEAR;
+}
+
+const char *login_apop_stamp(struct login *l)
+{
+	if (l->auth->setup.apop && !l->stamp)
+		l->stamp = apop_stamp(l->auth->setup.hostname);
+	return l->stamp;
+}
+
+/* ---- answers ---- */
+
+static void warn_burst(struct login *l, const char *key, const char *account)
+{
+	log_event(&l->log, LV_WARN, "signin-burst", KV("of", key), KV("account", account),
+		  KV_U("failures", PENALTY_BURST));
+}
+
+/* The key of a penalty is the account, however it was spelled; or what was typed, if that is none. */
+static unsigned penalize(struct login *l, const struct attempt *at)
+{
+	struct auth *a = l->auth;
+	char text[NAME_TEXT_MAX + 1];
+	const char *account = at->named ? name_text(&at->who, text) : at->typed;
+	struct penalty_verdict v = penalty_fail(a->penalty, a->setup.penalty_ms, l->facts.peer,
+						account, clock_mono_ms());
+
+	if (v.peer_burst)
+		warn_burst(l, "peer", account);
+	if (v.account_burst)
+		warn_burst(l, "account", account);
+	return v.delay_ms;
+}
+
+/* account NULL: the client had not said who it is. */
+static void log_failure(struct login *l, const struct auth_answer *out, const char *account,
+			size_t len, const char *why)
+{
+	log_event(&l->log, out->class >= EC_BUSY ? LV_WARN : LV_INFO, "signin-failed",
+		  KV_B("account", account ? account : "", len), KV("mech", out->mech),
+		  KV("reason", ec_name(out->class)), KV("why", why),
+		  KV_U("delay_ms", out->delay_ms));
+}
+
+/* No, before libsasl was asked. */
+static void turn_away(struct login *l, enum ec class, const char *why, struct auth_answer *out)
+{
+	out->state = AUTH_FAILED;
+	out->class = class;
+	log_failure(l, out, NULL, 0, why);
+	login_cancel(l);
+}
+
+static void fail(struct login *l, const struct attempt *at, struct auth_answer *out)
+{
+	out->class = at->class;
+	if (at->class == EC_DENIED)
+		out->delay_ms = penalize(l, at);
+	log_failure(l, out, at->typed, strlen(at->typed), at->why.text);
+}
+
+/* Closes the attempt unless it goes on. */
+static void answer(struct login *l, enum auth_state state, struct auth_answer *out)
+{
+	struct attempt *at = l->attempt;
+	char text[NAME_TEXT_MAX + 1];
+
+	out->state = state;
+	if (state == AUTH_MORE)
+		return;
+	if (state == AUTH_DONE) {
+		out->who = at->who;
+		penalty_forgive(l->auth->penalty, name_text(&at->who, text));
+	} else {
+		fail(l, at, out);
+	}
+	login_cancel(l);
+}
+
+void login_cancel(struct login *l)
+{
+	if (!l->attempt)
+		return;
+	attempt_close(l->attempt);
+	wipe(l->attempt, sizeof(*l->attempt));
+	free(l->attempt);
+	l->attempt = NULL;
+}
+
+/* ---- attempts ---- */
+
+/* Whatever was under way is dropped. False: libsasl has no context for us; answered. */
+static bool begin(struct login *l, const struct offer *o, struct auth_answer *out)
+{
+	struct attempt *at = mem_new(sizeof(*at));
+
+	login_cancel(l);
+	l->attempt = at;
+	at->setup = &l->auth->setup;
+	at->facts = &l->facts;
+	at->log = &l->log;
+	at->pepper = l->auth->pepper;
+	at->mech = o ? o->mech : NULL;
+	at->plus = o && o->plus;
+	if (attempt_open(at))
+		return true;
+	answer(l, AUTH_FAILED, out);
+	return false;
+}
+
+void login_begin(struct login *l, const char *mech, const void *ir, size_t len,
+		 struct auth_answer *out)
+{
+	const struct offer *o = auth_offer(l->auth, mech);
+	unsigned lacks = o ? o->needs & ~auth_has(l->auth, &l->facts) : 0;
+	const char *first = len ? ir : ir ? "" : NULL;
+
+	*out = (struct auth_answer){ .challenge = "", .mech = o ? o->name : NULL };
+	if (!o || (lacks & ~MECH_CLEAR))
+		return turn_away(l, EC_USAGE, "mechanism is not offered", out);
+	if (lacks)
+		return turn_away(l, EC_REFUSED, "plain passwords are not allowed here", out);
+	if (first && o->mech->asks_all && len == 0)
+		first = NULL; /* "AUTH LOGIN =": nothing said yet */
+	if (first && (o->mech->server_first || len > MECH_MESSAGE_MAX ||
+		      !o->mech->sane(0, o->plus, first, len)))
+		return turn_away(l, EC_USAGE, "malformed initial response", out);
+	if (begin(l, o, out))
+		answer(l,
+		       attempt_start(l->attempt, first, len, &out->challenge, &out->challenge_len),
+		       out);
+}
+
+void login_step(struct login *l, const void *p, size_t len, struct auth_answer *out)
+{
+	struct attempt *at = l->attempt;
+	const char *text = len ? p : "";
+
+	*out = (struct auth_answer){ .challenge = "" };
+	if (!at)
+		return turn_away(l, EC_USAGE, "no sign-in is under way", out);
+	out->mech = at->plus ? at->mech->plus : at->mech->name;
+	if (len > MECH_MESSAGE_MAX || !at->mech->sane(at->turn, at->plus, text, len))
+		return turn_away(l, EC_USAGE, "malformed response", out);
+	answer(l, attempt_step(at, text, len, &out->challenge, &out->challenge_len), out);
+}
+
+void login_pass(struct login *l, const char *user, size_t user_len, const struct secret *pass,
+		struct auth_answer *out)
+{
+	*out = (struct auth_answer){ .challenge = "", .mech = "USER" };
+	if (!login_clear_allowed(l))
+		return turn_away(l, EC_REFUSED, "plain passwords are not allowed here", out);
+	if (!mech_name_sane(user, user_len) || pass->len > MECH_MESSAGE_MAX ||
+	    (pass->len > 0 && memchr(pass->bytes, 0, pass->len)))
+		return turn_away(l, EC_USAGE, "malformed name or password", out);
+	if (begin(l, NULL, out))
+		answer(l, attempt_pass(l->attempt, user, user_len, pass), out);
+}
+
+void login_apop(struct login *l, const char *user, size_t user_len, const char *digest,
+		struct auth_answer *out)
+{
+	struct buf response = { 0 };
+
+	*out = (struct auth_answer){ .challenge = "", .mech = "APOP" };
+	if (!login_apop_stamp(l))
+		return turn_away(l, EC_USAGE, "APOP is not offered", out);
+	if (!apop_response(user, user_len, digest, &response))
+		return turn_away(l, EC_USAGE, "malformed name or digest", out);
+	if (begin(l, NULL, out))
+		answer(l, attempt_apop(l->attempt, l->stamp, buf_at(&response)), out);
+	buf_drop(&response);
+}

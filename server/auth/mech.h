@@ -1,0 +1,40 @@
+/* mech.h - the SASL mechanisms we know, and what their client messages must look like.
+ *
+ * libsasl and its plug-ins take a length in one place and a C string in the next: a NUL behind a
+ * name or a password would be cut off silently and the rest would sign in. So every message is
+ * checked here, whole, before a plug-in sees it; what passes holds no NUL where a string is meant.
+ * Pure. Thread: any.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What the connection must have before a mechanism may be used. */
+enum mech_need {
+	MECH_CLEAR = 1,   /* the password crosses the line */
+	MECH_CERT = 2,    /* a verified client certificate */
+	MECH_BINDING = 4, /* a channel binding */
+	MECH_NEEDS = 8,   /* number of combinations */
+};
+
+#define MECH_MESSAGE_MAX                                                                           \
+	12288 /* octets of one client message; RFC 5034 section 4 allows a line of that */
+#define MECH_NAME_MAX 1024 /* octets of a name before it is parsed: libsasl's own limit */
+
+struct mech {
+	const char *name;
+	const char *plus;   /* name of the variant with channel binding, or NULL */
+	const char *plugin; /* file it lives in, up to the first dot; NULL: built into libsasl */
+	unsigned needs;     /* enum mech_need bits */
+	bool server_first;  /* takes no initial response */
+	bool asks_all;      /* an empty initial response is none: the server asks for everything */
+	/* Is this a message a client may send in this turn (from 0)? */
+	bool (*sane)(unsigned turn, bool plus, const char *p, size_t len);
+};
+
+/* By name in any case; a -PLUS name finds its mechanism and sets *plus. NULL: unknown. */
+const struct mech *mech_find(const char *name, size_t len, bool *plus);
+/* Does a mechanism of ours live in this file ("/usr/lib/.../libplain.so.2")? */
+bool mech_plugin_wanted(const char *path);
+/* A name as typed: not empty, bounded, no control octets. */
+bool mech_name_sane(const char *p, size_t len);

@@ -1,0 +1,374 @@
+/* sasl.c - the only caller of libsasl.
+ *
+ * What libsasl would like to decide by itself is decided here: no configuration file is read (no
+ * application name is given, and files are refused besides), only plug-ins of our table are loaded,
+ * one mechanism is enabled per connection object, passwords are proved by a callback, secrets come
+ * from our property plug-in, names are made canonical by ours - no realm is ever appended, so
+ * kim@example.com and kim@example.org stay two people in every mechanism.
+ *
+ * libsasl is initialised once per process and never taken down: it keeps one global state, plug-ins
+ * do not survive a second start, and others in the process (libldap) share it. That is why pthread's
+ * once variable is here, the one thing in this folder that lives outside a struct. Allocation and
+ * mutex functions must be set before anybody in the process touches libsasl; without them it does
+ * not lock at all, and frees passwords as they are.
+ */
+#include <assert.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sasl/saslutil.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "server/auth/attempt.h"
+#include "server/base/mem.h"
+
+/* libsasl's type for "any function"; the detour over void is one that compilers accept. */
+#define PROC(f) ((int (*)(void))(void (*)(void))(f))
+
+/* Stands where a name should be that is none; no account can be called so. */
+#define NO_NAME "?"
+static const struct name nobody = { .local = "nobody", .domain = "invalid" };
+
+/* ---- memory and locks for libsasl ---- */
+
+/* Passwords pass through buffers libsasl and its plug-ins free without a thought. */
+static void wiping_free(void *p)
+{
+	if (p)
+		wipe(p, malloc_usable_size(p));
+	free(p);
+}
+
+static void *wiping_realloc(void *p, size_t n)
+{
+	void *q = malloc(n);
+	size_t had = p ? malloc_usable_size(p) : 0;
+
+	if (!q)
+		return NULL;
+	if (p)
+		memcpy(q, p, had < n ? had : n);
+	wiping_free(p);
+	return q;
+}
+
+static void *lock_new(void)
+{
+	pthread_mutex_t *m = mem_new(sizeof(*m));
+
+	pthread_mutex_init(m, NULL);
+	return m;
+}
+
+static int lock_take(void *m)
+{
+	return pthread_mutex_lock(m) == 0 ? SASL_OK : SASL_FAIL;
+}
+
+static int lock_drop(void *m)
+{
+	return pthread_mutex_unlock(m) == 0 ? SASL_OK : SASL_FAIL;
+}
+
+static void lock_free(void *m)
+{
+	pthread_mutex_destroy(m);
+	free(m);
+}
+
+/* ---- what libsasl asks ---- */
+
+static const struct {
+	const char *option, *value;
+} options[] = {
+	{ "auxprop_plugin", AUXPROP_NAME },
+	{ "auto_transition", "no" },
+	{ "canon_user_plugin", "INTERNAL" },
+	{ "pwcheck_method",
+	  "none" }, /* asked after our callback said no: nobody else may say yes */
+	{ "scram_iteration_counter", "4096" }, /* RFC 7677 section 4; the same for everybody */
+};
+
+/* context: the attempt, or NULL while libsasl is being set up. */
+static int tell_option(void *context, const char *plugin, const char *option, const char **result,
+		       unsigned *len)
+{
+	const struct attempt *at = context;
+	const char *value = NULL;
+
+	(void)plugin;
+	if (at && strcmp(option, "mech_list") == 0)
+		value = at->mech ? at->mech->name : "";
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (strcmp(option, options[i].option) == 0)
+			value = options[i].value;
+	}
+	if (!value)
+		return SASL_FAIL;
+	*result = value;
+	if (len)
+		*len = (unsigned)strlen(value);
+	return SASL_OK;
+}
+
+static int judge_file(void *context, const char *file, sasl_verify_type_t type)
+{
+	(void)context;
+	return type == SASL_VRFY_PLUGIN && mech_plugin_wanted(file) ? SASL_OK : SASL_CONTINUE;
+}
+
+/* libsasl's deepest levels print protocol data and passwords; those are dropped unread. */
+static int take_log(void *context, int level, const char *message)
+{
+	const struct attempt *at = context;
+
+	if (at && level < SASL_LOG_TRACE)
+		log_event(at->log, LV_TRACE, "sasl", KV_U("level", level), KV("text", message));
+	return SASL_OK;
+}
+
+void attempt_blame(struct attempt *at, enum ec class, const struct err *e)
+{
+	if (class == EC_OK || (at->class != EC_OK && class < EC_BUSY))
+		return;
+	at->class = class == EC_REFUSED || class >= EC_BUSY ? class : EC_DENIED;
+	at->why = *e;
+}
+
+/* The identity to sign in as, out of foreign bytes. A malformed one goes on as nobody, so that it
+ * costs and ends like an account that does not exist. */
+static void take_identity(struct attempt *at, const char *in, unsigned len)
+{
+	struct err e = { 0 };
+	size_t keep = len < NAME_TEXT_MAX ? len : NAME_TEXT_MAX;
+	enum ec ec = name_parse(&at->who, in, len, at->setup->accounts->ops->rule, &e);
+
+	memcpy(at->typed, in, keep);
+	at->typed[keep] = 0;
+	at->named = ec == EC_OK;
+	if (!at->named) {
+		at->who = nobody;
+		attempt_blame(at, EC_DENIED, &e);
+	}
+}
+
+/* libsasl compares what we return for the two identities, and refuses when they differ. */
+static int make_canonical(sasl_conn_t *conn, void *context, const char *in, unsigned len,
+			  unsigned flags, const char *realm, char *out, unsigned out_max,
+			  unsigned *out_len)
+{
+	struct attempt *at = context;
+	char text[NAME_TEXT_MAX + 1] = NO_NAME;
+	struct name other;
+
+	(void)conn;
+	(void)realm;
+	if (flags & SASL_CU_AUTHID) {
+		take_identity(at, in, len);
+		if (at->named)
+			name_text(&at->who, text);
+	} else if (name_parse(&other, in, len, at->setup->accounts->ops->rule, NULL) == EC_OK) {
+		name_text(&other, text);
+	}
+	*out_len = (unsigned)strlen(text);
+	if (*out_len >= out_max)
+		return SASL_BUFOVER;
+	memcpy(out, text, *out_len + 1);
+	return SASL_OK;
+}
+
+static int check_password(sasl_conn_t *conn, void *context, const char *user, const char *pass,
+			  unsigned len, struct propctx *props)
+{
+	struct attempt *at = context;
+	struct accounts *acc = at->setup->accounts;
+	const struct secret lent = { .bytes = (unsigned char *)pass, .len = len };
+	struct err e = { 0 };
+	enum ec ec;
+
+	(void)conn;
+	(void)user;
+	(void)props;
+	if (len == 0) /* some directories take it for an anonymous sign-in, and say yes */
+		ec = err_set(&e, EC_DENIED, "empty password");
+	else
+		ec = acc->ops->verify(acc, &at->who, &lent, &e);
+	attempt_blame(at, ec, &e);
+	return at->class == EC_OK ? SASL_OK : SASL_BADAUTH;
+}
+
+/* ---- once per process ---- */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int once_rc = SASL_FAIL;
+
+static void set_up(void)
+{
+	static const sasl_callback_t calls[] = {
+		{ SASL_CB_GETOPT, PROC(tell_option), NULL },
+		{ SASL_CB_VERIFYFILE, PROC(judge_file), NULL },
+		{ SASL_CB_LOG, PROC(take_log), NULL },
+		{ SASL_CB_LIST_END, NULL, NULL },
+	};
+
+	sasl_set_alloc(malloc, calloc, wiping_realloc, wiping_free);
+	sasl_set_mutex(lock_new, lock_take, lock_drop, lock_free);
+	once_rc = sasl_server_init(calls, NULL);
+	if (once_rc == SASL_OK)
+		once_rc = auxprop_register();
+}
+
+enum ec attempt_library(struct err *e)
+{
+	pthread_once(&once, set_up);
+	if (once_rc == SASL_OK)
+		return EC_OK;
+	return err_set(e, EC_BROKEN, "Cyrus SASL cannot be initialised: %s",
+		       sasl_errstring(once_rc, NULL, NULL));
+}
+
+bool attempt_can(const char *mech)
+{
+	const char **have = sasl_global_listmech();
+
+	for (; have && *have; have++) {
+		if (strcasecmp(*have, mech) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ---- one attempt ---- */
+
+static bool set_properties(struct attempt *at)
+{
+	const struct auth_facts *f = at->facts;
+	sasl_security_properties_t props = { .security_flags = SASL_SEC_NOANONYMOUS };
+	sasl_ssf_t bits = f->secure ? f->tls_bits : 0;
+	int rc;
+
+	if (!f->secure && !f->clear_ok) /* a second lock on a door that is shut already */
+		props.security_flags |= SASL_SEC_NOPLAINTEXT;
+	rc = sasl_setprop(at->conn, SASL_SEC_PROPS, &props);
+	if (rc == SASL_OK)
+		rc = sasl_setprop(at->conn, SASL_SSF_EXTERNAL, &bits);
+	if (rc == SASL_OK && f->cert_name)
+		rc = sasl_setprop(at->conn, SASL_AUTH_EXTERNAL, f->cert_name);
+	if (rc == SASL_OK && f->binding_name && at->mech && at->mech->plus) {
+		at->binding = (sasl_channel_binding_t){ .name = f->binding_name,
+							.critical = at->plus,
+							.len = f->binding_len,
+							.data = f->binding };
+		rc = sasl_setprop(at->conn, SASL_CHANNEL_BINDING, &at->binding);
+	}
+	return rc == SASL_OK;
+}
+
+bool attempt_open(struct attempt *at)
+{
+	const sasl_callback_t calls[] = {
+		{ SASL_CB_GETOPT, PROC(tell_option), at },
+		{ SASL_CB_LOG, PROC(take_log), at },
+		{ SASL_CB_CANON_USER, PROC(make_canonical), at },
+		{ SASL_CB_SERVER_USERDB_CHECKPASS, PROC(check_password), at },
+		{ SASL_CB_LIST_END, NULL, NULL },
+	};
+	int rc;
+
+	static_assert(sizeof(calls) == sizeof(at->calls), "one list, two sizes");
+	memcpy(at->calls, calls, sizeof(calls));
+	rc = sasl_server_new(at->setup->service, at->setup->hostname, NULL, NULL, NULL, at->calls,
+			     0, &at->conn);
+	if (rc == SASL_OK && set_properties(at))
+		return true;
+	at->class =
+		err_set(&at->why, EC_TEMP, "no SASL context: %s", sasl_errstring(rc, NULL, NULL));
+	return false;
+}
+
+/* A certificate or a ticket proves who somebody is, not that there is such an account. */
+static void vouch(struct attempt *at)
+{
+	struct accounts *acc = at->setup->accounts;
+	struct account found;
+	struct err e = { 0 };
+	enum ec ec = acc->ops->find(acc, &at->who, &found, &e);
+
+	if (ec == EC_OK && !found.enabled)
+		ec = err_set(&e, EC_REFUSED, "the account is disabled");
+	attempt_blame(at, ec, &e);
+}
+
+static void forget_password(struct attempt *at)
+{
+	struct propctx *props = sasl_auxprop_getctx(at->conn);
+
+	if (props)
+		prop_erase(props, SASL_AUX_PASSWORD);
+}
+
+/* What libsasl says, weighed against what accounts said. */
+static enum auth_state conclude(struct attempt *at, int rc)
+{
+	struct err e = { 0 };
+
+	forget_password(at);
+	if (rc == SASL_CONTINUE)
+		return AUTH_MORE;
+	if (rc == SASL_OK && at->class == EC_OK && at->mech && (at->mech->needs & MECH_CERT))
+		vouch(at);
+	if (rc == SASL_OK && at->class == EC_OK && at->named)
+		return AUTH_DONE;
+	err_set(&e, EC_DENIED, "%s", sasl_errdetail(at->conn));
+	attempt_blame(at, EC_DENIED, &e);
+	return AUTH_FAILED;
+}
+
+enum auth_state attempt_start(struct attempt *at, const char *ir, size_t len,
+			      const char **challenge, size_t *challenge_len)
+{
+	unsigned out_len = 0;
+	const char *out = NULL;
+	int rc = sasl_server_start(at->conn, at->plus ? at->mech->plus : at->mech->name, ir,
+				   (unsigned)len, &out, &out_len);
+
+	at->turn = ir ? 1 : 0;
+	*challenge = out ? out : "";
+	*challenge_len = out_len;
+	return conclude(at, rc);
+}
+
+enum auth_state attempt_step(struct attempt *at, const char *p, size_t len, const char **challenge,
+			     size_t *challenge_len)
+{
+	unsigned out_len = 0;
+	const char *out = NULL;
+	int rc = sasl_server_step(at->conn, p, (unsigned)len, &out, &out_len);
+
+	at->turn++;
+	*challenge = out ? out : "";
+	*challenge_len = out_len;
+	return conclude(at, rc);
+}
+
+enum auth_state attempt_pass(struct attempt *at, const char *user, size_t user_len,
+			     const struct secret *pass)
+{
+	const char *text = pass->len ? (const char *)pass->bytes : "";
+
+	return conclude(
+		at, sasl_checkpass(at->conn, user, (unsigned)user_len, text, (unsigned)pass->len));
+}
+
+enum auth_state attempt_apop(struct attempt *at, const char *stamp, const char *response)
+{
+	return conclude(at, sasl_checkapop(at->conn, stamp, (unsigned)strlen(stamp), response,
+					   (unsigned)strlen(response)));
+}
+
+void attempt_close(struct attempt *at)
+{
+	if (at->conn)
+		sasl_dispose(&at->conn);
+}

@@ -1,0 +1,103 @@
+/* people.h - a handful of accounts in memory, for the tests of sign-in.
+ *
+ * kim exists in two domains with two passwords. away and broken are accounts whose record cannot be
+ * read now or ever; off is disabled. Every question is counted.
+ */
+#pragma once
+#include <stdatomic.h>
+#include <string.h>
+#include "server/accounts/accounts.h"
+
+struct person {
+	const char *name, *pass;
+	size_t pass_len;
+	enum ec trouble; /* EC_OK: none */
+};
+
+#define PERSON(n, p, t)                                                                            \
+	{                                                                                          \
+		n, p, sizeof(p) - 1, t                                                             \
+	}
+static const struct person persons[] = {
+	PERSON("kim@example.com", "tanstaaf", EC_OK),
+	PERSON("kim@example.org", "grok-and-roll", EC_OK),
+	PERSON("j\xc3\xbcrgen@example.com",
+	       "gr\xc3\xbc\xc3\x9f"
+	       "e \xe2\x82\xac 5",
+	       EC_OK),
+	PERSON("nul@example.com", "fr0nt\0behind", EC_OK),
+	PERSON("empty@example.com", "", EC_OK),
+	PERSON("off@example.com", "was-here", EC_REFUSED),
+	PERSON("away@example.com", "unreachable", EC_TEMP),
+	PERSON("broken@example.com", "unreadable", EC_BROKEN),
+};
+#define N_PERSONS (sizeof(persons) / sizeof(persons[0]))
+
+struct people {
+	struct accounts base;
+	atomic_uint n_verify, n_reveal, n_find;
+};
+
+static inline const struct person *person_of(const struct name *n)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	name_text(n, text);
+	for (size_t i = 0; i < N_PERSONS; i++) {
+		if (strcmp(persons[i].name, text) == 0)
+			return &persons[i];
+	}
+	return NULL;
+}
+
+static inline enum ec people_find(struct accounts *a, const struct name *n, struct account *out,
+				  struct err *e)
+{
+	const struct person *p = person_of(n);
+
+	((struct people *)a)->n_find++;
+	if (!p)
+		return err_set(e, EC_ABSENT, "no such account");
+	if (p->trouble >= EC_BUSY)
+		return err_set(e, p->trouble, "record cannot be read");
+	*out = (struct account){ .name = *n, .enabled = p->trouble != EC_REFUSED };
+	return EC_OK;
+}
+
+static inline enum ec people_verify(struct accounts *a, const struct name *n,
+				    const struct secret *pass, struct err *e)
+{
+	const struct person *p = person_of(n);
+
+	((struct people *)a)->n_verify++;
+	if (p && p->trouble >= EC_BUSY)
+		return err_set(e, p->trouble, "record cannot be read");
+	if (!p || p->pass_len != pass->len || memcmp(p->pass, pass->bytes, pass->len) != 0)
+		return err_set(e, EC_DENIED, "wrong password");
+	if (p->trouble == EC_REFUSED)
+		return err_set(e, EC_REFUSED, "the account is disabled");
+	return EC_OK;
+}
+
+static inline enum ec people_reveal(struct accounts *a, const struct name *n, enum secret_kind kind,
+				    struct secret *out, struct err *e)
+{
+	const struct person *p = person_of(n);
+
+	((struct people *)a)->n_reveal++;
+	(void)kind;
+	if (!p)
+		return err_set(e, EC_ABSENT, "no such account");
+	if (p->trouble != EC_OK)
+		return err_set(e, p->trouble, "not revealed");
+	secret_set(out, p->pass, p->pass_len);
+	return EC_OK;
+}
+
+static const struct accounts_ops people_ops = {
+	.name = "people",
+	.rule = NAME_FILE,
+	.find = people_find,
+	.verify = people_verify,
+	.reveal = people_reveal,
+};
