@@ -18,8 +18,10 @@
 #include "server/base/secret.h"
 #include "server/store/store.h"
 
-#define P3_LINE_MAX 512        /* a command; longer ones are refused and skipped */
-#define P3_AUTH_LINE_MAX 12288 /* RFC 5034 section 4 */
+/* Octets of a line without its end. Longer ones are refused and skipped; whoever buffers input for the engine needs room for
+ * the longest with its CRLF. */
+#define P3_LINE_MAX 512        /* a command; RFC 2449 asks for 255 */
+#define P3_AUTH_LINE_MAX 12288 /* RFC 5034 section 4; AUTH with an initial response too */
 #define P3_HIGH (64u << 10)    /* queued output above which long answers pause */
 
 enum verdict {
@@ -37,7 +39,9 @@ enum p3_ask_kind {
 	P3_ASK_TABLE,  /* fill box->msgs               -> class */
 	P3_ASK_FETCH,  /* msg                          -> class, blob */
 	P3_ASK_READ,   /* blob, off, into, want        -> class, got */
-	P3_ASK_COMMIT, /* marks                        -> class, commit */
+	/* marks, NULL if nothing is to change -> class, commit. The mailbox is given back before the answer, so that a client
+	 * that reconnects on hearing it is not told [IN-USE]. */
+	P3_ASK_COMMIT,
 };
 
 /* A question; the first half is the engine's, the second the answerer's. */
@@ -67,6 +71,7 @@ struct p3_ask {
 	const char *mech_done;
 	const char
 		*code;   /* a response code better than the class's own, e.g. "LOGIN-DELAY"; NULL */
+	const char *say; /* a text better than the class's own, e.g. "mailbox is locked"; NULL */
 	struct box *box; /* claimed; the engine reads it, the answerer releases it at the end */
 	size_t got;
 	struct commit commit;
@@ -74,13 +79,12 @@ struct p3_ask {
 
 struct p3_out {
 	void (*put)(void *ctx, const void *p, size_t len);
-	/* A range of the message asked for last; blob_done follows when the engine calls done. */
+	/* All of the message fetched last goes out behind what was put. Copy *b: the engine uses it again. */
 	void (*blob)(void *ctx, struct blob *b);
-	void (*done)(
-		void *ctx,
-		struct blob
-			*b); /* the engine needs this blob no more (it may still be in flight) */
-	/* After the reply just put: drop everything the client has pipelined, start TLS, call p3_secured. */
+	/* The engine needs the message fetched last no more; if it was given to blob() it may still be in flight. */
+	void (*done)(void *ctx, struct blob *b);
+	/* After the reply just put: drop everything the client has pipelined, start TLS, call p3_secured. The p3_feed that
+	 * calls this reports all of its input as eaten. */
 	void (*tls)(void *ctx);
 	/* true: answered at once, the second half is filled in. false: p3_answered will be called later. */
 	bool (*ask)(void *ctx, struct p3_ask *q);
@@ -111,7 +115,8 @@ void p3_greet(struct p3 *s);
 /* Takes what it can of the input: *eaten octets are done with (wiped by the caller). Call again when more has come, after
  * an answer, and after output has drained. Never keeps a pointer into p. */
 enum verdict p3_feed(struct p3 *s, const char *p, size_t len, size_t *eaten);
-/* The question asked is answered (q is the one given to ask). Then feed what is left. */
+/* The question asked is answered (q is the one given to ask). Then feed what is left; a command that had to wait for the
+ * table of messages is still there. */
 enum verdict p3_answered(struct p3 *s, struct p3_ask *q);
 enum verdict p3_drained(struct p3 *s);
 enum verdict p3_secured(struct p3 *s, const struct p3_allowed *allowed);
@@ -119,8 +124,9 @@ enum verdict p3_secured(struct p3 *s, const struct p3_allowed *allowed);
  * Nothing is deleted (RFC 1939 section 6). */
 enum p3_end { P3_END_IDLE, P3_END_STOP, P3_END_KICK };
 enum verdict p3_end(struct p3 *s, enum p3_end why);
-void p3_gone(
-	struct p3 *s); /* the client vanished: forget marks, let go of blobs; s stays readable */
+/* The connection has ended, by whomever: forget marks, let go of blobs and buffers; to be called before the arena is dropped.
+ * s stays readable; twice is fine. */
+void p3_gone(struct p3 *s);
 
 bool p3_signed_in(const struct p3 *s);
 struct p3_totals {
