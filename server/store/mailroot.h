@@ -12,12 +12,14 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include "server/base/arena.h"
 #include "server/base/err.h"
 #include "server/base/name.h"
 
 struct mailroot;
 struct draft;
 
+/* EC_ABSENT: there is no such directory. */
 enum ec mailroot_open(const char *path, struct mailroot **out, struct err *e);
 void mailroot_close(struct mailroot **root);
 /* Directory descriptors (O_DIRECTORY|O_CLOEXEC) of a domain or a mailbox; EC_ABSENT if not there. The caller closes. */
@@ -26,7 +28,7 @@ enum ec mailroot_dir(struct mailroot *root, const struct name *n, int *fd, struc
 enum ec mailroot_add_domain(struct mailroot *root, const struct name *domain, struct err *e);
 /* Domain (with all its mail) or mailbox. EC_LOCKED while a session holds it (any mailbox of it). */
 enum ec mailroot_remove(struct mailroot *root, const struct name *n, struct err *e);
-/* Names in order; stops when fn returns false. domain NULL: domains. rule decides which local parts are names. */
+/* Names in order; stops when fn returns false. domain NULL: domains. What is no name by name.h's widest rule is passed over. */
 enum ec mailroot_each(struct mailroot *root, const struct name *domain,
 		      bool (*fn)(void *ctx, const struct name *), void *ctx, struct err *e);
 /* Removes drafts and removals that a crash left (older than an hour, or all when nobody else runs). Returns how many. */
@@ -39,3 +41,16 @@ enum ec draft_put(struct draft *d, const char *file, const void *p, size_t len, 
 enum ec draft_commit(struct draft **d,
 		     struct err *e); /* durable when EC_OK; frees the draft in any case */
 void draft_drop(struct draft **d);   /* leaves nothing behind */
+
+/* For those who keep files in there (store, catalog, accounts). What root makes belongs to the mail root's owner, so that the
+ * service can use what an administrator's program made. */
+int mailroot_own(const struct mailroot *root, int fd, unsigned mode); /* 0, or -1 with errno */
+/* Like file.h, but a symbolic link is EC_BROKEN, and the new file is owned as above before it is seen. */
+enum ec mailroot_read(struct arena *a, int dirfd, const char *file, size_t max_bytes, char **out,
+		      size_t *len, struct err *e);
+enum ec mailroot_replace(struct mailroot *root, int dirfd, const char *file, const void *p,
+			 size_t len, unsigned mode, struct err *e);
+/* EC_OK also if it was not there; durable. */
+enum ec mailroot_unlink(int dirfd, const char *file, struct err *e);
+/* The draft closes fd when it ends, committed or dropped: a lock that must outlast it. */
+void draft_hold(struct draft *d, int fd);

@@ -1,0 +1,233 @@
+/* local.c - the catalog that is the mail root itself: a directory exists, so the mailbox exists.
+ *
+ *	domain/lock                  the domain is locked; what the file says is for people
+ *	domain/P3_kim.mbx/lock       the mailbox is locked
+ *	domain/P3_kim.mbx/quota      account = NAME; a copy from another mailbox works as it is
+ *
+ * Nothing is cached: an administrator who makes or removes these files by hand is obeyed at once. A lock that cannot be looked
+ * at is an error, never "not locked".
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "server/base/kv.h"
+#include "server/base/mem.h"
+#include "server/base/utf8.h"
+#include "server/catalog/catalog.h"
+
+#define LOCK_FILE "lock"
+#define QUOTA_FILE "quota"
+#define SMALL_FILE_MAX 65536
+
+struct local {
+	struct catalog catalog;
+	struct mailroot *root;
+};
+
+static struct mailroot *root_of(struct catalog *c)
+{
+	return ((struct local *)c)->root;
+}
+
+static enum ec is_there(int dir, const char *file, bool *there, struct err *e)
+{
+	*there = faccessat(dir, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return *there || errno == ENOENT ? EC_OK : err_sys(e, "cannot look at %s", file);
+}
+
+static enum ec damaged_quota(const struct name *n, struct err *e, const char *why)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	return err_set(e, EC_BROKEN, "quota file of %s: %.60s; write it again with createquotafile",
+		       name_text(n, text), why);
+}
+
+static enum ec parse_quota(struct arena *a, const char *p, size_t len, struct entry *out,
+			   struct err *e)
+{
+	struct err why;
+	struct kv kv;
+
+	if (kv_parse(a, p, len, &kv, &why) != EC_OK)
+		return damaged_quota(&out->name, e, why.text);
+	const char *account = kv_get(&kv, "account");
+	if (!account)
+		account = "";
+	if (strlen(account) >= sizeof(out->quota))
+		return damaged_quota(&out->name, e, "the account's name is too long");
+	strcpy(out->quota, account);
+	return EC_OK;
+}
+
+static enum ec read_quota(int dir, struct entry *out, struct err *e)
+{
+	char *text;
+	size_t len;
+	bool there;
+
+	/* Most mailboxes have none: do not pay for an arena to learn that. */
+	enum ec rc = is_there(dir, QUOTA_FILE, &there, e);
+	if (rc != EC_OK || !there)
+		return rc;
+	struct arena *a = arena_new("quota", 512);
+	rc = mailroot_read(a, dir, QUOTA_FILE, SMALL_FILE_MAX, &text, &len, e);
+	if (rc == EC_OK)
+		rc = parse_quota(a, text, len, out, e);
+	arena_drop(&a);
+	return rc == EC_ABSENT ? EC_OK : rc;
+}
+
+static enum ec read_entry(int dir, struct entry *out, struct err *e)
+{
+	enum ec rc = is_there(dir, LOCK_FILE, &out->locked, e);
+
+	if (rc != EC_OK || name_is_domain(&out->name))
+		return rc;
+	/* The parent of a mailbox directory is its domain: one path instead of another open. */
+	rc = is_there(dir, "../" LOCK_FILE, &out->domain_locked, e);
+	return rc == EC_OK ? read_quota(dir, out, e) : rc;
+}
+
+static enum ec local_find(struct catalog *c, const struct name *n, struct entry *out, struct err *e)
+{
+	int dir;
+	enum ec rc = mailroot_dir(root_of(c), n, &dir, e);
+
+	if (rc != EC_OK)
+		return rc;
+	*out = (struct entry){ .name = *n };
+	rc = read_entry(dir, out, e);
+	close(dir);
+	return rc;
+}
+
+static enum ec local_add(struct catalog *c, const struct name *n, struct draft **draft,
+			 struct err *e)
+{
+	return name_is_domain(n) ? mailroot_add_domain(root_of(c), n, e) : draft_commit(draft, e);
+}
+
+static enum ec local_remove(struct catalog *c, const struct name *n, struct err *e)
+{
+	return mailroot_remove(root_of(c), n, e);
+}
+
+static enum ec put_lock(struct mailroot *root, int dir, struct err *e)
+{
+	char text[96], when[32];
+	time_t now = time(NULL);
+	struct tm tm;
+	bool there;
+	enum ec rc = is_there(dir, LOCK_FILE, &there, e);
+
+	if (rc != EC_OK || there)
+		return rc;
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	int len = snprintf(text, sizeof(text), "since = %s\nuid = %u\n", when, getuid());
+	return mailroot_replace(root, dir, LOCK_FILE, text, (size_t)len, 0640, e);
+}
+
+static enum ec local_set_lock(struct catalog *c, const struct name *n, bool on, struct err *e)
+{
+	int dir;
+	enum ec rc = mailroot_dir(root_of(c), n, &dir, e);
+
+	if (rc != EC_OK)
+		return rc;
+	rc = on ? put_lock(root_of(c), dir, e) : mailroot_unlink(dir, LOCK_FILE, e);
+	close(dir);
+	return rc;
+}
+
+static enum ec put_quota(struct mailroot *root, int dir, const char *account, struct err *e)
+{
+	struct arena *a = arena_new("quota", 512);
+	char *text = kv_edit(a, "", 0, "account", account);
+	enum ec rc = mailroot_replace(root, dir, QUOTA_FILE, text, strlen(text), 0640, e);
+
+	arena_drop(&a);
+	return rc;
+}
+
+static enum ec local_set_quota(struct catalog *c, const struct name *n, const char *account,
+			       struct err *e)
+{
+	size_t len = account ? strlen(account) : 0;
+	int dir;
+
+	if (name_is_domain(n))
+		return err_set(e, EC_USAGE,
+			       "a quota account belongs to a mailbox, not to a domain");
+	if (len > NAME_TEXT_MAX || has_control(account ? account : "", len))
+		return err_set(e, EC_USAGE, "that is no account name");
+	enum ec rc = mailroot_dir(root_of(c), n, &dir, e);
+	if (rc != EC_OK)
+		return rc;
+	rc = len > 0 ? put_quota(root_of(c), dir, account, e) : mailroot_unlink(dir, QUOTA_FILE, e);
+	close(dir);
+	return rc;
+}
+
+/* A listing goes on behind an entry that is damaged, and tells of the first one at its end. */
+struct listing {
+	struct catalog *c;
+	bool (*fn)(void *ctx, const struct entry *);
+	void *ctx;
+	enum ec rc;
+	struct err *e;
+};
+
+static bool list_one(void *ctx, const struct name *n)
+{
+	struct listing *l = ctx;
+	struct entry entry = { .name = *n };
+	struct err why;
+	enum ec rc = local_find(l->c, n, &entry, &why);
+
+	if (rc == EC_ABSENT) /* removed meanwhile */
+		return true;
+	if (rc != EC_OK && l->rc == EC_OK)
+		l->rc = err_set(l->e, rc, "%s", why.text);
+	return l->fn(l->ctx, &entry);
+}
+
+static enum ec local_each(struct catalog *c, const struct name *domain,
+			  bool (*fn)(void *ctx, const struct entry *), void *ctx, struct err *e)
+{
+	struct listing l = { .c = c, .fn = fn, .ctx = ctx, .e = e };
+	enum ec rc = mailroot_each(root_of(c), domain, list_one, &l, e);
+
+	return rc == EC_OK ? l.rc : rc;
+}
+
+static void local_close(struct catalog **c)
+{
+	free(*c);
+	*c = NULL;
+}
+
+static const struct catalog_ops local_ops = {
+	.name = "local",
+	.find = local_find,
+	.add = local_add,
+	.remove = local_remove,
+	.set_lock = local_set_lock,
+	.set_quota = local_set_quota,
+	.each = local_each,
+	.close = local_close,
+};
+
+enum ec catalog_local_open(struct mailroot *root, struct catalog **out, struct err *e)
+{
+	struct local *l = mem_new(sizeof(*l));
+
+	(void)e;
+	*l = (struct local){ .catalog = { .ops = &local_ops }, .root = root };
+	*out = &l->catalog;
+	return EC_OK;
+}

@@ -1,0 +1,136 @@
+/* commit.c - removing what a session marked, and remembering what it fetched.
+ *
+ * In batches, each in one short hold of the index: deliveries get their turn in between, and a process that dies leaves a
+ * dirty index and files that are either there or not. One fsync of the directory at the end makes all removals durable.
+ *
+ * If the index is not ours any more (deleted, rewritten, stale), the files are removed all the same and the index is left
+ * for the next scan.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "server/base/clock.h"
+#include "server/base/mem.h"
+#include "server/store/files.h"
+
+#define BATCH 64
+#define DAY_S 86400
+
+static bool is_marked(const uint8_t *bits, uint32_t i)
+{
+	return bits && bits[i / 8] >> (i % 8) & 1;
+}
+
+struct work {
+	struct files_box *fb;
+	const struct marks *marks;
+	struct commit *out;
+	enum ec rc;
+	struct err *e;
+};
+
+static void remove_one(struct work *w, struct index_hold *h, uint32_t i)
+{
+	const struct table *t = w->fb->table;
+	char room[NAME_MAX + 1];
+	const char *name = table_name(t, i, room);
+
+	/* Gone already is what was wanted. */
+	if (unlinkat(w->fb->claim.dir, name, 0) < 0 && errno != ENOENT) {
+		enum ec rc = err_sys(w->e, "cannot remove message %s", name);
+		w->out->n_failed++;
+		if (w->rc == EC_OK)
+			w->rc = rc == EC_BROKEN ? EC_BROKEN : EC_TEMP;
+		return;
+	}
+	w->out->n_removed++;
+	if (h->clean)
+		index_mark(h, table_record(t, i), name, INDEX_DEAD);
+}
+
+static void mark_one(struct work *w, struct index_hold *h, uint32_t i)
+{
+	const struct table *t = w->fb->table;
+	char room[NAME_MAX + 1];
+
+	if (h->clean && !(t->msgs[i].flags & MSG_FETCHED))
+		index_mark(h, table_record(t, i), table_name(t, i, room), MSG_FETCHED);
+}
+
+/* Changes up to BATCH messages from *i on, in one hold. */
+static void run_batch(struct work *w, uint32_t *i)
+{
+	struct files *f = w->fb->files;
+	struct index_hold h;
+	unsigned n = 0;
+
+	index_take(&h, f->env.root, w->fb->claim.dir, f->env.boot);
+	h.clean = h.clean && h.head.gen == w->fb->seen.gen;
+	index_begin(&h);
+	for (; *i < w->fb->table->n && n < BATCH; ++*i) {
+		bool removed = is_marked(w->marks->removed, *i);
+		bool fetched = f->keep_fetched && is_marked(w->marks->fetched, *i);
+		if (removed)
+			remove_one(w, &h, *i);
+		else if (fetched)
+			mark_one(w, &h, *i);
+		n += removed || fetched;
+	}
+	index_end(&h);
+	if (*i == w->fb->table->n)
+		index_compact(&h);
+	index_drop(&h);
+}
+
+static bool has_marks(const struct files_box *fb, const struct marks *m)
+{
+	for (uint32_t i = 0; i < fb->box.n_msgs; i++) {
+		if (is_marked(m->removed, i) ||
+		    (fb->files->keep_fetched && is_marked(m->fetched, i)))
+			return true;
+	}
+	return false;
+}
+
+enum ec files_commit(struct box *box, const struct marks *marks, struct commit *out, struct err *e)
+{
+	struct files_box *fb = files_box_of(box);
+	struct work w = { .fb = fb, .marks = marks, .out = out, .e = e };
+
+	*out = (struct commit){ 0 };
+	if (!has_marks(fb, marks))
+		return EC_OK;
+	enum ec rc = box->msgs ? EC_OK : box->ops->table(box, e);
+	if (rc != EC_OK)
+		return rc;
+	for (uint32_t i = 0; i < fb->table->n;)
+		run_batch(&w, &i);
+	if (out->n_removed > 0 && fsync(fb->claim.dir) < 0 && w.rc == EC_OK)
+		w.rc = err_sys(e, "cannot make removals durable") == EC_BROKEN ? EC_BROKEN
+									       : EC_TEMP;
+	return w.rc;
+}
+
+enum ec store_expire(struct box *box, uint32_t days, uint32_t *n_removed, struct err *e)
+{
+	int64_t before = clock_wall_s() - (int64_t)days * DAY_S;
+	struct commit done = { 0 };
+
+	*n_removed = 0;
+	enum ec rc = box->ops->table(box, e);
+	if (rc != EC_OK)
+		return rc;
+	uint8_t *bits = mem_new(box->n_msgs / 8 + 1);
+	for (uint32_t i = 0; i < box->n_msgs; i++) {
+		const struct msg *m = &box->msgs[i];
+		if ((m->flags & MSG_FETCHED) && m->arrived_s <= before)
+			bits[i / 8] |= (uint8_t)(1u << (i % 8));
+	}
+	rc = box->ops->commit(box, &(struct marks){ .removed = bits }, &done, e);
+	free(bits);
+	*n_removed = done.n_removed;
+	if (done.n_removed == 0)
+		return rc;
+	enum ec counted = files_count(files_box_of(box), e);
+	return rc != EC_OK ? rc : counted;
+}

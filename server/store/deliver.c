@@ -1,0 +1,255 @@
+/* deliver.c - one message into one mailbox: invisible, durable, visible, durable.
+ *
+ *	file without a name -> octets -> fdatasync -> [index lock: name, record] -> fsync of the directory -> EC_OK
+ *
+ * A reader sees the whole message or none, and a crash leaves nothing, because until the link the file has no name. Where the
+ * file system has no such files (O_TMPFILE), a temporary name stands in; scan.c sweeps what a crash leaves of those. The
+ * arrival stamp is taken under the index lock and is above every earlier one: messages never change places.
+ *
+ * Both syncs go through make_durable. Deliveries run in parallel on several workers and the file system's journal merges their
+ * syncs into few commits; should that not be enough one day, batching belongs there.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "server/base/clock.h"
+#include "server/base/crypto.h"
+#include "server/base/file.h"
+#include "server/store/files.h"
+#include "server/store/uidl.h"
+
+struct incoming {
+	int dir, fd;
+	uint64_t len;
+	char temp[40]; /* "" if the file has no name yet */
+};
+
+static enum ec make_durable(int fd, bool is_dir, struct err *e)
+{
+	int rc;
+
+	while ((rc = is_dir ? fsync(fd) : fdatasync(fd)) < 0 && errno == EINTR)
+		;
+	return rc < 0 ? err_sys(e, "cannot make the message durable") : EC_OK;
+}
+
+static int open_named(struct files *f, struct incoming *in)
+{
+	struct index_hold h;
+
+	snprintf(in->temp, sizeof(in->temp), FILE_TEMP_PREFIX "%016jx", (uintmax_t)random_u64());
+	/* This changes the directory, so it is ours to tell the index. */
+	index_take(&h, f->env.root, in->dir, f->env.boot);
+	index_begin(&h);
+	int fd = openat(in->dir, in->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	index_end(&h);
+	index_drop(&h);
+	if (fd < 0)
+		in->temp[0] = '\0';
+	return fd;
+}
+
+static enum ec incoming_open(struct files *f, struct incoming *in, struct err *e)
+{
+	in->temp[0] = '\0';
+	in->fd = openat(in->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (in->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+		in->fd = open_named(f, in);
+	if (in->fd < 0 || mailroot_own(f->env.root, in->fd, 0640) < 0)
+		return err_sys(e, "cannot make a message file");
+	return EC_OK;
+}
+
+static void incoming_close(struct files *f, struct incoming *in)
+{
+	if (in->temp[0]) {
+		struct index_hold h;
+		index_take(&h, f->env.root, in->dir, f->env.boot);
+		index_begin(&h);
+		unlinkat(in->dir, in->temp, 0);
+		index_end(&h);
+		index_drop(&h);
+	}
+	if (in->fd >= 0)
+		close(in->fd);
+	close(in->dir);
+}
+
+static int write_vector(int fd, const struct iovec *iov, int n)
+{
+	struct iovec part;
+
+	for (int i = 0; i < n; i++) {
+		for (part = iov[i]; part.iov_len > 0;) {
+			ssize_t done = write(fd, part.iov_base, part.iov_len);
+			if (done < 0 && errno == EINTR)
+				continue;
+			if (done < 0)
+				return -1;
+			part.iov_base = (char *)part.iov_base + done;
+			part.iov_len -= (size_t)done;
+		}
+	}
+	return 0;
+}
+
+/* All pieces in one call as a rule; the rest, if the disk took a part only, piece by piece. */
+static int write_pieces(int fd, const struct iovec *iov, int n)
+{
+	while (n > 0) {
+		int some = n < IOV_MAX ? n : IOV_MAX;
+		ssize_t done = writev(fd, iov, some);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -1;
+		while (some > 0 && (size_t)done >= iov->iov_len) {
+			done -= (ssize_t)iov->iov_len;
+			iov++;
+			n--;
+			some--;
+		}
+		if (some > 0 && done >= 0) {
+			struct iovec rest = { (char *)iov->iov_base + done,
+					      iov->iov_len - (size_t)done };
+			if (write_vector(fd, &rest, 1) < 0)
+				return -1;
+			iov++;
+			n--;
+		}
+	}
+	return 0;
+}
+
+/* The spool is shared by several recipients' deliveries: its file position stays alone. */
+static int copy_spool(int to, int from, uint64_t len)
+{
+	off_t off = 0;
+	bool by_kernel = true; /* inside the file system, perhaps without copying at all */
+
+	while ((uint64_t)off < len) {
+		size_t left = len - (uint64_t)off < SSIZE_MAX / 2 ? (size_t)(len - (uint64_t)off)
+								  : SSIZE_MAX / 2;
+		ssize_t n = by_kernel ? copy_file_range(from, &off, to, NULL, left, 0)
+				      : sendfile(to, from, &off, left);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0 && by_kernel && errno != ENOSPC && errno != EDQUOT && errno != EIO) {
+			by_kernel = false;
+			continue;
+		}
+		if (n == 0)
+			errno = ENODATA;
+		if (n <= 0)
+			return -1;
+	}
+	return 0;
+}
+
+static enum ec write_message(struct incoming *in, const struct message *m, struct err *e)
+{
+	in->len = m->spool_fd >= 0 ? m->spool_len : 0;
+	for (int i = 0; i < m->n_iov; i++)
+		in->len += m->iov[i].iov_len;
+	if (write_pieces(in->fd, m->iov, m->n_iov) < 0 ||
+	    (m->spool_fd >= 0 && copy_spool(in->fd, m->spool_fd, m->spool_len) < 0))
+		return err_sys(e, "cannot write the message");
+	return EC_OK;
+}
+
+/* Never replaces anything: link(2) fails if the name is there. */
+static int give_name(const struct incoming *in, const char *name)
+{
+	char self[40];
+
+	if (in->temp[0])
+		return linkat(in->dir, in->temp, in->dir, name, 0);
+	if (linkat(in->fd, "", in->dir, name, AT_EMPTY_PATH) == 0 || errno == EEXIST)
+		return errno == EEXIST ? -1 : 0;
+	/* Older kernels want a privilege for that; this way round wants /proc. */
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", in->fd);
+	return linkat(AT_FDCWD, self, in->dir, name, AT_SYMLINK_FOLLOW);
+}
+
+/* Above every stamp of this process and every one in the index. */
+static uint64_t stamp(struct files *f, const struct index_hold *h)
+{
+	uint64_t last = atomic_load(&f->last_us), us;
+
+	do {
+		us = clock_wall_us();
+		if (h->intact && us <= (uint64_t)h->head.last_us)
+			us = (uint64_t)h->head.last_us + 1;
+		if (us <= last)
+			us = last + 1;
+	} while (!atomic_compare_exchange_weak(&f->last_us, &last, us));
+	return us;
+}
+
+static enum ec cannot_name(const struct incoming *in, struct err *e)
+{
+	struct stat st;
+	int failed = errno;
+
+	if (fstat(in->dir, &st) == 0 && st.st_nlink == 0)
+		return err_set(e, EC_ABSENT, "the mailbox was removed meanwhile");
+	errno = failed;
+	if (failed == ENOENT)
+		return err_set(e, EC_BROKEN, "cannot name the message: /proc is not mounted");
+	return err_sys(e, "cannot name the message");
+}
+
+static enum ec publish(struct files *f, struct incoming *in, uint32_t flags, struct err *e)
+{
+	struct index_hold h;
+	struct stat st;
+	char name[MESSAGE_NAME_MAX];
+	enum ec rc = EC_OK;
+
+	if (fstat(in->fd, &st) < 0)
+		return err_sys(e, "cannot look at the message");
+	index_take(&h, f->env.root, in->dir, f->env.boot);
+	uint64_t us = stamp(f, &h);
+	message_name_make(name, us);
+	index_begin(&h);
+	if (give_name(in, name) < 0)
+		rc = cannot_name(in, e);
+	else
+		index_append(&h, &(struct index_rec){ .name = name,
+						      .name_len = strlen(name),
+						      .octets = in->len,
+						      .stored = in->len,
+						      .arrived_us = (int64_t)us,
+						      .ino = st.st_ino,
+						      .flags = flags & (MSG_DOTS | MSG_UTF8) });
+	index_end(&h);
+	index_drop(&h);
+	return rc;
+}
+
+enum ec files_deliver(struct store *s, const struct name *mailbox, const struct message *m,
+		      struct err *e)
+{
+	struct files *f = files_of(s);
+	struct incoming in = { .dir = -1, .fd = -1 };
+	enum ec rc = mailroot_dir(f->env.root, mailbox, &in.dir, e);
+
+	if (rc != EC_OK)
+		return rc;
+	rc = incoming_open(f, &in, e);
+	if (rc == EC_OK)
+		rc = write_message(&in, m, e);
+	if (rc == EC_OK)
+		rc = make_durable(in.fd, false, e);
+	if (rc == EC_OK)
+		rc = publish(f, &in, m->flags, e);
+	if (rc == EC_OK)
+		rc = make_durable(in.dir, true, e);
+	incoming_close(f, &in);
+	return rc;
+}

@@ -1,0 +1,180 @@
+/* fetch.c - a message's octets: small ones in memory, large ones as a file range for sendfile(2).
+ *
+ * On an event loop nothing may wait for a disk. RESOLVE_CACHED and RWF_NOWAIT make the kernel say so instead of waiting; the
+ * caller then asks again on a worker, which reads ahead.
+ *
+ * LIST has promised a number of octets. A file that is not as long as it was counted is not sent at all.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "server/base/err.h"
+#include "server/base/mem.h"
+#include "server/store/beneath.h"
+#include "server/store/files.h"
+
+#define SMALL_BYTES 32768
+#define AHEAD_BYTES (1 << 20)
+
+static enum ec changed(struct err *e)
+{
+	return err_set(e, EC_TEMP, "a message was changed by another program; sign in again");
+}
+
+static enum ec would_wait(struct err *e)
+{
+	return err_set(e, EC_BUSY, "the message is not in memory");
+}
+
+/* The next claim shall look at the directory again, and count this message anew even if its inode is the same. */
+static void distrust_index(struct files_box *fb, uint32_t i)
+{
+	char room[NAME_MAX + 1];
+	struct index_hold h;
+
+	index_take(&h, fb->files->env.root, fb->claim.dir, fb->files->env.boot);
+	h.clean = false;
+	index_begin(&h);
+	if (h.head.gen == fb->seen.gen)
+		index_mark(&h, table_record(fb->table, i), table_name(fb->table, i, room),
+			   INDEX_DEAD);
+	index_end(&h);
+	index_drop(&h);
+}
+
+static ssize_t read_some(int fd, void *to, size_t len, uint64_t off, bool nowait)
+{
+	struct iovec iov = { to, len };
+	ssize_t n;
+
+	while ((n = preadv2(fd, &iov, 1, (off_t)off, nowait ? RWF_NOWAIT : 0)) < 0 &&
+	       errno == EINTR)
+		;
+	return n;
+}
+
+static enum ec load(struct blob *b, bool nowait, struct err *e)
+{
+	char *mem = malloc(b->len + 1);
+	uint64_t got = 0;
+	enum ec rc = EC_OK;
+
+	if (!mem)
+		die("out of memory");
+	while (got < b->len && rc == EC_OK) {
+		ssize_t n = read_some(b->fd, mem + got, (size_t)(b->len - got), got, nowait);
+		if (n > 0)
+			got += (uint64_t)n;
+		else if (n == 0)
+			rc = changed(e);
+		else if (nowait && (errno == EAGAIN || errno == EOPNOTSUPP))
+			rc = would_wait(e);
+		else
+			rc = err_sys(e, "cannot read a message");
+	}
+	if (rc != EC_OK) {
+		free(mem);
+		return rc;
+	}
+	close(b->fd);
+	b->fd = -1;
+	b->mem = mem;
+	b->own = mem;
+	return EC_OK;
+}
+
+/* A large file: is its beginning at hand, or shall it be fetched ahead? */
+static enum ec prepare(struct blob *b, bool nowait, struct err *e)
+{
+	char octet;
+
+	if (!nowait) {
+		posix_fadvise(b->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+		readahead(b->fd, 0, AHEAD_BYTES);
+		return EC_OK;
+	}
+	uint64_t last = b->len < AHEAD_BYTES ? b->len - 1 : AHEAD_BYTES - 1;
+	if (read_some(b->fd, &octet, 1, 0, true) != 1 ||
+	    read_some(b->fd, &octet, 1, last, true) != 1)
+		return would_wait(e);
+	return EC_OK;
+}
+
+static enum ec open_message(struct files_box *fb, uint32_t i, bool nowait, int *fd, struct err *e)
+{
+	char room[NAME_MAX + 1];
+	const char *name = table_name(fb->table, i, room);
+
+	*fd = beneath_open(fb->claim.dir, name, O_RDONLY, nowait ? BENEATH_CACHED : 0);
+	if (*fd >= 0)
+		return EC_OK;
+	if (nowait && errno == EAGAIN)
+		return would_wait(e);
+	return err_sys(e, "cannot open message %s", name);
+}
+
+enum ec files_fetch(struct box *box, uint32_t i, unsigned flags, struct blob *out, struct err *e)
+{
+	struct files_box *fb = files_box_of(box);
+	bool nowait = flags & FETCH_NOWAIT;
+	struct stat st;
+	struct blob b = { .fd = -1 };
+
+	if (!fb->table || i >= fb->table->n)
+		return err_set(e, EC_USAGE, "no such message");
+	enum ec rc = open_message(fb, i, nowait, &b.fd, e);
+	if (rc != EC_OK)
+		return rc;
+	b.len = fb->table->slots[i].stored;
+	if (fstat(b.fd, &st) < 0)
+		rc = err_sys(e, "cannot look at a message");
+	else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != b.len)
+		rc = changed(e);
+	if (rc == EC_TEMP && !nowait)
+		distrust_index(fb, i);
+	else if (rc == EC_TEMP)
+		rc = would_wait(e); /* asked again on a worker, it may take the index's lock */
+	if (rc == EC_OK)
+		rc = b.len <= SMALL_BYTES ? load(&b, nowait, e) : prepare(&b, nowait, e);
+	if (rc == EC_OK)
+		*out = b;
+	else if (b.fd >= 0)
+		close(b.fd);
+	return rc;
+}
+
+enum ec files_read(struct box *box, const struct blob *blob, uint64_t off, void *to, size_t len,
+		   size_t *got, struct err *e)
+{
+	(void)box;
+	if (off >= blob->len) {
+		*got = 0;
+		return EC_OK;
+	}
+	if (len > blob->len - off)
+		len = (size_t)(blob->len - off);
+	if (blob->fd < 0) {
+		memcpy(to, blob->mem + off, len);
+		*got = len;
+		return EC_OK;
+	}
+	ssize_t n = read_some(blob->fd, to, len, blob->off + off, false);
+	if (n < 0)
+		return err_sys(e, "cannot read a message");
+	if (n == 0)
+		return changed(e);
+	*got = (size_t)n;
+	return EC_OK;
+}
+
+void files_blob_done(struct box *box, struct blob *blob)
+{
+	(void)box;
+	if (blob->fd >= 0)
+		close(blob->fd);
+	free(blob->own);
+	*blob = (struct blob){ .fd = -1 };
+}

@@ -1,0 +1,203 @@
+/* files.c - the local store: claim, table, usage. Delivery, retrieval and commit have files of their own.
+ *
+ * Claiming reads the index's head and nothing else, so it costs the same for ten messages and for 100,000. The table is read
+ * when somebody asks for a message. Between the two the index may be deleted, rewritten, damaged: then the directory is
+ * scanned, and what arrived after the claim is left out; if the rest is not what was counted, the session ends with EC_TEMP
+ * instead of numbers that changed under it.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "server/base/mem.h"
+#include "server/store/files.h"
+
+/* The mailbox's sums, by its index or by a scan; records too if a scan made them. */
+static enum ec count(struct files *f, int dir, struct index_head *head, struct buf *records,
+		     struct err *e)
+{
+	struct index_hold h;
+	enum ec rc = EC_OK;
+
+	index_take(&h, f->env.root, dir, f->env.boot);
+	if (!h.clean)
+		rc = scan_settle(&h, &f->env, records, e);
+	*head = h.head;
+	index_drop(&h);
+	return rc;
+}
+
+enum ec files_count(struct files_box *fb, struct err *e)
+{
+	struct buf records = { 0 };
+	enum ec rc = count(fb->files, fb->claim.dir, &fb->seen, &records, e);
+
+	free(fb->table);
+	fb->table = NULL;
+	fb->box.msgs = NULL;
+	if (rc == EC_OK) {
+		fb->box.n_msgs = fb->seen.n;
+		fb->box.octets = fb->seen.octets;
+		/* A scan has it all at hand; and where no index can be kept, nobody else will. */
+		if (records.len > 0)
+			fb->table = table_new(&records, INT64_MAX);
+	}
+	buf_drop(&records);
+	return rc;
+}
+
+static void files_release(struct box **box)
+{
+	if (!*box)
+		return;
+	struct files_box *fb = files_box_of(*box);
+	free(fb->table);
+	claim_drop(&fb->claim);
+	free(fb);
+	*box = NULL;
+}
+
+static const struct store_ops files_ops;
+
+static enum ec files_claim(struct store *s, const struct name *mailbox, const char *holder,
+			   struct box **out, struct err *e)
+{
+	struct claim claim;
+	enum ec rc = claim_take(files_of(s)->env.root, mailbox, &claim, e);
+
+	if (rc != EC_OK)
+		return rc;
+	struct files_box *fb = mem_new(sizeof(*fb));
+	*fb = (struct files_box){ .box = { .ops = &files_ops, .name = *mailbox },
+				  .files = files_of(s),
+				  .claim = claim };
+	snprintf(fb->holder, sizeof(fb->holder), "%s", holder ? holder : "");
+	struct box *box = &fb->box;
+	rc = files_count(fb, e);
+	if (rc == EC_OK)
+		*out = box;
+	else
+		files_release(&box);
+	return rc;
+}
+
+static bool is_as_counted(const struct files_box *fb, const struct table *t)
+{
+	return t && t->n == fb->box.n_msgs && t->octets == fb->box.octets;
+}
+
+/* The usual way: the records that stood in the index at claim. */
+static struct table *table_by_index(struct files_box *fb)
+{
+	struct files *f = fb->files;
+	struct index_hold h;
+	struct buf records = { 0 };
+	struct table *t = NULL;
+
+	index_take(&h, f->env.root, fb->claim.dir, f->env.boot);
+	if (h.intact && h.head.gen == fb->seen.gen && index_records(&h, fb->seen.end, &records))
+		t = table_new(&records, INT64_MAX);
+	index_drop(&h);
+	buf_drop(&records);
+	if (!is_as_counted(fb, t)) {
+		free(t);
+		t = NULL;
+	}
+	return t;
+}
+
+/* The index is lost or damaged: from the directory, without what came later. */
+static enum ec table_by_scan(struct files_box *fb, struct table **out, struct err *e)
+{
+	struct files *f = fb->files;
+	struct index_hold h;
+	struct buf records = { 0 };
+	int64_t last_us = fb->seen.last_us;
+
+	index_take(&h, f->env.root, fb->claim.dir, f->env.boot);
+	enum ec rc = scan_settle(&h, &f->env, &records, e);
+	if (rc == EC_OK) {
+		fb->seen = h.head; /* whose records' places the table now knows */
+		*out = table_new(&records, last_us);
+	}
+	index_drop(&h);
+	buf_drop(&records);
+	return rc;
+}
+
+static enum ec files_table(struct box *box, struct err *e)
+{
+	struct files_box *fb = files_box_of(box);
+	enum ec rc = EC_OK;
+
+	if (!fb->table)
+		fb->table = table_by_index(fb);
+	if (!fb->table)
+		rc = table_by_scan(fb, &fb->table, e);
+	if (rc != EC_OK)
+		return rc;
+	if (!is_as_counted(fb, fb->table)) {
+		free(fb->table);
+		fb->table = NULL;
+		return err_set(e, EC_TEMP,
+			       "the mailbox was changed by another program; "
+			       "sign in again");
+	}
+	box->msgs = fb->table->msgs;
+	return EC_OK;
+}
+
+static enum ec files_usage(struct store *s, const struct name *mailbox, uint32_t *n_msgs,
+			   uint64_t *octets, struct err *e)
+{
+	struct files *f = files_of(s);
+	struct buf records = { 0 };
+	struct index_head head;
+	int dir;
+	enum ec rc = mailroot_dir(f->env.root, mailbox, &dir, e);
+
+	if (rc != EC_OK)
+		return rc;
+	rc = count(f, dir, &head, &records, e);
+	if (rc == EC_OK) {
+		*n_msgs = head.n;
+		*octets = head.octets;
+	}
+	buf_drop(&records);
+	close(dir);
+	return rc;
+}
+
+static void files_close(struct store **s)
+{
+	free(*s);
+	*s = NULL;
+}
+
+static const struct store_ops files_ops = {
+	.name = "files",
+	.claim = files_claim,
+	.table = files_table,
+	.fetch = files_fetch,
+	.read = files_read,
+	.blob_done = files_blob_done,
+	.commit = files_commit,
+	.release = files_release,
+	.deliver = files_deliver,
+	.usage = files_usage,
+	.close = files_close,
+};
+
+enum ec store_files_open(struct mailroot *root, const struct log *log, bool keep_fetched,
+			 struct store **out, struct err *e)
+{
+	struct files *f = mem_new(sizeof(*f));
+
+	(void)e;
+	f->store.ops = &files_ops;
+	f->env = (struct scan_env){ .root = root, .log = log, .boot = index_boot_id() };
+	f->keep_fetched = keep_fetched;
+	*out = &f->store;
+	return EC_OK;
+}

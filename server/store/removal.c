@@ -1,0 +1,252 @@
+/* removal.c - taking mailboxes and domains away: renamed out of sight first, then deleted at leisure.
+ *
+ * A mailbox in use is not removed: its claim is taken first and kept until it is out of sight. A domain's mailboxes are too
+ * many to hold all their claims (one descriptor each), so they are probed one by one, the domain goes out of sight - from
+ * now on no claim can succeed, because claim.c looks the name up again after locking - and they are probed once more. Only
+ * who claimed between the two probes makes us put the domain back.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "server/base/clock.h"
+#include "server/base/file.h"
+#include "server/store/beneath.h"
+#include "server/store/claim.h"
+#include "server/store/dirlist.h"
+#include "server/store/mailtree.h"
+
+#define DEPTH_MAX 8    /* a domain holds mailboxes, a mailbox files; deeper is somebody else's */
+#define REMOVE_TRIES 8 /* a delivery that had the directory open may still put a file into it */
+#define LEFT_S 3600
+
+static int delete_below(int dirfd, const char *entry, unsigned depth);
+
+static int delete_one(const struct dirlist *l, size_t i, int dirfd, unsigned depth)
+{
+	const char *name = dirlist_name(l, i);
+
+	if (dirlist_is_dir(l, i, dirfd))
+		return delete_below(dirfd, name, depth + 1);
+	return unlinkat(dirfd, name, 0) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+static int empty_dir(int fd, unsigned depth)
+{
+	struct dirlist l;
+	int rc = 0;
+
+	if (dirlist_read(fd, NULL, &l) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n && rc == 0; i++)
+		rc = delete_one(&l, i, fd, depth);
+	int failed = errno;
+	dirlist_drop(&l);
+	errno = failed;
+	return rc;
+}
+
+static int delete_below(int dirfd, const char *entry, unsigned depth)
+{
+	int rc = -1, failed;
+
+	if (depth > DEPTH_MAX) {
+		errno = ELOOP;
+		return -1;
+	}
+	int fd = beneath_open(dirfd, entry, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	for (unsigned tries = 0; tries < REMOVE_TRIES && rc < 0; tries++) {
+		if (empty_dir(fd, depth) < 0)
+			break;
+		rc = unlinkat(dirfd, entry, AT_REMOVEDIR);
+		if (rc < 0 && errno == ENOENT)
+			rc = 0;
+		if (rc < 0 && errno != ENOTEMPTY)
+			break;
+	}
+	failed = errno;
+	close(fd);
+	errno = failed;
+	return rc;
+}
+
+int tree_delete(int dirfd, const char *entry)
+{
+	return delete_below(dirfd, entry, 0);
+}
+
+static enum ec hide(int parent, const char *entry, char gone[SIDE_NAME_MAX], const struct name *n,
+		    struct err *e)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	tree_side_name(gone, GONE_PREFIX);
+	if (renameat(parent, entry, parent, gone) < 0)
+		return err_sys(e, "cannot remove %s", name_text(n, text));
+	if (fsync(parent) < 0)
+		return err_sys(e, "cannot make the removal of %s durable", name_text(n, text));
+	return EC_OK;
+}
+
+/* What the name is called on disk; its parent's descriptor and its own. */
+static enum ec find(struct mailroot *root, const struct name *n, char actual[NAME_MAX + 1],
+		    int *parent, int *dir, struct err *e)
+{
+	char entry[NAME_MAX + 1];
+	enum ec rc = tree_open_parent(root, n, parent, e);
+
+	if (rc != EC_OK)
+		return rc;
+	tree_entry(n, entry);
+	*dir = tree_open_entry(root, *parent, entry, actual);
+	if (*dir < 0) {
+		rc = tree_cannot_open(n, e);
+		close(*parent);
+	}
+	return rc;
+}
+
+static enum ec remove_mailbox(struct mailroot *root, const struct name *n, struct err *e)
+{
+	char actual[NAME_MAX + 1], gone[SIDE_NAME_MAX];
+	int parent, dir;
+	struct claim claim;
+	enum ec rc = find(root, n, actual, &parent, &dir, e);
+
+	if (rc != EC_OK)
+		return rc;
+	rc = claim_take_dir(dir, &claim, e);
+	if (rc == EC_OK) {
+		rc = hide(parent, actual, gone, n, e);
+		/* Out of sight is removed; should deleting fail half-way, the sweep goes on. */
+		if (rc == EC_OK)
+			tree_delete(parent, gone);
+		claim_drop(&claim);
+	}
+	close(parent);
+	return rc;
+}
+
+static bool is_mailbox(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 7 && strncasecmp(name, "P3_", 3) == 0 &&
+	       strcasecmp(name + len - 4, ".mbx") == 0;
+}
+
+/* EC_LOCKED if one of the domain's mailboxes is held. */
+static enum ec probe_claims(int domain, const struct name *n, struct err *e)
+{
+	struct dirlist l;
+	enum ec rc = EC_OK;
+
+	if (dirlist_read(domain, is_mailbox, &l) < 0)
+		return err_sys(e, "cannot list %s", n->domain);
+	for (size_t i = 0; i < l.n && rc != EC_LOCKED; i++) {
+		struct claim claim;
+		int dir = beneath_open(domain, dirlist_name(&l, i), O_RDONLY | O_DIRECTORY, 0);
+		if (dir < 0) /* gone, or no mailbox at all */
+			continue;
+		rc = claim_take_dir(dir, &claim, NULL);
+		claim_drop(&claim);
+		if (rc == EC_LOCKED)
+			err_set(e, rc, "a session has %s of %s open", dirlist_name(&l, i),
+				n->domain);
+	}
+	dirlist_drop(&l);
+	return rc == EC_LOCKED ? rc : EC_OK;
+}
+
+static enum ec remove_domain(struct mailroot *root, const struct name *n, struct err *e)
+{
+	char actual[NAME_MAX + 1], gone[SIDE_NAME_MAX];
+	int parent, dir;
+	enum ec rc = find(root, n, actual, &parent, &dir, e);
+
+	if (rc != EC_OK)
+		return rc;
+	rc = probe_claims(dir, n, e);
+	if (rc == EC_OK)
+		rc = hide(parent, actual, gone, n, e);
+	if (rc == EC_OK) {
+		rc = probe_claims(dir, n, e);
+		if (rc == EC_OK)
+			tree_delete(parent, gone);
+		else
+			tree_rename_new(parent, gone, actual);
+	}
+	close(dir);
+	close(parent);
+	return rc;
+}
+
+enum ec mailroot_remove(struct mailroot *root, const struct name *n, struct err *e)
+{
+	return name_is_domain(n) ? remove_domain(root, n, e) : remove_mailbox(root, n, e);
+}
+
+static bool is_side(const char *name)
+{
+	return strncmp(name, DRAFT_PREFIX, strlen(DRAFT_PREFIX)) == 0 ||
+	       strncmp(name, GONE_PREFIX, strlen(GONE_PREFIX)) == 0 ||
+	       strncmp(name, FILE_TEMP_PREFIX, strlen(FILE_TEMP_PREFIX)) == 0;
+}
+
+/* ctime: the rename that hid a mailbox left its mtime alone. */
+static bool is_left(int dirfd, const char *name, bool all)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (all || st.st_ctim.tv_sec + LEFT_S < clock_wall_s());
+}
+
+static unsigned sweep_dir(int dirfd, bool all)
+{
+	struct dirlist l;
+	unsigned n = 0;
+
+	if (dirlist_read(dirfd, is_side, &l) < 0)
+		return 0;
+	for (size_t i = 0; i < l.n; i++) {
+		const char *name = dirlist_name(&l, i);
+		if (is_left(dirfd, name, all) && delete_one(&l, i, dirfd, 0) == 0)
+			n++;
+	}
+	dirlist_drop(&l);
+	return n;
+}
+
+struct sweep {
+	struct mailroot *root;
+	unsigned n;
+	bool all;
+};
+
+static bool sweep_domain(void *ctx, const struct name *domain)
+{
+	struct sweep *s = ctx;
+	int fd;
+
+	if (mailroot_dir(s->root, domain, &fd, NULL) == EC_OK) {
+		s->n += sweep_dir(fd, s->all);
+		close(fd);
+	}
+	return true;
+}
+
+unsigned mailroot_sweep(struct mailroot *root, bool all)
+{
+	struct sweep s = { .root = root, .all = all };
+
+	s.n = sweep_dir(root->fd, all);
+	mailroot_each(root, NULL, sweep_domain, &s, NULL);
+	return s.n;
+}

@@ -1,0 +1,305 @@
+/* scan.c - directory and old index are both sorted by name and merged; what only the directory has is opened and counted.
+ *
+ * The count is done in rounds: list under the lock; if more than a few files are new, drop the lock, read them, list again.
+ * The last round finds few, so the lock is never held for long, and still the index that is written agrees with the
+ * directory as it was when the mtime in its head was taken.
+ *
+ * A message that cannot be read just now (rights, a bad sector) is left out and must not take the mailbox down with it; the
+ * index is then good for a minute only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "server/base/clock.h"
+#include "server/base/file.h"
+#include "server/base/mem.h"
+#include "server/store/beneath.h"
+#include "server/store/canon.h"
+#include "server/store/dirlist.h"
+#include "server/store/scan.h"
+#include "server/store/store.h"
+#include "server/store/uidl.h"
+
+#define READ_HELD_MAX 64 /* so many messages may be read under the lock */
+#define ROUNDS_MAX                                                                                 \
+	6 /* then under the lock, however many: somebody fills the directory faster than we read */
+#define LEFT_S 3600
+#define UNREADABLE_S 60
+#define READ_BYTES 65536
+
+struct found {
+	struct index_rec rec; /* its name lies in list */
+	bool known;
+};
+struct scan {
+	const struct scan_env *env;
+	int dir;
+	struct dirlist list;
+	struct found *found;
+	size_t n, n_unknown;
+	int64_t mtime_ns, look_again_s;
+	uint64_t dir_ino;
+};
+
+static void drop(struct scan *s)
+{
+	dirlist_drop(&s->list);
+	free(s->found);
+	s->found = NULL;
+	s->n = 0;
+}
+
+static bool is_temp(const char *name)
+{
+	return strncmp(name, FILE_TEMP_PREFIX, strlen(FILE_TEMP_PREFIX)) == 0;
+}
+
+static bool is_wanted(const char *name)
+{
+	return is_message_name(name) || is_temp(name);
+}
+
+static void look_again(struct scan *s, int64_t in_s)
+{
+	int64_t when = clock_wall_s() + in_s;
+
+	if (s->look_again_s == 0 || when < s->look_again_s)
+		s->look_again_s = when;
+}
+
+/* A crash's leftover, or somebody at work. */
+static void sweep_temp(struct scan *s, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	if (st.st_mtim.tv_sec + LEFT_S < clock_wall_s() && unlinkat(s->dir, name, 0) == 0)
+		return;
+	look_again(s, LEFT_S);
+}
+
+/* Sorted by name as read; temporaries are dealt with and left out. */
+static int list_messages(struct scan *s)
+{
+	struct stat st;
+
+	/* The mtime is taken first: what changes while we read makes the index stale, not wrong. */
+	if (fstat(s->dir, &st) < 0 || dirlist_read(s->dir, is_wanted, &s->list) < 0)
+		return -1;
+	s->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+	s->dir_ino = st.st_ino;
+	s->found = mem_new((s->list.n + 1) * sizeof(*s->found));
+	for (size_t i = 0; i < s->list.n; i++) {
+		const char *name = dirlist_name(&s->list, i);
+		if (is_temp(name)) {
+			sweep_temp(s, name);
+			continue;
+		}
+		s->found[s->n++].rec = (struct index_rec){ .name = name,
+							   .name_len = strlen(name),
+							   .ino = s->list.items[i].ino };
+	}
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct index_rec *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* The live records of an index image, sorted by name; as many as are sound. */
+static struct index_rec *old_records(const struct buf *old, size_t *n)
+{
+	size_t pos = 0, cap = old->len / 56 + 1; /* no record is shorter */
+	struct index_rec *recs = mem_new(cap * sizeof(*recs));
+
+	*n = 0;
+	while (old->len > 0 && index_next(buf_at(old), old->len, &pos, &recs[*n])) {
+		if (!(recs[*n].flags & INDEX_DEAD))
+			++*n;
+	}
+	qsort(recs, *n, sizeof(*recs), by_name);
+	return recs;
+}
+
+static void keep_known(struct scan *s, const struct buf *old)
+{
+	size_t n_old, k = 0;
+	struct index_rec *recs = old_records(old, &n_old);
+
+	s->n_unknown = s->n;
+	for (size_t i = 0; i < s->n; i++) {
+		struct found *f = &s->found[i];
+		while (k < n_old && strcmp(recs[k].name, f->rec.name) < 0)
+			k++;
+		if (k == n_old || strcmp(recs[k].name, f->rec.name) != 0 ||
+		    recs[k].ino != f->rec.ino)
+			continue;
+		const char *name = f->rec.name;
+		f->rec = recs[k];
+		f->rec.name = name;
+		f->known = true;
+		s->n_unknown--;
+	}
+	free(recs);
+}
+
+static int64_t arrival(const char *name, const struct stat *st)
+{
+	int64_t us;
+
+	if (message_name_arrival(name, &us))
+		return us;
+	if (st->st_mtim.tv_sec < 0 || st->st_mtim.tv_sec > INT32_MAX * INT64_C(4))
+		return 0;
+	return (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
+}
+
+static int count_octets(int fd, struct canon *c)
+{
+	char *piece = mem_new(READ_BYTES);
+	ssize_t n;
+
+	canon_begin(c);
+	while ((n = read(fd, piece, READ_BYTES)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			break;
+		canon_feed(c, piece, (size_t)n, NULL);
+	}
+	free(piece);
+	canon_end(c, NULL);
+	return n < 0 ? -1 : 0;
+}
+
+/* 1: a message, counted; 0: none; -1 with errno. */
+static int count_message(struct scan *s, struct index_rec *r)
+{
+	struct canon c;
+	struct stat st;
+	int fd = beneath_open(s->dir, r->name, O_RDONLY, 0);
+
+	if (fd < 0)
+		return errno == ELOOP || errno == ENOENT || errno == ENXIO ? 0 : -1;
+	int rc = fstat(fd, &st);
+	if (rc == 0 && S_ISREG(st.st_mode) && (rc = count_octets(fd, &c)) == 0) {
+		r->octets = c.out;
+		r->stored = c.in;
+		r->flags = c.flags;
+		r->ino = st.st_ino;
+		r->arrived_us = arrival(r->name, &st);
+		rc = 1;
+	}
+	int failed = errno;
+	close(fd);
+	errno = failed;
+	return rc;
+}
+
+static enum ec leave_out(struct scan *s, const char *name, struct err *e)
+{
+	struct err why;
+
+	if (errno != EACCES && errno != EPERM && errno != EIO)
+		return err_sys(e, "cannot read message %s", name);
+	err_sys(&why, "cannot read message %s", name);
+	log_event(s->env->log, LV_WARN, "message_unreadable", KV("why", why.text));
+	look_again(s, UNREADABLE_S);
+	return EC_OK;
+}
+
+static enum ec count_unknown(struct scan *s, struct err *e)
+{
+	size_t kept = 0;
+	enum ec rc = EC_OK;
+
+	for (size_t i = 0; i < s->n && rc == EC_OK; i++) {
+		struct found *f = &s->found[i];
+		int is = f->known ? 1 : count_message(s, &f->rec);
+		if (is < 0)
+			rc = leave_out(s, f->rec.name, e);
+		else if (is == 1)
+			s->found[kept++] = *f;
+	}
+	s->n = kept;
+	return rc;
+}
+
+static int by_arrival(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	if (x->rec.arrived_us != y->rec.arrived_us)
+		return x->rec.arrived_us < y->rec.arrived_us ? -1 : 1;
+	return strcmp(x->rec.name, y->rec.name);
+}
+
+static void form_records(struct scan *s, struct buf *out, struct index_head *head)
+{
+	*head = (struct index_head){
+		.boot = s->env->boot,
+		.dir_ino = s->dir_ino,
+		.dir_mtime_ns = s->mtime_ns,
+		.look_again_s = s->look_again_s,
+	};
+	if (s->n > 0)
+		qsort(s->found, s->n, sizeof(*s->found), by_arrival);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct index_rec *r = &s->found[i].rec;
+		index_rec_form(r, out);
+		head->n++;
+		head->octets += r->octets;
+		if (r->arrived_us > head->last_us)
+			head->last_us = r->arrived_us;
+	}
+}
+
+/* One round. done: what was found was found under the lock. */
+static enum ec scan_round(struct index_hold *h, const struct scan_env *env, bool last,
+			  struct buf *records, struct index_head *head, bool *done, struct err *e)
+{
+	struct scan s = { .env = env, .dir = h->dir };
+	struct buf found = { 0 };
+
+	if (list_messages(&s) < 0)
+		return err_sys(e, "cannot list the mailbox");
+	keep_known(&s, records);
+	*done = last || s.n_unknown <= READ_HELD_MAX;
+	if (!*done)
+		index_drop(h);
+	enum ec rc = count_unknown(&s, e);
+	if (rc == EC_OK) {
+		form_records(&s, &found, head);
+		buf_drop(records);
+		*records = found;
+	}
+	drop(&s);
+	if (!*done)
+		index_take(h, env->root, h->dir, env->boot);
+	return rc;
+}
+
+enum ec scan_settle(struct index_hold *h, const struct scan_env *env, struct buf *records,
+		    struct err *e)
+{
+	struct index_head head;
+	bool done = false;
+	enum ec rc = EC_OK;
+
+	/* Even a torn index holds sound records, each with its own sum. */
+	index_records(h, UINT64_MAX, records);
+	for (unsigned round = 1; rc == EC_OK && !done; round++)
+		rc = scan_round(h, env, round == ROUNDS_MAX, records, &head, &done, e);
+	if (rc == EC_OK)
+		index_write(h, &head, records);
+	else
+		buf_drop(records);
+	return rc;
+}
