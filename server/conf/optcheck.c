@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include "server/base/name.h"
 #include "server/base/utf8.h"
 #include "server/conf/optcheck.h"
@@ -89,6 +90,16 @@ enum ec check_endpoints(const char *value, struct err *e)
 				       "[::1]:24 or *:24",
 				       shown);
 	}
+	return EC_OK;
+}
+
+enum ec check_socket_path(const char *value, struct err *e)
+{
+	size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+
+	if (strlen(value) > max)
+		return err_set(e, EC_USAGE, "a socket's path has at most %zu octets: shorten it",
+			       max);
 	return EC_OK;
 }
 

@@ -11,8 +11,7 @@
 
 #define AT(field) offsetof(struct conf, field)
 #define PATH_MAX_CHARS 1024
-#define SOCKET_PATH_MAX 107 /* sun_path, and its NUL */
-#define MAILROOT_MAX 260    /* the original's limit */
+#define MAILROOT_MAX 260 /* the original's limit */
 #define GIB (1024ull * 1024 * 1024)
 
 static const char default_mechanisms[] =
@@ -48,14 +47,14 @@ const struct option options[] = {
 	  "Addresses that POP3 listens on, separated by blanks; * is all", check_addresses },
 	{ "tls_port", NULL, OPT_UINT, AT(tls_port), "995", 0, 65535, NULL, OPT_RESTART, OPT_LISTEN,
 	  "Port for POP3 with TLS from the first octet (0: none); needs tls_cert" },
-	{ "lmtp_socket", NULL, OPT_PATH, AT(lmtp_socket), "/run/winpop/lmtp", 0, SOCKET_PATH_MAX, NULL, OPT_RESTART, OPT_LISTEN,
-	  "Unix socket on which mail is delivered by LMTP (empty: none)" },
+	{ "lmtp_socket", NULL, OPT_PATH, AT(lmtp_socket), "/run/winpop/lmtp", 0, PATH_MAX_CHARS, NULL, OPT_RESTART, OPT_LISTEN,
+	  "Unix socket on which mail is delivered by LMTP (empty: none)", check_socket_path },
 	{ "lmtp_listen", NULL, OPT_TEXT, AT(lmtp_listen), "", 0, 1024, NULL, OPT_RESTART, OPT_LISTEN,
 	  "Addresses with port, as 127.0.0.1:24 [::1]:24, for LMTP over TCP (empty: none)", check_endpoints },
 	{ "lmtp_socketmax", NULL, OPT_UINT, AT(lmtp_socketmax), "100", 1, 32000, NULL, OPT_LIVE, OPT_LISTEN,
 	  "Most LMTP connections served at one time" },
-	{ "control_socket", NULL, OPT_PATH, AT(control_socket), "/run/winpop/control", 1, SOCKET_PATH_MAX, NULL, OPT_RESTART, OPT_LISTEN,
-	  "Unix socket by which winpop talks to the running service" },
+	{ "control_socket", NULL, OPT_PATH, AT(control_socket), "/run/winpop/control", 1, PATH_MAX_CHARS, NULL, OPT_RESTART, OPT_LISTEN,
+	  "Unix socket by which winpop talks to the running service", check_socket_path },
 	{ "hostname", NULL, OPT_TEXT, AT(hostname), NULL, 1, 253, NULL, OPT_LIVE, OPT_LISTEN,
 	  "Our name in greetings and in SASL; this computer's unless set", check_hostname },
 
