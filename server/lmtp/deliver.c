@@ -1,0 +1,77 @@
+/* deliver.c - one outcome per recipient (RFC 2033 section 4.2). Runs on a worker.
+ *
+ * Each mailbox gets its own copy with its own two lines on top (RFC 5321 section 4.4: Return-Path
+ * is added at final delivery; Delivered-To shows later which address brought it here). A Return-Path
+ * that the message already carries is left alone: it is the sender's octets, and readers take the
+ * first. A recipient named twice, in whatever spelling, receives once and is answered twice.
+ */
+#include <assert.h>
+#include <string.h>
+#include "server/base/clock.h"
+#include "server/base/utf8.h"
+#include "server/lmtp/mail.h"
+
+void lm_log_refused(const struct log *log, const char *address, const char *from, enum ec class,
+		    const char *text)
+{
+	static const enum lv level[EC_COUNT] = {
+		[EC_QUOTA] = LV_WARN,  [EC_BUSY] = LV_WARN,   [EC_TEMP] = LV_WARN,
+		[EC_BROKEN] = LV_CRIT, [EC_LOCKED] = LV_WARN,
+	};
+	enum lv lv = level[class] ? level[class] : LV_INFO;
+
+	log_event(log, lv, "delivery-refused", KV("account", address), KV("from", from),
+		  KV("class", ec_name(class)), KV("text", text));
+}
+
+static struct lm_rcpt *served_before(struct lm_mail *m, const struct lm_rcpt *r)
+{
+	for (struct lm_rcpt *q = m->rcpts; q != r; q = q->next) {
+		if (name_equal(&q->name, &r->name))
+			return q;
+	}
+	return NULL;
+}
+
+static void deliver_one(struct lm_mail *m, struct lm_rcpt *r, struct store *store,
+			const struct log *log)
+{
+	uint64_t began_us = clock_mono_us(), octets = m->body.len + m->spool_len;
+	struct buf head = { 0 };
+
+	buf_fmt(&head, "Return-Path: <%s>\r\nDelivered-To: %s\r\n", m->from, r->address);
+	struct iovec iov[] = {
+		{ .iov_base = (void *)(uintptr_t)buf_at(&head), .iov_len = head.len },
+		{ .iov_base = (void *)(uintptr_t)buf_at(&m->body), .iov_len = m->body.len },
+	};
+	struct message msg = {
+		.iov = iov,
+		.n_iov = m->spool_fd < 0 ? 2 : 1,
+		.spool_fd = m->spool_fd,
+		.spool_len = m->spool_len,
+		.flags = m->flags | (ascii_only(buf_at(&head), head.len) ? 0 : MSG_UTF8),
+	};
+	r->class = store->ops->deliver(store, &r->name, &msg, &r->err);
+	if (r->class == EC_OK)
+		log_event(log, LV_INFO, "delivered", KV("account", r->address), KV("from", m->from),
+			  KV_U("octets", head.len + octets),
+			  KV_U("ms", (clock_mono_us() - began_us) / 1000));
+	else
+		lm_log_refused(log, r->address, m->from, r->class, r->err.text);
+	buf_drop(&head);
+}
+
+void lm_mail_deliver(struct lm_mail *m, struct store *store, const struct log *log)
+{
+	assert(m->spool_fd < 0 || m->body.len == 0);
+	for (struct lm_rcpt *r = m->rcpts; r; r = r->next) {
+		const struct lm_rcpt *before = served_before(m, r);
+
+		if (before) {
+			r->class = before->class;
+			r->err = before->err;
+		} else {
+			deliver_one(m, r, store, log);
+		}
+	}
+}
