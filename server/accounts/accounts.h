@@ -34,7 +34,9 @@ struct accounts_ops {
 			  struct err *);
 	enum ec (*reveal)(struct accounts *, const struct name *, enum secret_kind,
 			  struct secret *out, struct err *);
-	/* draft: the mailbox being made for it (password file: the record goes in there); may be NULL elsewhere. */
+	/* draft: the mailbox being made for it (password file: the record goes in there; may be NULL elsewhere:
+	 * then the mailbox must exist). Commit or drop the draft before the next change of a password: it holds the keyring's
+	 * lock, so that no rekeying passes it by. */
 	enum ec (*create)(struct accounts *, const struct account *, const struct secret *,
 			  struct draft *draft, struct err *);
 	enum ec (*set_password)(struct accounts *, const struct name *, const struct secret *,

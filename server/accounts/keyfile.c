@@ -1,0 +1,193 @@
+/* keyfile.c - reading, forming and replacing the key file.
+ *
+ * file.h replaces files too, but as its process' own; a key file made by root belongs to the service from its first moment.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "server/accounts/keyfile.h"
+#include "server/base/b64.h"
+#include "server/base/file.h"
+#include "server/base/kv.h"
+#include "server/base/secret.h"
+
+static bool is_id(const char *p)
+{
+	return strspn(p, "0123456789abcdef") >= KEY_ID_LEN;
+}
+
+static bool parse_key(const char *value, struct key *out)
+{
+	unsigned char raw[B64_DEC_MAX(B64_ENC_LEN(AEAD_KEY))];
+	size_t len = 0;
+
+	if (!is_id(value) || value[KEY_ID_LEN] != ' ')
+		return false;
+	const char *text = value + KEY_ID_LEN + strspn(value + KEY_ID_LEN, " \t");
+	bool good = strlen(text) == B64_ENC_LEN(AEAD_KEY) &&
+		    b64_decode(raw, &len, text, strlen(text)) && len == AEAD_KEY;
+	if (good) {
+		memcpy(out->id, value, KEY_ID_LEN);
+		out->id[KEY_ID_LEN] = '\0';
+		memcpy(out->bytes, raw, AEAD_KEY);
+	}
+	wipe(raw, sizeof(raw));
+	return good;
+}
+
+static enum ec take_lines(const struct kv *kv, const char *path, struct keys *out, struct err *e)
+{
+	for (size_t i = 0; i < kv->n; i++) {
+		const struct kv_line *l = &kv->lines[i];
+		struct key *k = &out->all[out->n];
+		if (strcmp(l->key, "key") != 0)
+			return err_set(e, EC_BROKEN, "key file %s, line %u: expected key = ID KEY",
+				       path, l->line);
+		if (out->n == KEYS_MAX)
+			return err_set(e, EC_BROKEN, "key file %s has more than %d keys", path,
+				       KEYS_MAX);
+		if (!parse_key(l->value, k))
+			return err_set(e, EC_BROKEN, "key file %s, line %u is damaged", path,
+				       l->line);
+		if (keys_find(out, k->id))
+			return err_set(e, EC_BROKEN,
+				       "key file %s, line %u: this id was there before", path,
+				       l->line);
+		out->n++;
+	}
+	return out->n > 0 ? EC_OK : err_set(e, EC_BROKEN, "key file %s holds no key", path);
+}
+
+enum ec keyfile_parse(const char *p, size_t len, const char *path, struct keys *out, struct err *e)
+{
+	struct arena *a = arena_new("keys", 4096);
+	struct kv kv;
+	struct err why;
+	enum ec rc;
+
+	*out = (struct keys){ 0 };
+	if (kv_parse(a, p, len, &kv, &why) != EC_OK)
+		/* its text may quote the line, and the line may be a key */
+		rc = err_set(e, EC_BROKEN, "key file %s is damaged", path);
+	else
+		rc = take_lines(&kv, path, out, e);
+	arena_drop(&a);
+	if (rc != EC_OK)
+		wipe(out, sizeof(*out));
+	return rc;
+}
+
+size_t keyfile_form(const struct keys *k, char out[KEYFILE_MAX])
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < k->n; i++) {
+		char text[B64_ENC_LEN(AEAD_KEY)];
+		b64_encode(text, k->all[i].bytes, AEAD_KEY);
+		len += (size_t)snprintf(out + len, KEYFILE_MAX - len, "key = %s %.*s\n",
+					k->all[i].id, (int)sizeof(text), text);
+		wipe(text, sizeof(text));
+	}
+	return len;
+}
+
+const struct key *keys_find(const struct keys *k, const char *id)
+{
+	if (!id)
+		return k->n > 0 ? &k->all[k->n - 1] : NULL;
+	for (size_t i = 0; i < k->n; i++) {
+		if (strcmp(k->all[i].id, id) == 0)
+			return &k->all[i];
+	}
+	return NULL;
+}
+
+bool keys_add_fresh(struct keys *k)
+{
+	unsigned char id[KEY_ID_LEN / 2];
+	struct key *fresh = &k->all[k->n];
+
+	if (k->n == KEYS_MAX)
+		return false;
+	do {
+		random_bytes(id, sizeof(id));
+		hex_encode(fresh->id, id, sizeof(id));
+		fresh->id[KEY_ID_LEN] = '\0';
+	} while (keys_find(k, fresh->id));
+	random_bytes(fresh->bytes, sizeof(fresh->bytes));
+	k->n++;
+	return true;
+}
+
+void keys_keep_last(struct keys *k)
+{
+	if (k->n < 2)
+		return;
+	k->all[0] = k->all[k->n - 1];
+	wipe(&k->all[1], sizeof(k->all[1]) * (k->n - 1));
+	k->n = 1;
+}
+
+/* A few hundred octets: a short write means a full disk. */
+static int write_once(int fd, const char *text, size_t len)
+{
+	ssize_t n = write(fd, text, len);
+
+	if (n >= 0 && (size_t)n < len)
+		errno = ENOSPC;
+	return (size_t)n == len ? 0 : -1;
+}
+
+static int write_temp(const char *temp, const char *text, size_t len, unsigned uid, unsigned gid)
+{
+	int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return -1;
+	int rc = fchmod(fd, 0600);
+	if (rc == 0 && (uid != geteuid() || gid != getegid()))
+		rc = fchown(fd, uid, gid);
+	if (rc == 0)
+		rc = write_once(fd, text, len);
+	if (rc == 0)
+		rc = fsync(fd);
+	int failed = errno;
+	close(fd);
+	errno = failed;
+	return rc;
+}
+
+static int sync_parent(const char *path)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int n = slash ? snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - path), path)
+		      : snprintf(dir, sizeof(dir), ".");
+	int fd = n < (int)sizeof(dir) ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int rc = fd < 0 ? -1 : fsync(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+enum ec keyfile_replace(const char *path, const char *text, size_t len, unsigned uid, unsigned gid,
+			struct err *e)
+{
+	char temp[PATH_MAX];
+
+	if (snprintf(temp, sizeof(temp), "%s.tmp-%016jx", path, (uintmax_t)random_u64()) >=
+	    (int)sizeof(temp))
+		return err_set(e, EC_USAGE, "the key file's path is too long");
+	if (write_temp(temp, text, len, uid, gid) < 0 || rename(temp, path) < 0) {
+		enum ec rc = err_sys(e, "cannot write key file %s", path);
+		unlink(temp);
+		return rc;
+	}
+	return sync_parent(path) < 0 ? err_sys(e, "cannot make key file %s durable", path) : EC_OK;
+}
