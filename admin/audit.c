@@ -1,0 +1,25 @@
+/* audit.c - the `admin` event. */
+#include <stdlib.h>
+#include <unistd.h>
+#include "admin/audit.h"
+
+struct audit audit_who(void)
+{
+	uid_t uid = getuid();
+
+	/* Anybody can set SUDO_USER, but only sudo leaves it in root's hands. */
+	return (struct audit){ .uid = uid, .sudo_user = uid == 0 ? getenv("SUDO_USER") : NULL };
+}
+
+void audit_write(const struct audit *who, const struct wp *w, const struct wp_args *a, enum ec rc)
+{
+	if (!w->conf || w->conf->log_to == LOG_TO_STDERR)
+		return;
+	struct log_sink *sink = log_open(w->conf->log_to, "winpop", (int)w->conf->logging);
+	struct log log = { .sink = sink };
+
+	log_event(&log, LV_INFO, "admin", KV("command", a->cmd->name), KV("target", w->target),
+		  KV_U("uid", who->uid), KV("sudo_user", who->sudo_user),
+		  KV("result", ec_name(rc)));
+	log_close(&sink);
+}

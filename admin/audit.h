@@ -1,0 +1,16 @@
+/* audit.h - who changed what: one event for every command that changes something.
+ *
+ * Goes where the service's log goes, unless that is stderr, where it would only disturb the answer.
+ * Holds the command and its target, never a password. Thread: one at a time.
+ */
+#pragma once
+#include <sys/types.h>
+#include "admin/cmd.h"
+
+struct audit {
+	uid_t uid;
+	const char *sudo_user; /* NULL unless root by way of sudo */
+};
+
+struct audit audit_who(void); /* before anybody else is become */
+void audit_write(const struct audit *who, const struct wp *w, const struct wp_args *a, enum ec rc);

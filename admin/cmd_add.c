@@ -1,0 +1,162 @@
+/* cmd_add.c - a new domain, or a new mailbox with or without its account.
+ *
+ * With the password file the account is a record inside the mailbox's directory. Both are made as a
+ * draft beside their place and appear with one rename, so a mailbox is there whole or not at all,
+ * whatever ends us in between. Elsewhere the account comes first and is taken back if the mailbox
+ * can't be made.
+ */
+#include <string.h>
+#include "admin/cmd.h"
+
+enum { CREATEUSER };
+
+static enum ec add_domain(struct wp *w, const struct name *domain, struct err *e)
+{
+	enum ec rc = w->backends.catalog->ops->add(w->backends.catalog, domain, NULL, e);
+
+	if (rc != EC_OK)
+		return rc;
+	out_field(w->out, "domain", domain->domain);
+	if (!strchr(domain->domain, '.'))
+		out_note(w->out,
+			 "%s is not a fully qualified domain name; mail from elsewhere will "
+			 "not find it",
+			 domain->domain);
+	out_say(w->out, "The domain was added.");
+	return EC_OK;
+}
+
+/* What has to be so before anything is made. */
+static enum ec check_place(struct wp *w, const struct name *n, struct err *e)
+{
+	struct catalog *cat = w->backends.catalog;
+	struct name domain = { 0 };
+	struct entry found;
+
+	strcpy(domain.domain, n->domain);
+	enum ec rc = cat->ops->find(cat, &domain, &found, e);
+	if (rc == EC_ABSENT)
+		return wp_hint(w, rc, "make the domain first: winpop add %s", n->domain);
+	if (rc != EC_OK)
+		return rc;
+	rc = cat->ops->find(cat, n, &found, e);
+	if (rc == EC_OK)
+		return err_set(e, EC_EXISTS, "the mailbox %s exists already", wp_text(w, n));
+	return rc == EC_ABSENT ? EC_OK : rc;
+}
+
+/* Without /createuser the account must be there already. */
+static enum ec check_account(struct wp *w, const struct name *n, struct err *e)
+{
+	struct accounts *accts = w->backends.accounts;
+	struct account acct;
+
+	if (accts->ops->needs_create) {
+		wp_hint(w, EC_REFUSED, "winpop add %s /createuser Password", wp_text(w, n));
+		return err_set(e, EC_REFUSED,
+			       "with the encrypted password file a mailbox needs its account made "
+			       "with it");
+	}
+	enum ec rc = accts->ops->find(accts, n, &acct, e);
+	return rc == EC_ABSENT ? wp_hint(w, rc, "make the account too, with /createuser Password")
+			       : rc;
+}
+
+static enum ec make_account(struct wp *w, const struct name *n, const struct secret *password,
+			    struct draft *draft, struct err *e)
+{
+	struct accounts *accts = w->backends.accounts;
+	struct account acct = { .name = *n, .enabled = true };
+	enum ec rc = accts->ops->create(accts, &acct, password, draft, e);
+
+	return rc == EC_EXISTS && !accts->ops->needs_create
+		       ? wp_hint(w, rc, "leave out /createuser to use the account that exists")
+		       : rc;
+}
+
+/* The mailbox, and its account if there is a password. */
+static enum ec make(struct wp *w, const struct name *n, const struct secret *password,
+		    struct err *e)
+{
+	struct accounts *accts = w->backends.accounts;
+	struct draft *draft = NULL;
+	enum ec rc = draft_begin(w->backends.root, n, &draft, e);
+
+	if (rc == EC_OK && password)
+		rc = make_account(w, n, password, draft, e);
+	if (rc != EC_OK) {
+		draft_drop(&draft);
+		return rc;
+	}
+	rc = w->backends.catalog->ops->add(w->backends.catalog, n, &draft, e);
+	if (rc != EC_OK && password && !accts->ops->needs_create)
+		accts->ops->remove(accts, n, NULL);
+	return rc;
+}
+
+/* It may have been altered to be unique, and whoever sets up the mail client needs it. */
+static const char *logon_of(struct wp *w, const struct name *n)
+{
+	struct accounts *accts = w->backends.accounts;
+	struct account acct;
+	enum ec rc = accts->ops->find(accts, n, &acct, NULL);
+
+	return rc == EC_OK && acct.logon[0] ? arena_strz(w->mem, acct.logon) : wp_text(w, n);
+}
+
+static enum ec add_mailbox(struct wp *w, const struct wp_args *a, const struct name *n,
+			   struct err *e)
+{
+	bool create = a->given[CREATEUSER] != NULL;
+	struct secret password = { 0 };
+	enum ec rc = check_place(w, n, e);
+
+	if (rc == EC_OK)
+		rc = create ? wp_password(w, a, &password, e) : check_account(w, n, e);
+	if (rc == EC_OK)
+		rc = make(w, n, create ? &password : NULL, e);
+	secret_drop(&password);
+	if (rc != EC_OK)
+		return rc;
+	out_field(w->out, "mailbox", wp_text(w, n));
+	out_field(w->out, "logon", logon_of(w, n));
+	out_say(w->out, "The mailbox was added.");
+	return EC_OK;
+}
+
+static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
+{
+	struct name n;
+	enum ec rc = wp_name(w, a->argv[0], &n, e);
+
+	if (rc != EC_OK)
+		return rc;
+	if (!name_is_domain(&n))
+		return add_mailbox(w, a, &n, e);
+	if (a->given[CREATEUSER])
+		return err_set(e, EC_USAGE, "/createuser goes with a mailbox, not with a domain");
+	return add_domain(w, &n, e);
+}
+
+const struct wp_cmd wp_add = {
+	.name = "add",
+	.args = "{DomainName | UserName@DomainName [/createuser Password]}",
+	.help = "Creates a new domain or mailbox.",
+	.more = "With the encrypted password file a mailbox is made together with its account, so "
+		"/createuser must be given; the account has no other rights on this computer. With "
+		"the other methods of authentication the account must exist, or is made by "
+		"/createuser. A mailbox name has 1 to 64 characters (20 with local accounts). "
+		"DomainName must be the fully qualified domain name, for example example.com; a "
+		"single word is accepted with a warning. Names are kept in lower case.\n"
+		"The mailbox and its account appear together or not at all. Instead of typing the "
+		"password, where others may see it in the list of processes, leave it out or "
+		"write '-': it is then asked for without echo, or read as one line from standard "
+		"input if that is not a terminal.",
+	.argc_min = 1,
+	.argc_max = 1,
+	.how = WP_WRITES,
+	.needs = WP_MAIL,
+	.switches = { { "createuser", "Password", true,
+			"Makes the account too, with this password" } },
+	.run = run,
+};

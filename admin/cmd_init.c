@@ -1,0 +1,207 @@
+/* cmd_init.c - what a fresh machine needs: settings, key file, mail root.
+ *
+ * Each is made only if it is not there, so running it again is harmless. As root, all belongs to
+ * the service's user but the settings, which are root's with the service's group reading.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "server/base/buf.h"
+#include "server/base/file.h"
+#include "server/base/kv.h"
+#include "admin/cmd.h"
+#include "admin/settings.h"
+#include "admin/syntax.h"
+
+#define DIR_MODE 0750
+#define CONF_MODE 0640
+
+struct owner {
+	uid_t uid;
+	gid_t gid;
+};
+
+/* What is there is left alone. */
+static enum ec make_dir(const char *path, const struct owner *o, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		return S_ISDIR(st.st_mode) ? EC_OK
+					   : err_set(e, EC_EXISTS, "%s is not a directory", path);
+	if (mkdir(path, DIR_MODE) < 0)
+		return err_sys(e, "cannot make %s", path);
+	if (geteuid() == 0 && chown(path, o->uid, o->gid) < 0)
+		return err_sys(e, "cannot give %s to the service", path);
+	return EC_OK;
+}
+
+/* The directory a path lies in. Root keeps it: were it the service's, a break-in there could
+ * exchange the settings that root reads at the next start. */
+static enum ec make_dir_of(struct wp *w, const char *path, const struct owner *o, struct err *e)
+{
+	const struct owner parent = { geteuid(), o->gid };
+	const char *slash = strrchr(path, '/');
+
+	if (!slash || slash == path)
+		return EC_OK;
+	return make_dir(arena_str(w->mem, path, (size_t)(slash - path)), &parent, e);
+}
+
+static const char *const group_titles[] = {
+	[OPT_ORIGINAL] = "The service",
+	[OPT_LISTEN] = "Where it listens",
+	[OPT_TLS] = "TLS",
+	[OPT_SIGNIN] = "Sign-in",
+	[OPT_MAIL] = "Mail",
+	[OPT_LIMITS] = "Limits and times",
+	[OPT_PROCESS] = "Process",
+};
+
+/* All settings as comments with their defaults. */
+static const char *template(struct wp *w)
+{
+	struct buf b = { 0 };
+	int group = -1;
+
+	buf_addz(&b, "# winpop.conf - settings of winpopd. Each line that is commented out shows a "
+		     "default.\n# After a change: winpopd --check, then winpop reload. See "
+		     "winpop.conf(5).\n");
+	for (size_t i = 0; i < n_options; i++) {
+		const struct option *o = &options[i];
+		if ((int)o->group != group)
+			buf_fmt(&b, "\n# ---- %s ----\n", group_titles[o->group]);
+		group = (int)o->group;
+		buf_fmt(&b, "\n# %s.\n#%s = %s\n", o->help, o->name, o->preset ? o->preset : "");
+	}
+	const char *text = arena_str(w->mem, buf_at(&b), b.len);
+	buf_drop(&b);
+	return text;
+}
+
+static enum ec put_given(struct wp *w, const struct wp_args *a, const char **text, struct err *e)
+{
+	for (int i = 0; i + 1 < a->argc; i += 2) {
+		const struct option *o = option_find(a->argv[i]);
+		const char *stored;
+		if (!o)
+			return setting_unknown(a->argv[i], e);
+		enum ec rc = option_check(w->mem, o, a->argv[i + 1], ROLE_STANDALONE, &stored, e);
+		if (rc != EC_OK)
+			return rc;
+		*text = kv_edit(w->mem, *text, strlen(*text), o->name, stored);
+	}
+	return a->argc % 2 == 0
+		       ? EC_OK
+		       : err_set(e, EC_USAGE, "%.40s: the value is missing", a->argv[a->argc - 1]);
+}
+
+/* As whom the service runs: the user it becomes if root starts it, else us. */
+static enum ec find_owner(const struct conf *c, struct owner *o, struct err *e)
+{
+	*o = (struct owner){ geteuid(), getegid() };
+	if (geteuid() != 0 || !*c->user)
+		return EC_OK;
+	struct passwd *pw = getpwnam(c->user);
+	if (!pw)
+		return err_set(e, EC_REFUSED,
+			       "there is no user \"%s\" for the service; make it with adduser "
+			       "--system --group --no-create-home %s",
+			       c->user, c->user);
+	struct group *gr = *c->group ? getgrnam(c->group) : NULL;
+	*o = (struct owner){ pw->pw_uid, gr ? gr->gr_gid : pw->pw_gid };
+	return EC_OK;
+}
+
+static void told(struct wp *w, const char *key, const char *path, bool made)
+{
+	out_field(w->out, key, path);
+	if (!made)
+		out_note(w->out, "%s was there and is left as it is", path);
+}
+
+static enum ec make_conf(struct wp *w, const char *text, const struct owner *o, struct err *e)
+{
+	enum ec rc = make_dir_of(w, w->conf_path, o, e);
+
+	if (rc == EC_OK)
+		rc = file_replace_at(AT_FDCWD, w->conf_path, text, strlen(text), CONF_MODE, e);
+	if (rc == EC_OK && geteuid() == 0 && chown(w->conf_path, 0, o->gid) < 0)
+		rc = err_sys(e, "cannot let the service read %s", w->conf_path);
+	return rc;
+}
+
+static enum ec make_keys(struct wp *w, const struct owner *o, struct err *e)
+{
+	enum ec rc = make_dir_of(w, w->conf->key_file, o, e);
+
+	if (rc == EC_OK)
+		rc = keyring_create(w->conf->key_file, o->uid, o->gid, e);
+	if (rc == EC_OK || rc == EC_EXISTS)
+		told(w, "key_file", w->conf->key_file, rc == EC_OK);
+	return rc == EC_EXISTS ? EC_OK : rc;
+}
+
+static enum ec make_mailroot(struct wp *w, const struct owner *o, struct err *e)
+{
+	bool there = access(w->conf->mailroot, F_OK) == 0;
+	enum ec rc = make_dir_of(w, w->conf->mailroot, o, e);
+
+	if (rc == EC_OK)
+		rc = make_dir(w->conf->mailroot, o, e);
+	if (rc == EC_OK)
+		told(w, "mailroot", w->conf->mailroot, !there);
+	return rc;
+}
+
+static enum ec load_or_make(struct wp *w, const struct wp_args *a, struct owner *o, struct err *e)
+{
+	const char *text = template(w);
+	enum ec rc = conf_load(w->conf_path, &w->conf, e);
+	bool make = rc == EC_ABSENT;
+
+	if (make)
+		rc = put_given(w, a, &text, e);
+	if (make && rc == EC_OK)
+		rc = conf_parse(w->conf_path, text, strlen(text), &w->conf, e);
+	if (rc == EC_OK)
+		rc = find_owner(w->conf, o, e);
+	if (make && rc == EC_OK)
+		rc = make_conf(w, text, o, e);
+	if (rc == EC_OK)
+		told(w, "config", w->conf_path, make);
+	return rc;
+}
+
+static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
+{
+	struct owner o;
+	enum ec rc = load_or_make(w, a, &o, e);
+
+	w->target = w->conf_path;
+	if (rc == EC_OK)
+		rc = make_keys(w, &o, e);
+	if (rc == EC_OK)
+		rc = make_mailroot(w, &o, e);
+	return rc;
+}
+
+const struct wp_cmd wp_init = {
+	.name = "init",
+	.args = "[Setting Value ...]",
+	.help = "Makes the settings file, the key file and the mail root, where they are missing.",
+	.more = "Settings given go into a new settings file; one that exists is left as it is. "
+		"Run by root, key file and mail root are given to the user that the service "
+		"becomes.",
+	.argc_max = WP_ARGS_MAX,
+	.raw_from = 1,
+	.how = WP_WRITES,
+	.needs = WP_FILE,
+	.extra = true,
+	.run = run,
+};

@@ -1,0 +1,83 @@
+/* cmd_service.c - what is asked of the running service: status, reload, kick. */
+#include <string.h>
+#include "admin/cmd.h"
+#include "admin/service.h"
+
+static enum ec not_running(struct wp *w, enum ec rc)
+{
+	return rc == EC_ABSENT ? wp_hint(w, rc, "start it: systemctl start winpopd") : rc;
+}
+
+static enum ec run_status(struct wp *w, const struct wp_args *a, struct err *e)
+{
+	(void)a;
+	return not_running(w, service_status(w->conf, w->out, e));
+}
+
+static enum ec run_reload(struct wp *w, const struct wp_args *a, struct err *e)
+{
+	const char *restart = "";
+	enum ec rc = service_reload(w->conf, w->mem, &restart, e);
+
+	(void)a;
+	if (rc != EC_OK)
+		return not_running(w, rc);
+	if (*restart) {
+		out_field(w->out, "restart_needed", restart);
+		out_note(w->out, "restart winpopd to apply these: systemctl restart winpopd");
+	}
+	out_say(w->out, "The service has read its settings again.");
+	return EC_OK;
+}
+
+static enum ec run_kick(struct wp *w, const struct wp_args *a, struct err *e)
+{
+	const char *who = a->argv[0];
+	struct name n;
+	enum ec rc = name_parse_any(&n, who, strlen(who), NAME_FILE, e);
+
+	if (strcmp(who, "*") == 0)
+		rc = EC_OK;
+	else if (rc == EC_OK)
+		who = wp_text(w, &n);
+	w->target = who;
+	if (rc == EC_OK)
+		rc = not_running(w, service_kick(w->conf, who, e));
+	if (rc == EC_OK)
+		out_say(w->out, "Sessions were ended: %s", who);
+	return rc;
+}
+
+const struct wp_cmd wp_status = {
+	.name = "status",
+	.args = "",
+	.help = "Displays what the running service is doing.",
+	.how = WP_READS,
+	.needs = WP_CONF,
+	.extra = true,
+	.run = run_status,
+};
+
+const struct wp_cmd wp_reload = {
+	.name = "reload",
+	.args = "",
+	.help = "Has the running service read its settings and certificates again.",
+	.more = "Sessions go on undisturbed. Names the settings that wait for a restart.",
+	.how = WP_WRITES,
+	.needs = WP_CONF,
+	.extra = true,
+	.run = run_reload,
+};
+
+const struct wp_cmd wp_kick = {
+	.name = "kick",
+	.args = "{DomainName | UserName@DomainName | *}",
+	.help = "Ends open sessions: of a mailbox, of a domain, or all of them.",
+	.more = "Messages that such a session marked as deleted stay.",
+	.argc_min = 1,
+	.argc_max = 1,
+	.how = WP_WRITES,
+	.needs = WP_CONF,
+	.extra = true,
+	.run = run_kick,
+};

@@ -1,0 +1,172 @@
+/* cmd_stat.c - how much there is.
+ *
+ * The table streams and the totals come after it, so nothing is kept and nothing is read twice. A
+ * mailbox that can't be counted shows "?" and the command ends with "partly done"; the others are
+ * right all the same.
+ */
+#include "admin/cmd.h"
+
+struct totals {
+	uint64_t mailboxes, messages, octets;
+	unsigned n_failed;
+};
+struct tally {
+	struct wp *w;
+	struct totals domain, all; /* `all` is for the server's statistics */
+	uint64_t n_domains;
+	bool show;      /* a line for each mailbox */
+	enum ec rc;     /* what ended it */
+	enum ec failed; /* first mailbox that could not be counted */
+	struct err *e;
+};
+
+static void put_amount(struct out *o, const char *key, uint64_t n, bool known)
+{
+	if (known)
+		out_field_u(o, key, n);
+	else
+		out_field(o, key, "?");
+}
+
+static void show_mailbox(struct out *o, const struct entry *en, bool known, uint32_t n_msgs,
+			 uint64_t octets)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	out_record(o);
+	out_field(o, "mailbox", name_text(&en->name, text));
+	out_field(o, "state", wp_state(en));
+	out_field(o, "locked_by", wp_locked_by(en));
+	put_amount(o, "messages", n_msgs, known);
+	put_amount(o, "disk_use", octets, known);
+	out_end(o);
+}
+
+static bool count_mailbox(void *ctx, const struct entry *en)
+{
+	struct tally *t = ctx;
+	struct store *store = t->w->backends.store;
+	uint64_t octets = 0;
+	uint32_t n_msgs = 0;
+	struct err why;
+	enum ec rc = store->ops->usage(store, &en->name, &n_msgs, &octets, &why);
+
+	if (rc == EC_ABSENT) /* deleted since it was listed */
+		return true;
+	t->domain.mailboxes++;
+	if (rc == EC_OK) {
+		t->domain.messages += n_msgs;
+		t->domain.octets += octets;
+	} else {
+		t->domain.n_failed++;
+		if (t->failed == EC_OK)
+			t->failed = err_set(t->e, rc, "%s", why.text);
+	}
+	if (t->show)
+		show_mailbox(t->w->out, en, rc == EC_OK, n_msgs, octets);
+	return true;
+}
+
+static enum ec count_domain(struct tally *t, const struct name *domain)
+{
+	struct catalog *cat = t->w->backends.catalog;
+
+	t->domain = (struct totals){ 0 };
+	return cat->ops->each(cat, domain, count_mailbox, t, t->e);
+}
+
+static bool show_domain(void *ctx, const struct entry *en)
+{
+	struct tally *t = ctx;
+	struct out *o = t->w->out;
+
+	t->rc = count_domain(t, &en->name);
+	if (t->rc == EC_ABSENT) {
+		t->rc = EC_OK;
+		return true;
+	}
+	if (t->rc != EC_OK)
+		return false;
+	t->n_domains++;
+	t->all.mailboxes += t->domain.mailboxes;
+	t->all.messages += t->domain.messages;
+	t->all.octets += t->domain.octets;
+	t->all.n_failed += t->domain.n_failed;
+	out_record(o);
+	out_field(o, "domain", en->name.domain);
+	out_field(o, "state", wp_state(en));
+	out_field_u(o, "mailboxes", t->domain.mailboxes);
+	out_field_u(o, "messages", t->domain.messages);
+	out_field_u(o, "disk_use", t->domain.octets);
+	out_end(o);
+	return true;
+}
+
+static enum ec show_totals(struct tally *t, const struct totals *sum)
+{
+	out_field_u(t->w->out, "mailboxes", sum->mailboxes);
+	out_field_u(t->w->out, "messages", sum->messages);
+	out_field_u(t->w->out, "disk_use", sum->octets);
+	if (sum->n_failed == 0)
+		return EC_OK;
+	t->w->partly = true;
+	return wp_hint(t->w, t->failed, "%u mailboxes are not in the totals", sum->n_failed);
+}
+
+static enum ec stat_server(struct tally *t)
+{
+	struct catalog *cat = t->w->backends.catalog;
+
+	out_list(t->w->out, "per_domain");
+	enum ec rc = cat->ops->each(cat, NULL, show_domain, t, t->e);
+	out_end(t->w->out);
+	if (rc == EC_OK)
+		rc = t->rc;
+	if (rc != EC_OK)
+		return rc;
+	out_field_u(t->w->out, "domains", t->n_domains);
+	return show_totals(t, &t->all);
+}
+
+static enum ec stat_domain(struct tally *t, const char *arg)
+{
+	struct catalog *cat = t->w->backends.catalog;
+	struct name domain;
+	struct entry found;
+	enum ec rc = wp_domain(t->w, arg, &domain, t->e);
+
+	if (rc == EC_OK)
+		rc = cat->ops->find(cat, &domain, &found, t->e);
+	if (rc != EC_OK)
+		return rc;
+	t->show = true;
+	out_list(t->w->out, "per_mailbox");
+	rc = count_domain(t, &domain);
+	out_end(t->w->out);
+	if (rc != EC_OK)
+		return rc;
+	out_field(t->w->out, "domain", domain.domain);
+	out_field(t->w->out, "state", wp_state(&found));
+	return show_totals(t, &t->domain);
+}
+
+static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
+{
+	struct tally t = { .w = w, .e = e };
+
+	return a->argc == 0 ? stat_server(&t) : stat_domain(&t, a->argv[0]);
+}
+
+const struct wp_cmd wp_stat = {
+	.name = "stat",
+	.args = "[DomainName]",
+	.help = "Displays statistics of the server or, if a domain is given, of that domain.",
+	.more = "Of the server: number of domains, of mailboxes, of stored messages, disk use, and "
+		"the lock state of each domain. Of a domain: number of mailboxes, of messages, "
+		"their size, and the lock state of each mailbox. Disk use is in octets, as the "
+		"messages are retrieved.",
+	.argc_max = 1,
+	.how = WP_READS,
+	.needs = WP_MAIL,
+	.run = run,
+};

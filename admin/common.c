@@ -1,0 +1,89 @@
+/* common.c - what more than one command needs. */
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+#include "admin/cmd.h"
+
+const struct wp_cmd *const wp_cmds[] = {
+	&wp_add,       &wp_delete,          &wp_list,    &wp_lock,   &wp_unlock, &wp_stat,
+	&wp_changepwd, &wp_createquotafile, &wp_migrate, &wp_set,    &wp_get,    &wp_help,
+	&wp_init,      &wp_rekey,           &wp_status,  &wp_reload, &wp_kick,   NULL,
+};
+
+const struct wp_cmd *wp_cmd_find(const char *name)
+{
+	for (size_t i = 0; wp_cmds[i]; i++) {
+		if (strcasecmp(wp_cmds[i]->name, name) == 0)
+			return wp_cmds[i];
+	}
+	return NULL;
+}
+
+const char *wp_text(struct wp *w, const struct name *n)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	return arena_strz(w->mem, name_text(n, text));
+}
+
+enum ec wp_name(struct wp *w, const char *text, struct name *out, struct err *e)
+{
+	enum ec rc = name_parse_any(out, text, strlen(text), w->backends.accounts->ops->rule, e);
+
+	if (rc == EC_OK)
+		w->target = wp_text(w, out);
+	return rc;
+}
+
+enum ec wp_mailbox(struct wp *w, const char *text, struct name *out, struct err *e)
+{
+	if (!strchr(text, '@'))
+		return err_set(e, EC_USAGE, "\"%.80s\" is not a mailbox: write UserName@DomainName",
+			       text);
+	return wp_name(w, text, out, e);
+}
+
+enum ec wp_domain(struct wp *w, const char *text, struct name *out, struct err *e)
+{
+	if (strchr(text, '@'))
+		return err_set(e, EC_USAGE, "\"%.80s\" is not a domain: write it without the '@'",
+			       text);
+	return wp_name(w, text, out, e);
+}
+
+enum ec wp_password(struct wp *w, const struct wp_args *a, struct secret *out, struct err *e)
+{
+	enum ec rc = EC_OK;
+
+	if (a->secret.bytes)
+		secret_set(out, a->secret.bytes, a->secret.len);
+	else
+		rc = w->ask->secret(w->ask->ctx, "New password", out, e);
+	if (rc == EC_OK && out->len == 0)
+		rc = err_set(e, EC_USAGE, "the password must not be empty");
+	return rc;
+}
+
+enum ec wp_hint(struct wp *w, enum ec rc, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	w->hint = arena_strz(w->mem, text);
+	return rc;
+}
+
+const char *wp_state(const struct entry *en)
+{
+	return en->locked || en->domain_locked ? "locked" : "unlocked";
+}
+
+const char *wp_locked_by(const struct entry *en)
+{
+	static const char *const words[2][2] = { { "-", "mailbox" }, { "domain", "both" } };
+
+	return words[en->domain_locked][en->locked];
+}

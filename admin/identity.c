@@ -1,0 +1,97 @@
+/* identity.c - becoming the owner of the mail root.
+ *
+ * Mailboxes, password records and locks must belong to the service, whoever runs winpop; and root
+ * has no business walking a tree that another user can rearrange under its feet. So root gives
+ * itself up before the mail root is touched, and everything made from then on has the right owner
+ * without anybody having to think of it. Who owns the mail root *is* the service's user: it could
+ * not work otherwise.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "admin/identity.h"
+
+static const char *user_text(uid_t uid, char out[64])
+{
+	struct passwd *pw = getpwuid(uid);
+
+	if (pw)
+		snprintf(out, 64, "%s", pw->pw_name);
+	else
+		snprintf(out, 64, "user %u", (unsigned)uid);
+	return out;
+}
+
+static enum ec become(const struct stat *owner, bool for_good, struct err *e)
+{
+	struct passwd *pw = getpwuid(owner->st_uid);
+	gid_t gid = pw ? pw->pw_gid : owner->st_gid;
+	int groups = pw ? initgroups(pw->pw_name, gid) : setgroups(1, &gid);
+
+	if (groups < 0 || setresgid(gid, gid, gid) < 0 ||
+	    setresuid(owner->st_uid, owner->st_uid, for_good ? owner->st_uid : 0) < 0)
+		return err_sys(e, "cannot become the owner of the mail root");
+	return EC_OK;
+}
+
+static enum ec look(const char *mailroot, struct stat *st, struct err *e)
+{
+	if (stat(mailroot, st) == 0)
+		return EC_OK;
+	if (errno == ENOENT)
+		return err_set(e, EC_BROKEN,
+			       "there is no mail root at %s; make it with winpop init", mailroot);
+	if (errno == EACCES)
+		return err_set(e, EC_DENIED,
+			       "not permitted to see %s; run winpop as root or as the user of the "
+			       "service",
+			       mailroot);
+	return err_sys(e, "cannot look at %s", mailroot);
+}
+
+enum ec identity_become_owner(const char *mailroot, bool for_good, struct err *e)
+{
+	struct stat st;
+	char name[64];
+	enum ec rc = look(mailroot, &st, e);
+
+	if (rc != EC_OK || geteuid() == st.st_uid)
+		return rc;
+	if (geteuid() != 0)
+		return err_set(e, EC_DENIED,
+			       "not permitted; run winpop as root or as %s, who owns %s",
+			       user_text(st.st_uid, name), mailroot);
+	return become(&st, for_good, e);
+}
+
+void identity_root(bool on)
+{
+	uid_t real, effective, saved;
+
+	if (getresuid(&real, &effective, &saved) < 0 || saved != 0 || real == 0)
+		return;
+	if (seteuid(on ? 0 : real) < 0)
+		abort(); /* a saved identity can always be taken */
+}
+
+enum ec identity_may_write(const char *path, struct err *e)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		snprintf(dir, sizeof(dir), ".");
+	else
+		snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0 ||
+	    (errno != EACCES && errno != EPERM))
+		return EC_OK;
+	return err_set(e, EC_DENIED, "not permitted to change %s; run winpop as root", path);
+}

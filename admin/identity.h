@@ -1,0 +1,13 @@
+/* identity.h - as whom winpop acts. Thread: the whole process; call once, early. */
+#pragma once
+#include <stdbool.h>
+#include "server/base/err.h"
+
+/* Becomes the owner of the mail root: for good, or so that identity_root works. EC_DENIED: neither
+ * root nor the owner. */
+enum ec identity_become_owner(const char *mailroot, bool for_good, struct err *e);
+/* Root again (true) and back (false), for the key file, whose directory is root's; does nothing if
+ * we were not root or are so no more. */
+void identity_root(bool on);
+/* May this user replace the file at path? EC_DENIED with a text that says who may. */
+enum ec identity_may_write(const char *path, struct err *e);

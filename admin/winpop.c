@@ -1,0 +1,132 @@
+/* winpop.c - administration of the service from the command line.
+ *
+ * Read the line, open what the command's row says it needs, run it, note it, tell the outcome. All
+ * that is told on stderr is told here: one line, what happened and what to do next.
+ */
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "admin/args.h"
+#include "admin/ask.h"
+#include "admin/audit.h"
+#include "admin/exits.h"
+#include "admin/identity.h"
+
+/* A fault in the settings is trouble of ours, not of this command line. */
+static enum ec load_conf(struct wp *w, struct err *e)
+{
+	if (access(w->conf_path, R_OK) < 0 && errno == EACCES)
+		return err_set(e, EC_DENIED,
+			       "not permitted to read %s; run winpop as root or as the user of the "
+			       "service",
+			       w->conf_path);
+	enum ec rc = conf_load(w->conf_path, &w->conf, e);
+	if (rc == EC_ABSENT)
+		return wp_hint(w, err_set(e, EC_BROKEN, "there is no %s", w->conf_path),
+			       "make it with winpop init");
+	if (rc == EC_USAGE)
+		rc = e->class = EC_BROKEN;
+	return rc;
+}
+
+/* What a command's row asks for. Backends come last: before them we become the mail root's owner. */
+static enum ec prepare(struct wp *w, enum wp_needs needs, struct err *e)
+{
+	enum ec rc = needs >= WP_CONF ? load_conf(w, e) : EC_OK;
+
+	if (rc == EC_OK && needs >= WP_MAIL)
+		rc = identity_become_owner(w->conf->mailroot, needs == WP_MAIL, e);
+	if (rc == EC_OK && needs >= WP_MAIL)
+		rc = backends_open(w->conf, &w->log, &w->backends, e);
+	return rc;
+}
+
+static const char *conf_path(const struct wp_args *a)
+{
+	const char *env = getenv("WINPOP_CONFIG");
+
+	return a->config ? a->config : env && *env ? env : WINPOP_CONFIG;
+}
+
+static struct out *open_out(const struct wp_args *a)
+{
+	if (a->json)
+		return out_json(stdout);
+	return out_text(stdout, stderr, isatty(STDOUT_FILENO) ? OUT_ALIGNED : OUT_TABS);
+}
+
+static void complain(const char *cmd, const struct err *e, const char *hint)
+{
+	fprintf(stderr, "winpop: %s%s%s%s%s\n", cmd ? cmd : "", cmd ? ": " : "", e->text,
+		hint ? "; " : "", hint ? hint : "");
+}
+
+static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
+{
+	enum ec rc = prepare(w, a->cmd->needs, e);
+
+	if (rc == EC_OK)
+		rc = a->cmd->run(w, a, e);
+	return rc;
+}
+
+/* The whole life of one command, from checked words to exit code. */
+static enum exit_code perform(const struct wp_args *a)
+{
+	struct err e = { 0 }, io;
+	struct wp w = {
+		.mem = arena_new("winpop", 4096),
+		.conf_path = conf_path(a),
+		.out = open_out(a),
+		.ask = &ask_terminal,
+	};
+	struct audit who = audit_who();
+	enum ec rc = run(&w, a, &e);
+
+	if (a->cmd->how == WP_WRITES)
+		audit_write(&who, &w, a, rc);
+	enum ec written = out_close(&w.out, rc == EC_OK ? NULL : &e, w.hint, &io);
+	if (rc != EC_OK)
+		complain(a->cmd->name, &e, w.hint);
+	else if (written != EC_OK)
+		complain(a->cmd->name, &io, NULL);
+	enum exit_code code = exit_for(rc != EC_OK ? rc : written, w.partly);
+	backends_close(&w.backends);
+	conf_unref(&w.conf);
+	arena_drop(&w.mem);
+	return code;
+}
+
+/* `winpop` alone and "/?" are `winpop help`; "add /?" is `winpop help add`. */
+static void turn_to_help(struct wp_args *a)
+{
+	if (a->cmd && !a->help)
+		return;
+	a->argc = 0;
+	if (a->cmd && a->cmd != &wp_help)
+		a->argv[a->argc++] = a->cmd->name;
+	a->cmd = &wp_help;
+}
+
+int main(int argc, char **argv)
+{
+	struct wp_args args;
+	struct err e;
+
+	signal(SIGPIPE, SIG_IGN); /* `winpop list | head` is an ordinary write error */
+	umask(027);
+	enum ec rc = args_parse(argc, argv, &args, &e);
+	if (rc != EC_OK) {
+		complain(NULL, &e, "see winpop help");
+		return exit_for(rc, false);
+	}
+	turn_to_help(&args);
+	enum exit_code code = perform(&args);
+	secret_drop(&args.secret);
+	return code;
+}
