@@ -64,10 +64,9 @@ static enum ec reveal(struct attempt *at, struct secret *out)
 	struct err e = { 0 };
 	enum ec ec;
 
-	if (!at->named)
-		return EC_DENIED; /* blamed already, when the name was read */
+	/* Asked even for what is no name, so that it takes as long. */
 	ec = acc->ops->reveal(acc, &at->who, SECRET_CLEAR, out, &e);
-	if (ec == EC_OK && !usable(out))
+	if (ec == EC_OK && (!at->named || !usable(out)))
 		ec = err_set(&e, EC_REFUSED, "the password cannot be used with this mechanism");
 	/* Disabled, or never revealed: nothing is proved yet, so nobody is told. */
 	attempt_blame(at, ec == EC_REFUSED ? EC_DENIED : ec, &e);

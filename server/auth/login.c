@@ -139,6 +139,8 @@ static void answer(struct login *l, enum auth_state state, struct auth_answer *o
 	out->state = state;
 	if (state == AUTH_MORE)
 		return;
+	out->challenge = ""; /* the old one goes with libsasl's context */
+	out->challenge_len = 0;
 	if (state == AUTH_DONE) {
 		out->who = at->who;
 		penalty_forgive(l->auth->penalty, name_text(&at->who, text));
