@@ -1,0 +1,151 @@
+/* tls_ticket.c - keys of session tickets: made here, turned over daily, never on disk.
+ *
+ * One set for the whole process and over every reload, because a client that comes back meets any
+ * thread. The previous key is accepted for a day more. Tickets sealed under a key last as long as
+ * the key is around, so forward secrecy of a resumed session is bounded by two days (and in TLS 1.3
+ * by nothing, since every resumption does a new key exchange).
+ *
+ * The mutex here is held for a copy of eighty octets, once per full or resumed handshake; the
+ * handshake itself takes a thousand times as long.
+ */
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include "server/base/clock.h"
+#include "server/base/crypto.h"
+#include "server/base/mem.h"
+#include "server/base/secret.h"
+#include "server/net/tls_own.h"
+
+#define KEY_LIFE_MS (24ull * 3600 * 1000)
+#define NAME_BYTES 16
+
+struct key {
+	unsigned char name[NAME_BYTES], aes[32], mac[32];
+};
+
+struct tls_tickets {
+	atomic_uint refs;
+	pthread_mutex_t lock;
+	struct key now, before;
+	uint64_t made_ms;
+};
+
+struct tls_tickets *tls_tickets_new(void)
+{
+	struct tls_tickets *k = mem_new(sizeof(*k));
+
+	atomic_init(&k->refs, 1);
+	pthread_mutex_init(&k->lock, NULL);
+	random_bytes(&k->now, sizeof(k->now));
+	random_bytes(&k->before, sizeof(k->before));
+	k->made_ms = clock_mono_ms();
+	return k;
+}
+
+struct tls_tickets *tls_tickets_ref(struct tls_tickets *k)
+{
+	atomic_fetch_add(&k->refs, 1);
+	return k;
+}
+
+void tls_tickets_unref(struct tls_tickets **kp)
+{
+	struct tls_tickets *k = *kp;
+
+	*kp = NULL;
+	if (!k || atomic_fetch_sub(&k->refs, 1) != 1)
+		return;
+	pthread_mutex_destroy(&k->lock);
+	wipe(k, sizeof(*k));
+	free(k);
+}
+
+/* With the lock held. A server that slept for two days forgets both. */
+static void turn_over(struct tls_tickets *k)
+{
+	uint64_t now = clock_mono_ms(), age = now - k->made_ms;
+
+	if (age < KEY_LIFE_MS)
+		return;
+	k->before = k->now;
+	if (age >= 2 * KEY_LIFE_MS)
+		random_bytes(&k->before, sizeof(k->before));
+	random_bytes(&k->now, sizeof(k->now));
+	k->made_ms = now;
+}
+
+static struct key key_to_seal(struct tls_tickets *k)
+{
+	struct key key;
+
+	pthread_mutex_lock(&k->lock);
+	turn_over(k);
+	key = k->now;
+	pthread_mutex_unlock(&k->lock);
+	return key;
+}
+
+static bool key_to_open(struct tls_tickets *k, const unsigned char *name, struct key *out,
+			bool *is_old)
+{
+	bool now, before;
+
+	pthread_mutex_lock(&k->lock);
+	turn_over(k);
+	now = memcmp(name, k->now.name, NAME_BYTES) == 0;
+	before = !now && memcmp(name, k->before.name, NAME_BYTES) == 0;
+	*out = now ? k->now : k->before;
+	pthread_mutex_unlock(&k->lock);
+	*is_old = before;
+	return now || before;
+}
+
+static bool set_keys(const struct key *key, const unsigned char *iv, EVP_CIPHER_CTX *cipher,
+		     EVP_MAC_CTX *mac, bool seal)
+{
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)key->mac,
+						  sizeof(key->mac)),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+		OSSL_PARAM_construct_end(),
+	};
+
+	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->aes, iv, seal) == 1 &&
+	       EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+/* SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 go on, 2 go on and give the client a new one, 0 not
+ * ours (a full handshake), -1 failure. In TLS 1.3 always a new one: a ticket is for one use
+ * (RFC 8446 appendix C.4). */
+static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+		     EVP_MAC_CTX *mac, int seal)
+{
+	struct tls_tickets *k = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	struct key key;
+	bool is_old = false, ok;
+
+	if (seal) {
+		key = key_to_seal(k);
+		memcpy(name, key.name, NAME_BYTES);
+		random_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc()));
+	} else if (!key_to_open(k, name, &key, &is_old)) {
+		wipe(&key, sizeof(key));
+		return 0;
+	}
+	ok = set_keys(&key, iv, cipher, mac, seal);
+	wipe(&key, sizeof(key));
+	if (!ok)
+		return -1;
+	return !seal && (is_old || SSL_version(ssl) >= TLS1_3_VERSION) ? 2 : 1;
+}
+
+void tls_tickets_use(struct tls_tickets *k, SSL_CTX *ctx)
+{
+	SSL_CTX_set_app_data(ctx, k);
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
+	SSL_CTX_set_timeout(ctx, KEY_LIFE_MS / 1000);
+}

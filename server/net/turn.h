@@ -1,0 +1,36 @@
+/* turn.h - what a loop offers to the rest of server/net alone: turns, and buffers that all of its
+ * connections share.
+ *
+ * A turn is a place in one of the loop's two lists. "Soon" runs in this pass, after whatever is
+ * running now has returned: that is how nothing is called from within a call. "Again" runs in the
+ * next pass, after every other ready connection had its turn: that is how nobody is starved.
+ * Thread: the loop's own.
+ */
+#pragma once
+#include <stddef.h>
+#include "server/net/loop.h"
+
+struct turn { /* embed it; zero is "in no list" */
+	struct turn *next, *prev;
+	void (*fn)(struct turn *t);
+};
+
+void loop_soon(struct loop *l, struct turn *t);  /* nothing happens if it is in a list already */
+void loop_again(struct loop *l, struct turn *t); /* moves it if it is */
+void turn_cancel(struct turn *t);
+
+/* Whatever is in here is valid until the running callback returns, and no longer. */
+#define SCRATCH_IN (16u << 10)
+#define SCRATCH_OUT (64u << 10)
+#define SCRATCH_WIRE (SCRATCH_OUT + (4u << 10))
+struct scratch {
+	char in[SCRATCH_IN];     /* what was just received, in the clear */
+	char out[SCRATCH_OUT];   /* pieces of files on their way out */
+	char wire[SCRATCH_WIRE]; /* TLS records of `out`, handshake flights */
+};
+struct scratch *loop_scratch(struct loop *l);
+
+/* Output chunks go round within a loop: the next reply finds one that is still in the cache. */
+#define CHUNK_BYTES (16u << 10)
+void *loop_chunk_get(struct loop *l);
+void loop_chunk_put(struct loop *l, void *chunk);

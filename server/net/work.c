@@ -1,0 +1,145 @@
+/* work.c - the pool: a bounded queue under one mutex.
+ *
+ * One lock for all workers is enough: a job waits for a disk or a directory, which takes a thousand
+ * times as long as the lock is held. What counts is the way back, and that is loop_post's.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "server/base/mem.h"
+#include "server/net/loop.h"
+#include "server/net/work.h"
+
+struct work {
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct job *first, **end;
+	unsigned max_jobs, n_idle;
+	atomic_uint n_waiting; /* changed under the lock, read without */
+	bool closing;
+	unsigned n_threads;
+	pthread_t threads[];
+};
+
+/* With the lock held. NULL: there is nothing left and there will be nothing more. */
+static struct job *next_job(struct work *w)
+{
+	struct job *j;
+
+	while (!w->first && !w->closing) {
+		w->n_idle++;
+		pthread_cond_wait(&w->more, &w->lock);
+		w->n_idle--;
+	}
+	j = w->first;
+	if (!j)
+		return NULL;
+	w->first = j->next;
+	if (!w->first)
+		w->end = &w->first;
+	atomic_fetch_sub(&w->n_waiting, 1);
+	j->next = NULL;
+	return j;
+}
+
+static void *worker_main(void *arg)
+{
+	struct work *w = arg;
+	struct job *j;
+
+	for (;;) {
+		pthread_mutex_lock(&w->lock);
+		j = next_job(w);
+		pthread_mutex_unlock(&w->lock);
+		if (!j)
+			return NULL;
+		j->run(j);
+		loop_post(j->home, j);
+	}
+}
+
+static enum ec start_threads(struct work *w, const char *name, unsigned n, struct err *e)
+{
+	sigset_t all, before;
+	char text[16];
+	int rc = 0;
+
+	sigfillset(&all); /* signals are for the main thread */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (rc == 0 && w->n_threads < n) {
+		rc = pthread_create(&w->threads[w->n_threads], NULL, worker_main, w);
+		if (rc != 0)
+			break;
+		snprintf(text, sizeof(text), "%.11s/%u", name, w->n_threads % 1000);
+		pthread_setname_np(w->threads[w->n_threads], text);
+		w->n_threads++;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = rc;
+	return rc == 0 ? EC_OK : err_sys(e, "cannot start worker thread %u of %u", w->n_threads, n);
+}
+
+enum ec work_new(const char *name, unsigned n_threads, unsigned max_jobs, struct work **out,
+		 struct err *e)
+{
+	struct work *w = mem_new(sizeof(*w) + n_threads * sizeof(w->threads[0]));
+	enum ec rc;
+
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->more, NULL);
+	w->end = &w->first;
+	w->max_jobs = max_jobs;
+	rc = start_threads(w, name, n_threads, e);
+	if (rc != EC_OK)
+		work_free(&w);
+	*out = w;
+	return rc;
+}
+
+enum ec work_submit(struct work *w, struct job *j)
+{
+	bool taken, wake;
+
+	pthread_mutex_lock(&w->lock);
+	assert(!w->closing);
+	taken = atomic_load(&w->n_waiting) < w->max_jobs;
+	wake = taken && w->n_idle > 0;
+	if (taken) {
+		j->next = NULL;
+		*w->end = j;
+		w->end = &j->next;
+		atomic_fetch_add(&w->n_waiting, 1);
+	}
+	pthread_mutex_unlock(&w->lock);
+	if (wake)
+		pthread_cond_signal(&w->more);
+	return taken ? EC_OK : EC_BUSY;
+}
+
+unsigned work_waiting(const struct work *w)
+{
+	return atomic_load(&w->n_waiting);
+}
+
+void work_free(struct work **wp)
+{
+	struct work *w = *wp;
+
+	if (!w)
+		return;
+	*wp = NULL;
+	pthread_mutex_lock(&w->lock);
+	w->closing = true;
+	pthread_cond_broadcast(&w->more);
+	pthread_mutex_unlock(&w->lock);
+	for (unsigned i = 0; i < w->n_threads; i++)
+		pthread_join(w->threads[i], NULL);
+	pthread_cond_destroy(&w->more);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
