@@ -4,14 +4,13 @@
  * wipes what was handed out: arenas hold command lines, and those hold passwords. A general pool
  * with free lists was rejected: nothing here outlives its neighbours.
  */
-#include <assert.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "server/base/arena.h"
+#include "server/base/buf.h"
 #include "server/base/err.h"
 #include "server/base/secret.h"
 
@@ -94,20 +93,18 @@ char *arena_strz(struct arena *a, const char *z)
 	return z ? arena_str(a, z, strlen(z)) : NULL;
 }
 
+/* By way of a buffer of ours: vasprintf(3) would leave its first try in the free list. */
 char *arena_fmt(struct arena *a, const char *fmt, ...)
 {
-	char *made;
+	struct buf b = { 0 };
 	va_list ap;
 
 	va_start(ap, fmt);
-	int n = vasprintf(&made, fmt, ap);
+	buf_vfmt(&b, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		die("out of memory");
 
-	char *s = arena_str(a, made, (size_t)n);
-	wipe(made, (size_t)n);
-	free(made);
+	char *s = arena_str(a, buf_at(&b), b.len);
+	buf_wipe(&b);
 	return s;
 }
 

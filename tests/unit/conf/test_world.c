@@ -141,6 +141,14 @@ static void a_read_only_key_and_a_neighbour_of_the_root_are_fine(void **state)
 	assert_int_equal(rc, EC_OK);
 }
 
+static void in_a_root_of_slash_every_key_lies_inside(void **state)
+{
+	struct err e;
+
+	assert_int_equal(check(*state, "mailroot = /\n", &e), EC_BROKEN);
+	assert_non_null(strstr(e.text, "inside the mail root"));
+}
+
 static void root_wants_the_account_it_becomes(void **state)
 {
 	struct err e;
@@ -164,6 +172,7 @@ int main(void)
 		IN_MACHINE(each_fault_is_found_and_explained),
 		IN_MACHINE(only_what_is_in_use_is_looked_at),
 		IN_MACHINE(a_read_only_key_and_a_neighbour_of_the_root_are_fine),
+		IN_MACHINE(in_a_root_of_slash_every_key_lies_inside),
 		IN_MACHINE(root_wants_the_account_it_becomes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
