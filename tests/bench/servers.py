@@ -1,0 +1,185 @@
+"""The two servers of the comparison: private instances on loopback with the same mailboxes, certificate and users."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
+from fixtures.ports import Ports  # noqa: E402
+from fixtures.waiting import wait_until  # noqa: E402
+from fixtures.winpopd import Winpopd  # noqa: E402
+from fixtures.wire import Pop  # noqa: E402
+
+PASSWORD = "bench"
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Server:
+    """What the measuring needs: ports, an LMTP socket, and the processes' use of the machine."""
+
+    def tree(self):
+        """The server's processes: its first one and all below it."""
+        children, found, left = {}, [], [self.pid()]
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            fields = stat_fields(int(entry))
+            if fields:
+                children.setdefault(int(fields[1]), []).append(int(entry))
+        while left:
+            pid = left.pop()
+            found.append(pid)
+            left += children.get(pid, [])
+        return found
+
+    def cpu_us(self):
+        """User and system time of the tree, children that have ended included."""
+        ticks = sum(sum(map(int, fields[11:15])) for fields in map(stat_fields, self.tree()) if fields)
+        return ticks * 1e6 / TICK
+
+    def pss_kib(self):
+        return sum(map(pss_of, self.tree()))
+
+
+def stat_fields(pid):
+    """/proc/PID/stat from the state on; None for a process that is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return None
+
+
+def pss_of(pid):
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().split("\nPss:")[1].split()[0])
+    except (OSError, IndexError):
+        return 0
+
+
+class Ours(Server):
+    """winpopd as it comes, with room for many connections; like Dovecot it logs a line or two per session."""
+
+    name = "winpopd"
+
+    def __init__(self, build, certs, users):
+        self.server = Winpopd(build, certs, logging=3, socketmax=5000, socketmin=100, socketthreshold=100, socketbacklog=100,
+                              threadcount=os.cpu_count(), workers=None, drain=1)
+        self.server.init()
+        for n in users:
+            self.server.mailbox(f"box{n}", PASSWORD)
+        self.server.start(limit_files=65536)
+        self.port, self.tls_port, self.lmtp = self.server.port, self.server.tls_port, self.server.lmtp_socket
+
+    def pid(self):
+        return self.server.pid
+
+    def close(self):
+        self.server.cleanup()
+
+
+DOVECOT_CONF = """
+base_dir = {home}/run
+state_dir = {home}/state
+log_path = {home}/log
+protocols = pop3 lmtp
+listen = 127.0.0.1
+ssl = yes
+ssl_cert = <{cert}
+ssl_key = <{key}
+ssl_min_protocol = TLSv1.2
+disable_plaintext_auth = no
+auth_mechanisms = plain
+auth_cache_size = 10M
+mail_location = maildir:{home}/mail/%n
+mail_uid = nobody
+mail_gid = nogroup
+first_valid_uid = 1
+mail_max_userip_connections = 0
+maildir_very_dirty_syncs = yes
+postmaster_address = postmaster@example.com
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home={home}/mail/%n allow_all_users=yes
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = {port}
+  }}
+  inet_listener pop3s {{
+    port = {tls_port}
+    ssl = yes
+  }}
+  service_count = 0
+  process_min_avail = {cpus}
+  client_limit = 4000
+  vsz_limit = 0
+}}
+service pop3 {{
+  service_count = 0
+  client_limit = 1000
+  process_min_avail = {cpus}
+  process_limit = 100
+  vsz_limit = 0
+}}
+service lmtp {{
+  unix_listener {home}/lmtp {{
+    mode = 0666
+  }}
+  service_count = 0
+  process_min_avail = {cpus}
+  vsz_limit = 0
+}}
+service anvil {{
+  client_limit = 10000
+}}
+service auth {{
+  client_limit = 20000
+  vsz_limit = 0
+}}
+service stats {{
+  client_limit = 20000
+}}
+"""
+
+
+class Dovecot(Server):
+    """Debian's Dovecot, tuned: processes are kept and shared, passwords are cached, maildirs are trusted."""
+
+    name = "dovecot"
+
+    def __init__(self, certs):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="winpop-dovecot-"))
+        self.home.chmod(0o755)
+        self.ports = Ports()
+        self.port, self.tls_port, self.lmtp = self.ports.take(), self.ports.take(), self.home / "lmtp"
+        for name in ("state", "mail", "run"):
+            (self.home / name).mkdir()
+        shutil.chown(self.home / "mail", "nobody", "nogroup")
+        conf = self.home / "dovecot.conf"
+        conf.write_text(DOVECOT_CONF.format(
+            home=self.home, cert=certs.dir / "pop.example.com.crt", key=certs.dir / "pop.example.com.key", password=PASSWORD,
+            port=self.port, tls_port=self.tls_port, cpus=os.cpu_count()))
+        self.process = subprocess.Popen(["dovecot", "-F", "-c", conf], stderr=subprocess.STDOUT,
+                                        stdout=(self.home / "out").open("w"))
+        wait_until(self.answers, 20, "dovecot does not answer")
+
+    def answers(self):
+        assert self.process.poll() is None, (self.home / "out").read_text() + (self.home / "log").read_text()
+        try:
+            Pop(self.port).close()
+        except ConnectionRefusedError:
+            return False
+        return self.lmtp.exists()
+
+    def pid(self):
+        return self.process.pid
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(20)
+        self.ports.close()
+        shutil.rmtree(self.home, ignore_errors=True)

@@ -1,0 +1,108 @@
+"""Fixtures of the integration tests: where the programs are, certificates, private services.
+
+`service` is shared by the tests of one file, which get a fresh mailbox each (`box`); `make_server` is for tests that need
+settings of their own or that break things. Run by `pytest -n 4`: nothing is shared between processes but the port locks.
+"""
+import dataclasses
+import itertools
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from fixtures.certs import Certs  # noqa: E402
+from fixtures.spaces import Space  # noqa: E402
+from fixtures.winpopd import Winpopd, running  # noqa: E402
+from fixtures.wire import tls_context  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def build():
+    path = pathlib.Path(os.environ.get("WINPOP_BUILD", "build")).resolve()
+    assert (path / "server/main/winpopd").exists(), f"no programs in {path}: set WINPOP_BUILD to a build directory"
+    return path
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory):
+    made = Certs(tmp_path_factory.mktemp("certs"))
+    made.server("pop.example.com", ("127.0.0.1", "10.99.0.1"))
+    return made
+
+
+@pytest.fixture(scope="session")
+def tls(certs):
+    """A client context that trusts the test CA and checks the name."""
+    return tls_context(certs.ca)
+
+
+@pytest.fixture(scope="module")
+def service(build, certs):
+    """One running service for the tests of a file."""
+    with running(build, certs) as server:
+        yield server
+
+
+@dataclasses.dataclass
+class Box:
+    """A mailbox of its own for one test."""
+
+    server: Winpopd
+    address: str
+    password: str
+
+    @property
+    def dir(self):
+        return self.server.box_dir(self.address)
+
+    def session(self):
+        return self.server.session(self.address, self.password)
+
+    def deliver(self, *bodies):
+        self.server.deliver(self.address, *bodies)
+
+    def messages(self):
+        return self.server.messages(self.address, self.password)
+
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture
+def box(service):
+    local = f"user{next(numbers)}"
+    return Box(service, service.mailbox(local, f"pw of {local}"), f"pw of {local}")
+
+
+@pytest.fixture
+def make_server(build, certs):
+    """make_server(tls=True, start=True, **settings) -> Winpopd; ended after the test."""
+    made = []
+
+    def make(tls=False, start=True, **settings):
+        server = Winpopd(build, certs if tls else None, **settings)
+        made.append(server)
+        server.init()
+        return server.start() if start else server
+
+    yield make
+    for server in reversed(made):
+        server.cleanup()
+
+
+@pytest.fixture
+def server(make_server):
+    """A running service with one mailbox, kim@example.com, password pw-kim."""
+    made = make_server()
+    made.mailbox()
+    return made
+
+
+@pytest.fixture
+def space():
+    """A private network and private mounts."""
+    made = Space()
+    yield made
+    made.close()

@@ -1,0 +1,357 @@
+"""The service as a process: checking settings, reload, drain, sockets from the manager, privileges, logging."""
+import base64
+import os
+import pwd
+import resource
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from fixtures.waiting import wait_until
+from fixtures.wire import Lmtp, Pop, sign_in_scram, tls_context
+
+BODY = b"Subject: x\r\n\r\nbody\r\n"
+
+
+def check(server):
+    done = subprocess.run([*server.command(), "--check"], capture_output=True, text=True, timeout=30, env=server.environment())
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_check_says_good_and_changes_nothing(make_server):
+    server = make_server(tls=True, start=False)
+    before = sorted(p for p in server.home.rglob("*"))
+    code, out, err = check(server)
+    assert (code, err) == (0, "") and "is good" in out
+    assert sorted(p for p in server.home.rglob("*")) == before
+
+
+@pytest.mark.parametrize("line,words", [
+    ("port = 70000", ["port", "65535"]),
+    ("port = ", ["port"]),
+    ("nonsense = 1", ["nonsense"]),
+    ("just words", ["line"]),
+    ("socketmax = 5\nsocketmin = 5\nsocketthreshold = 3", ["socketthreshold"]),
+    ("socketmax = 0", ["socketmax"]),
+    ("threadcount = 33", ["threadcount", "32"]),
+    ("logging = 9", ["logging"]),
+    ("idle_timeout = 10", ["idle_timeout", "600"]),
+    ("authentication = magic", ["authentication"]),
+    ("sparequired = yes", ["sparequired"]),
+    ("tls_cert = /nowhere/cert\ntls_key = /nowhere/key", ["/nowhere/cert"]),
+    ("mailroot = /nowhere/mail", ["/nowhere/mail"]),
+    ("key_file = /nowhere/key", ["/nowhere/key"]),
+    ("mailroot = " + "/m" * 200, ["mailroot", "260"]),
+    ("mechanisms = PLAIN TELEPATHY", ["TELEPATHY"]),
+    ("tls_min = 1.0", ["tls_min"]),
+    ("listen = 300.1.2.3", ["listen"]),
+    ("hostname = \0", []),
+    ("user = no-such-user-here", ["no-such-user-here"]),
+])
+def test_check_names_what_is_wrong(make_server, line, words):
+    server = make_server(start=False)
+    keys = [l.split(" =")[0] for l in line.splitlines()]
+    server.write_conf(**{k: None for k in keys if k in server.settings})
+    with server.conf.open("a") as f:
+        f.write(line + "\n")
+    code, out, err = check(server)
+    assert code != 0 and out == ""
+    assert err.count("\n") == 1 and err.startswith("winpopd: "), err
+    assert all(w in err for w in words), err
+    server.start(wait=False)
+    assert server.process.wait(30) != 0, "the service started all the same"
+    server.process = None
+
+
+def test_a_missing_settings_file(make_server):
+    server = make_server(start=False)
+    server.conf.unlink()
+    code, _, err = check(server)
+    assert code != 0 and str(server.conf) in err
+
+
+def test_usage(build):
+    for args, code in (["--help"], 0), (["--version"], 0), (["--nonsense"], 2), (["stray"], 2):
+        done = subprocess.run([build / "server/main/winpopd", *args], capture_output=True, text=True, timeout=30)
+        assert done.returncode == code, done
+
+
+def test_reload_keeps_sessions(server):
+    address = "kim@example.com"
+    server.deliver(address, BODY)
+    with server.session(address) as pop, server.lmtp() as lmtp:
+        lmtp.mail()
+        server.write_conf(mechanisms="SCRAM-SHA-256", message_max="1M")
+        server.reload()
+        assert server.events("reload")
+        lmtp.expect(250, f"RCPT TO:<{address}>")
+        assert lmtp.data(BODY)[0][0] == 250
+        assert pop.retr(1).endswith(BODY)
+        pop.ok("DELE 1")
+        pop.quit()
+        with server.pop() as fresh:
+            assert fresh.capa()["SASL"] == ["SCRAM-SHA-256"]
+        with server.lmtp() as fresh:
+            assert "SIZE 1048576" in fresh.features
+    assert len(server.messages(address)) == 1
+
+
+def test_a_bad_reload_changes_nothing(server):
+    server.write_conf(logging="9")
+    server.reload()
+    failed = server.events("reload-failed")
+    assert len(failed) == 1 and "logging" in failed[0]["text"]
+    server.session("kim@example.com").quit()
+    server.write_conf(logging=3)
+    server.reload()
+    assert server.events("reload")
+
+
+def test_reload_tells_what_needs_a_restart(server):
+    was = server.settings["port"]
+    server.write_conf(port=server.ports.take())
+    server.reload()
+    assert "port" in server.events("reload")[-1]["restart_needed"].split()
+    Pop(was).quit()
+
+
+def test_many_reloads_under_load(server):
+    address = "kim@example.com"
+    server.deliver(address, BODY)
+    for n in range(20):
+        pop = server.pop()
+        server.signal(signal.SIGHUP)
+        pop.signin(address, "pw-kim")
+        assert pop.retr(1).endswith(BODY)
+        pop.quit()
+    fds = len(os.listdir(f"/proc/{server.pid}/fd"))
+    for _ in range(20):
+        server.reload()
+    wait_until(lambda: len(os.listdir(f"/proc/{server.pid}/fd")) <= fds + 2, why="a reload leaks descriptors")
+
+
+def test_stop_lets_sessions_finish(server):
+    address = "kim@example.com"
+    server.deliver(address, BODY, BODY)
+    pop, waiting = server.session(address), server.pop()
+    lmtp = server.lmtp()
+    lmtp.mail()
+    server.signal(signal.SIGTERM)
+    server.wait_event("stopping")
+    waiting.ended()  # not signed in: told to come back, or just let go
+    assert pop.retr(1).endswith(BODY)
+    pop.ok("DELE 1")
+    pop.quit()
+    lmtp.expect(250, f"RCPT TO:<{address}>")
+    assert lmtp.data(BODY)[0][0] == 250
+    lmtp.ended()
+    assert server.process.wait(20) == 0
+    server.process = None
+    server.start()
+    assert len(server.messages(address)) == 2
+
+
+def test_stop_does_not_wait_for_ever(make_server):
+    server = make_server(drain=1)
+    address = server.mailbox()
+    server.deliver(address, BODY)
+    pop = server.session(address)
+    pop.ok("DELE 1")
+    server.signal(signal.SIGTERM)
+    assert server.process.wait(20) == 0
+    server.process = None
+    pop.ended()
+    server.start()
+    assert len(server.messages(address)) == 1, "a session that the stop ended deleted mail"
+
+
+def test_stop_removes_its_sockets(make_server):
+    server = make_server()
+    assert server.lmtp_socket.exists()
+    server.stop()
+    assert not server.lmtp_socket.exists() and not server.settings["control_socket"].exists()
+
+
+def test_a_stale_socket_is_replaced_and_a_live_one_is_not(make_server):
+    server = make_server()
+    other = make_server(start=False, lmtp_socket=server.lmtp_socket)
+    other.start(wait=False)
+    assert other.process.wait(30) != 0
+    other.process = None
+    assert "lmtp" in other.log_text()
+    server.lmtp().close()
+    server.kill()
+    assert server.lmtp_socket.exists()
+    server.start()
+    server.lmtp().close()
+
+
+def test_a_port_in_use(make_server):
+    server = make_server()
+    other = make_server(start=False, port=server.port)
+    other.start(wait=False)
+    assert other.process.wait(30) != 0
+    other.process = None
+    assert str(server.port) in other.log_text()
+
+
+def test_sockets_from_the_manager(make_server):
+    """LISTEN_FDS: the port and the LMTP socket were opened by somebody else and outlive the service."""
+    server = make_server(start=False, port=110, lmtp_socket="", lmtp_listen="")
+    address = server.mailbox()
+    pop3, lmtp = socket.socket(), socket.socket(socket.AF_UNIX)
+    pop3.bind(("127.0.0.1", server.port))
+    lmtp.bind(str(server.home / "handed-over"))
+    for sock in (pop3, lmtp):
+        sock.listen(50)
+    command = server.command()
+    script = f'exec 3<&{pop3.fileno()} 4<&{lmtp.fileno()}; LISTEN_PID=$$ exec "$@"'
+
+    def start():
+        with server.log.open("ab") as log:
+            server.process = subprocess.Popen(["bash", "-c", script, "-", *command], stderr=log, stdout=log, stdin=subprocess.DEVNULL,
+                                              pass_fds=(pop3.fileno(), lmtp.fileno()),
+                                              env={**server.environment(), "LISTEN_FDS": "2", "LISTEN_FDNAMES": "pop3:lmtp"})
+        server.n_starts += 1
+        server.wait_ready()
+    start()
+    with Lmtp(path=server.home / "handed-over") as client:
+        client.deliver(address, BODY)
+    assert len(server.messages(address)) == 1
+    server.stop()
+    waiting = socket.create_connection(("127.0.0.1", server.port), 20)  # the kernel keeps it until the next start
+    start()
+    waiting.settimeout(20)
+    assert waiting.recv(1000).startswith(b"+OK")
+    waiting.close()
+    assert (server.home / "handed-over").exists()
+    pop3.close()
+    lmtp.close()
+
+
+def test_root_becomes_an_ordinary_user(make_server):
+    assert os.getuid() == 0, "run as root: the service gives root up"
+    server = make_server(start=False, user="nobody", group="nogroup", port=110 if port_is_free(110) else 0)
+    nobody = pwd.getpwnam("nobody")
+    server.home.chmod(0o755)
+    subprocess.run(["chown", "-R", "nobody:nogroup", server.mailroot, server.settings["key_file"]], check=True)
+    sockets = server.home / "run"
+    server.write_conf(lmtp_socket=sockets / "lmtp", control_socket=sockets / "control")
+    server.lmtp_socket = sockets / "lmtp"
+    address = server.mailbox()
+    server.start()
+    status = open(f"/proc/{server.pid}/status").read()
+    uids, groups = (status.split(f"\n{k}:")[1].split("\n")[0].split() for k in ("Uid", "Groups"))
+    assert uids == [str(nobody.pw_uid)] * 4 and "0" not in groups
+    assert int(status.split("CapEff:")[1].split()[0], 16) == 0
+    assert status.split("NoNewPrivs:")[1].split()[0] == "1"
+    server.deliver(address, BODY)
+    [message] = server.box_dir(address).glob("*.eml")
+    assert message.stat().st_uid == nobody.pw_uid
+    if server.settings["port"] == 110:
+        Pop(110).signin(address, "pw-kim").quit()
+    server.winpop_ok("changepwd", address, "pw-new")  # as root: what it writes must stay readable for the service
+    if server.settings["port"] == 110:
+        Pop(110).signin(address, "pw-new").quit()
+
+
+def port_is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def test_no_core_dumps(server):
+    assert resource.prlimit(server.pid, resource.RLIMIT_CORE) == (0, 0)
+    # a process that may not be dumped may not be looked at by its own user either: its files belong to root
+    assert os.stat(f"/proc/{server.pid}/environ").st_uid == 0
+    as_nobody = subprocess.run(["setpriv", "--reuid=nobody", "cat", f"/proc/{server.pid}/environ"], capture_output=True)
+    assert as_nobody.returncode != 0
+
+
+@pytest.mark.parametrize("level,seen", [(0, set()), (1, {"ready", "stopping"}), (2, {"ready", "stopping", "signin-failed"}),
+                                        (3, {"ready", "stopping", "signin-failed", "signin"})])
+def test_logging_levels(make_server, level, seen):
+    server = make_server(start=False, logging=level)
+    server.start(wait=False)
+    wait_until(lambda: not port_is_free(server.port))
+    address = server.mailbox()
+    with server.pop() as pop:
+        pop.ok(f"USER {address}")
+        pop.err("PASS not-the-password")
+        pop.signin(address, "pw-kim").quit()
+    server.stop()
+    names = {e["event"] for e in server.events()}
+    assert names & {"ready", "stopping", "signin-failed", "signin"} == seen, names
+    assert level > 0 or server.log_text() == ""
+
+
+def test_no_secret_is_ever_logged(make_server):
+    server = make_server(logging=4, tls=True)
+    secret = "correct-horse-battery"
+    address = server.mailbox("kim", secret)
+    with server.pop() as pop:
+        pop.ok(f"USER {address}")
+        pop.err(f"PASS {secret}x")
+        pop.err(f"PASS {secret}")
+        pop.signin(address, secret).quit()
+    blob = base64.b64encode(f"\0{address}\0{secret}".encode()).decode()
+    with server.pop() as pop:
+        pop.ok(f"AUTH PLAIN {blob}")
+        pop.quit()
+    with server.pop() as pop:
+        pop.apop(address, secret)
+        pop.quit()
+    with server.pop() as pop:
+        sign_in_scram(pop, "SCRAM-SHA-256", address, secret)
+        pop.quit()
+    server.winpop_ok("changepwd", address, secret + "2")
+    log = server.log_text()
+    assert "event=signin" in log and secret not in log and blob not in log
+    for path in server.home.rglob("*"):
+        if path.is_file():
+            assert secret.encode() not in path.read_bytes(), f"{path} holds the password in the clear"
+
+
+def test_a_hostile_client_does_not_write_the_log(server):
+    with server.pop() as pop:
+        pop.cmd(b"USER a\xff\x1b[31mb\"event=signin account=root@example.com")
+        pop.cmd(b"PASS x")
+        pop.cmd(b"USER kim@example.com\" event=signin")
+        pop.cmd(b"PASS x")
+        pop.cmd("QUIT")
+    server.wait_event("session-end")
+    log = server.log.read_bytes()
+    assert not any(octet < 0x20 and octet != 0x0a for octet in log)
+    assert not [e for e in server.events() if e["event"] == "signin"]
+
+
+def test_killed_clients_leave_nothing(server):
+    address = "kim@example.com"
+    for _ in range(20):
+        server.pop().vanish()
+        wait_until(lambda: try_session(server, address))
+        server.lmtp().close()
+    wait_until(lambda: len(os.listdir(f"/proc/{server.pid}/fd")) < 40)
+
+
+def try_session(server, address):
+    pop = server.pop()
+    pop.ok(f"USER {address}")
+    good = pop.cmd("PASS pw-kim").startswith(b"+OK")
+    pop.close()
+    return good
+
+
+def test_tls_contexts_do_not_pile_up(make_server, certs):
+    server = make_server(tls=True)
+    for _ in range(5):
+        Pop(server.tls_port, tls=tls_context(certs.ca)).quit()
+        server.reload()
+    assert len(server.events("reload")) == 5
