@@ -25,7 +25,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 
 const struct wp_cmd wp_changepwd = {
 	.name = "changepwd",
-	.args = "UserName@DomainName NewPassword",
+	.args = "UserName@DomainName [NewPassword]",
 	.help = "Changes the password of the mailbox's account.",
 	.more = "Leave the password out, or write '-', to be asked for it without echo; if "
 		"standard "

@@ -53,16 +53,6 @@ static enum ec make_dir_of(struct wp *w, const char *path, const struct owner *o
 	return make_dir(arena_str(w->mem, path, (size_t)(slash - path)), &parent, e);
 }
 
-static const char *const group_titles[] = {
-	[OPT_ORIGINAL] = "The service",
-	[OPT_LISTEN] = "Where it listens",
-	[OPT_TLS] = "TLS",
-	[OPT_SIGNIN] = "Sign-in",
-	[OPT_MAIL] = "Mail",
-	[OPT_LIMITS] = "Limits and times",
-	[OPT_PROCESS] = "Process",
-};
-
 /* All settings as comments with their defaults. */
 static const char *template(struct wp *w)
 {
@@ -75,7 +65,7 @@ static const char *template(struct wp *w)
 	for (size_t i = 0; i < n_options; i++) {
 		const struct option *o = &options[i];
 		if ((int)o->group != group)
-			buf_fmt(&b, "\n# ---- %s ----\n", group_titles[o->group]);
+			buf_fmt(&b, "\n# ---- %s ----\n", setting_group(o->group));
 		group = (int)o->group;
 		buf_fmt(&b, "\n# %s.\n#%s = %s\n", o->help, o->name, o->preset ? o->preset : "");
 	}

@@ -59,7 +59,7 @@ static enum ec unlock_domain(struct wp *w, const struct name *n, struct err *e)
 
 	if (rc == EC_OK && cat->ops->each(cat, n, count_locked, &n_locked, NULL) == EC_OK &&
 	    n_locked > 0)
-		out_note(w->out, "%ju mailboxes stay locked by their own lock",
+		out_note(w->out, "mailboxes that stay locked by their own lock: %ju",
 			 (uintmax_t)n_locked);
 	return rc;
 }

@@ -3,15 +3,18 @@
 #include "admin/cmd.h"
 #include "admin/service.h"
 
-static enum ec not_running(struct wp *w, enum ec rc)
+/* Nothing is wrong with what was asked: a service that is down is trouble, not a refusal. */
+static enum ec not_running(struct wp *w, enum ec rc, struct err *e)
 {
-	return rc == EC_ABSENT ? wp_hint(w, rc, "start it: systemctl start winpopd") : rc;
+	if (rc != EC_ABSENT)
+		return rc;
+	return wp_hint(w, e->class = EC_TEMP, "start it: systemctl start winpopd");
 }
 
 static enum ec run_status(struct wp *w, const struct wp_args *a, struct err *e)
 {
 	(void)a;
-	return not_running(w, service_status(w->conf, w->out, e));
+	return not_running(w, service_status(w->conf, w->out, e), e);
 }
 
 static enum ec run_reload(struct wp *w, const struct wp_args *a, struct err *e)
@@ -21,7 +24,7 @@ static enum ec run_reload(struct wp *w, const struct wp_args *a, struct err *e)
 
 	(void)a;
 	if (rc != EC_OK)
-		return not_running(w, rc);
+		return not_running(w, rc, e);
 	if (*restart) {
 		out_field(w->out, "restart_needed", restart);
 		out_note(w->out, "restart winpopd to apply these: systemctl restart winpopd");
@@ -42,7 +45,7 @@ static enum ec run_kick(struct wp *w, const struct wp_args *a, struct err *e)
 		who = wp_text(w, &n);
 	w->target = who;
 	if (rc == EC_OK)
-		rc = not_running(w, service_kick(w->conf, who, e));
+		rc = not_running(w, service_kick(w->conf, who, e), e);
 	if (rc == EC_OK)
 		out_say(w->out, "Sessions were ended: %s", who);
 	return rc;

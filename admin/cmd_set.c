@@ -34,9 +34,10 @@ static enum ec put_value(struct change *c, const char *key, const char *value)
 
 	if (!o)
 		return wp_hint(c->w, setting_unknown(key, c->e), "winpop set help lists all");
-	if (strcmp(o->name, "port") == 0 && strcmp(value, "0") == 0)
-		return err_set(c->e, EC_USAGE, "port: must be between 1 and 65535");
 	enum ec rc = option_check(c->w->mem, o, value, role, &stored, c->e);
+	/* The file may say 0, for no port at all; as a command that would be a slip. */
+	if (strcmp(o->name, "port") == 0 && (rc != EC_OK || strcmp(stored, "0") == 0))
+		rc = err_set(c->e, EC_USAGE, "port: must be between 1 and 65535");
 	if (rc != EC_OK)
 		return rc;
 	edit_put(&c->ed, o->name, stored);
@@ -217,7 +218,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 {
 	struct change c = { .w = w, .e = e };
 
-	if (a->argc == 0 || strcasecmp(a->argv[0], "help") == 0)
+	if (strcasecmp(a->argv[0], "help") == 0)
 		return syntax_command(w, a->cmd);
 	enum ec rc = identity_may_write(w->conf_path, e);
 	if (rc != EC_OK)
@@ -252,6 +253,7 @@ const struct wp_cmd wp_set = {
 		"accounts, 2 encrypted password file otherwise. The names ad, local and file are "
 		"accepted too, and the file keeps the name. The method can be changed only while "
 		"there are no domains. This version is built with the encrypted password file.",
+	.argc_min = 1,
 	.argc_max = WP_ARGS_MAX,
 	.raw_from = 1,
 	.how = WP_WRITES,

@@ -70,9 +70,25 @@ void edit_put(struct edit *ed, const char *key, const char *value)
 	ed->len = strlen(ed->text);
 }
 
+/* Behind "winpop.conf line 12: ". */
+static const char *behind_place(const char *text)
+{
+	const char *line = strstr(text, " line ");
+	const char *colon = line ? strstr(line, ": ") : NULL;
+
+	return colon ? colon + 2 : text;
+}
+
 enum ec edit_check(const struct edit *ed, struct conf **now, struct err *e)
 {
-	return conf_parse(ed->path, ed->text, ed->len, now, e);
+	struct err why;
+	enum ec rc = conf_parse(ed->path, ed->text, ed->len, now, &why);
+
+	/* If the file was good, the fault is in what was put, and its line number is in a text that
+	 * nobody will ever see. */
+	if (rc == EC_OK)
+		return EC_OK;
+	return err_set(e, rc, "%s", ed->was ? behind_place(why.text) : why.text);
 }
 
 /* The new file is made with the old one's group from the start, so that the service can read it at

@@ -1,14 +1,30 @@
 /* settings.c - rows of the option table in the original's clothes. */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include "server/base/buf.h"
 #include "admin/settings.h"
 
+static const char *const group_titles[] = {
+	[OPT_ORIGINAL] = "The service",
+	[OPT_LISTEN] = "Where it listens",
+	[OPT_TLS] = "TLS",
+	[OPT_SIGNIN] = "Sign-in",
+	[OPT_MAIL] = "Mail",
+	[OPT_LIMITS] = "Limits and times",
+	[OPT_PROCESS] = "Process",
+};
+
 const char *const setting_socket[] = { "socketmax", "socketmin", "socketbacklog", "socketthreshold",
 				       NULL };
 
 #define CHOICES_MAX 4 /* numbers are listed one by one up to here */
+
+static bool is_port(const struct option *o)
+{
+	return strcmp(o->name, "port") == 0;
+}
 
 const char *setting_text(struct arena *mem, const struct option *o, const struct conf *c)
 {
@@ -20,6 +36,13 @@ const char *setting_text(struct arena *mem, const struct option *o, const struct
 		return text;
 	unsigned number = authn_number(c->authentication, c->role);
 	return number > 0 ? arena_fmt(mem, "%u (%s)", number, text) : text;
+}
+
+const char *setting_preset(const struct option *o)
+{
+	if (o->type == OPT_BOOL && o->group == OPT_ORIGINAL)
+		return strcmp(o->preset, "yes") == 0 ? "1" : "0";
+	return o->preset ? o->preset : "";
 }
 
 static const char *words_in_braces(struct arena *mem, const char *words)
@@ -59,6 +82,8 @@ const char *setting_syntax(struct arena *mem, const struct option *o)
 	case OPT_EXPIRE: return "{never | Days}";
 	default: break;
 	}
+	if (is_port(o))
+		return "PortNumber";
 	if (o->words)
 		return words_in_braces(mem, o->words);
 	if (o->type == OPT_UINT && o->max - o->min <= CHOICES_MAX)
@@ -68,9 +93,16 @@ const char *setting_syntax(struct arena *mem, const struct option *o)
 
 const char *setting_range(struct arena *mem, const struct option *o)
 {
+	if (is_port(o)) /* `set` keeps to the original's range */
+		return arena_fmt(mem, "1 - %ju", (uintmax_t)o->max);
 	if (o->type == OPT_UINT || o->type == OPT_BYTES || o->type == OPT_EXPIRE)
 		return arena_fmt(mem, "%ju - %ju", (uintmax_t)o->min, (uintmax_t)o->max);
 	if ((o->type == OPT_TEXT || o->type == OPT_PATH) && o->max > 0)
 		return arena_fmt(mem, "at most %ju characters", (uintmax_t)o->max);
 	return "";
+}
+
+const char *setting_group(enum opt_group group)
+{
+	return group_titles[group];
 }

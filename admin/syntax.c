@@ -43,8 +43,8 @@ static void put_calls(struct buf *b, bool extra)
 	bool first = true;
 
 	for (size_t i = 0; wp_cmds[i]; i++) {
-		if (wp_cmds[i]->extra != extra)
-			continue;
+		if (wp_cmds[i]->extra != extra || wp_cmds[i] == &wp_set || wp_cmds[i] == &wp_get)
+			continue; /* set and get have a synopsis of their own */
 		put_call(b, wp_cmds[i], first);
 		first = false;
 	}
@@ -83,15 +83,30 @@ static void put_settings_calls(struct buf *b, struct arena *mem, bool is_set)
 	buf_fmt(b, "%s [Setting%s ...]\n", lead, is_set ? " Value" : "");
 }
 
+const char *syntax_setting_text(struct arena *mem, const struct option *o)
+{
+	const char *range = setting_range(mem, o), *preset = setting_preset(o);
+
+	return arena_fmt(mem, "%s.%s%s%s%s%s%s", o->help, *range ? " Range: " : "", range,
+			 *range ? "." : "", *preset ? " Default: " : "", preset,
+			 *preset ? "." : "");
+}
+
 static void put_setting(struct buf *b, struct arena *mem, const struct option *o)
 {
-	const char *range = setting_range(mem, o);
-
 	buf_fmt(b, "\n  %s %s\n", o->name, setting_syntax(mem, o));
-	put_wrapped(b, 6,
-		    arena_fmt(mem, "%s.%s%s%s%s%s%s", o->help, *range ? " Range: " : "", range,
-			      *range ? "." : "", o->preset && *o->preset ? " Default: " : "",
-			      o->preset ? o->preset : "", o->preset && *o->preset ? "." : ""));
+	put_wrapped(b, 6, syntax_setting_text(mem, o));
+}
+
+void syntax_calls(struct buf *b, struct arena *mem)
+{
+	put_calls(b, false);
+	buf_addz(b, "\n");
+	put_settings_calls(b, mem, true);
+	buf_addz(b, "\n");
+	put_settings_calls(b, mem, false);
+	buf_addz(b, "\n");
+	put_calls(b, true);
 }
 
 static void say(struct wp *w, struct buf *b)
@@ -106,16 +121,11 @@ enum ec syntax_all(struct wp *w)
 
 	buf_addz(&b, "winpop - administration of the POP3 mail service, version " WINPOP_VERSION
 		     "\n\nSyntax\n\n");
-	put_calls(&b, false);
-	buf_addz(&b, "\n");
-	put_settings_calls(&b, w->mem, true);
-	buf_addz(&b, "\n");
-	put_settings_calls(&b, w->mem, false);
-	buf_addz(&b, "\nFurther commands\n\n");
-	put_calls(&b, true);
+	syntax_calls(&b, w->mem);
 	buf_addz(&b, "\nWith every command: [--json] [--config File] [/?]\n\nParameters\n");
 	for (size_t i = 0; wp_cmds[i]; i++) {
-		buf_fmt(&b, "\n  %s %s\n", wp_cmds[i]->name, wp_cmds[i]->args);
+		buf_fmt(&b, "\n  %s%s%s\n", wp_cmds[i]->name, *wp_cmds[i]->args ? " " : "",
+			wp_cmds[i]->args);
 		put_wrapped(&b, 6, wp_cmds[i]->help);
 	}
 	buf_addz(&b, "\nMore about one command: winpop help Command. The settings: winpop set help."

@@ -4,7 +4,6 @@
  * that is told on stderr is told here: one line, what happened and what to do next.
  */
 #include <errno.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,10 +59,18 @@ static struct out *open_out(const struct wp_args *a)
 	return out_text(stdout, stderr, isatty(STDOUT_FILENO) ? OUT_ALIGNED : OUT_TABS);
 }
 
+/* One line, whatever a name or a path on the command line held. */
 static void complain(const char *cmd, const struct err *e, const char *hint)
 {
-	fprintf(stderr, "winpop: %s%s%s%s%s\n", cmd ? cmd : "", cmd ? ": " : "", e->text,
-		hint ? "; " : "", hint ? hint : "");
+	char line[800];
+	int len = snprintf(line, sizeof(line), "winpop: %s%s%s%s%s", cmd ? cmd : "",
+			   cmd ? ": " : "", e->text, hint ? "; " : "", hint ? hint : "");
+
+	for (int i = 0; i < len && line[i]; i++) {
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7F)
+			line[i] = '?';
+	}
+	fprintf(stderr, "%s\n", line);
 }
 
 static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
