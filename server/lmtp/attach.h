@@ -1,4 +1,9 @@
-/* attach.h - joins LMTP engine, connection, workers, catalog and store. Shape and threads as server/pop3/attach.h. */
+/* attach.h - joins LMTP engine, connection, workers, catalog and store.
+ *
+ * One struct lmtp per process: it makes sessions on one loop after the other, and is where reload
+ * and drain reach them. The settings a session starts with are its own until it ends.
+ * Thread: any, where nothing else is said.
+ */
 #pragma once
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -10,6 +15,8 @@
 
 struct lmtp;
 
+/* What a new session needs, as one set, replaced as a whole by reload. A reference to conf is
+ * taken; catalog and store are lent for the process's life. */
 struct lmtp_setup {
 	struct conf *conf;
 	enum name_rule rule;
@@ -19,12 +26,15 @@ struct lmtp_setup {
 struct lmtp *lmtp_new(struct loop **loops, unsigned n_loops, struct work *work,
 		      const struct lmtp_setup *setup, const struct log *log);
 void lmtp_setup(struct lmtp *p, const struct lmtp_setup *setup);
+/* fd is the session's from now on. Beyond lmtp_socketmax it is told 421 and closed. */
 void lmtp_accept(struct lmtp *p, int fd, const struct sockaddr *sa, socklen_t len);
-void lmtp_drain(struct lmtp *p, void (*idle)(void *ctx),
-		void *ctx); /* transactions under way finish */
+/* No new sessions; transactions under way come to their end, then 421. idle() is called once, on
+ * loop 0, when no session is left. Call once. */
+void lmtp_drain(struct lmtp *p, void (*idle)(void *ctx), void *ctx);
 struct lmtp_now {
 	unsigned sessions;
-	uint64_t total, delivered, refused;
+	uint64_t total, delivered, refused; /* sessions; recipients; recipients */
 };
 void lmtp_now(struct lmtp *p, struct lmtp_now *out);
+/* After the loops and the workers have stopped: closes what is left. */
 void lmtp_free(struct lmtp **p);

@@ -6,8 +6,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "server/base/file.h"
 #include "server/base/mem.h"
 #include "server/lmtp/mail.h"
 
@@ -21,12 +24,19 @@ struct lm_mail *lm_mail_new(const char *from, size_t from_len)
 	return m;
 }
 
+void lm_mail_unspool(struct lm_mail *m)
+{
+	if (m->spool_fd >= 0)
+		close(m->spool_fd);
+	m->spool_fd = -1;
+	m->spool_len = 0;
+}
+
 void lm_mail_free(struct lm_mail **m)
 {
 	if (!*m)
 		return;
-	if ((*m)->spool_fd >= 0)
-		close((*m)->spool_fd);
+	lm_mail_unspool(*m);
 	buf_drop(&(*m)->body);
 	arena_drop(&(*m)->mem);
 	free(*m);
@@ -49,10 +59,25 @@ struct lm_rcpt *lm_mail_add(struct lm_mail *m, const struct name *name, const ch
 	return r;
 }
 
+/* Without a name from the start where the file system can do that, else (NFS) for all but a moment. */
+static int spool_open(const char *dir)
+{
+	char path[PATH_MAX];
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd >= 0 || errno != EOPNOTSUPP)
+		return fd;
+	snprintf(path, sizeof(path), "%s/" FILE_TEMP_PREFIX "XXXXXX", dir);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
 enum ec lm_mail_spool(struct lm_mail *m, const char *dir, struct err *e)
 {
 	if (m->spool_fd < 0)
-		m->spool_fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		m->spool_fd = spool_open(dir);
 	if (m->spool_fd < 0)
 		return err_sys(e, "cannot make a spool file in %s", dir);
 	while (m->body.len > 0) {

@@ -33,7 +33,8 @@ struct lm_mail {
 };
 
 struct lm_mail *lm_mail_new(const char *from, size_t from_len);
-void lm_mail_free(struct lm_mail **m); /* closes the spool file, which may free much disk */
+void lm_mail_free(struct lm_mail **m);
+void lm_mail_unspool(struct lm_mail *m); /* lets go of the spool file; may take its time */
 struct lm_rcpt *lm_mail_add(struct lm_mail *m, const struct name *name, const char *address,
 			    size_t address_len);
 

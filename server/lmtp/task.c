@@ -1,0 +1,64 @@
+/* task.c - what workers do for LMTP: look up, spool, deliver, and close what may be slow to close. */
+#include <stdlib.h>
+#include <unistd.h>
+#include "server/base/mem.h"
+#include "server/lmtp/task.h"
+
+/* A lock, the domain's or the mailbox's, refuses retrieval and never delivery. */
+static void run_rcpt(struct task *t)
+{
+	struct entry found;
+
+	t->class = t->catalog->ops->find(t->catalog, &t->name, &found, &t->err);
+	if (t->class == EC_OK)
+		t->name = found.name;
+	else
+		counter_add(&t->counts->refused, 1);
+}
+
+static void run_spool(struct task *t)
+{
+	t->class = lm_mail_spool(t->mail, t->conf->mailroot, &t->err);
+}
+
+static void run_deliver(struct task *t)
+{
+	struct log log = { .sink = t->sink, .sid = t->id.sid, .peer = t->id.peer };
+
+	lm_mail_deliver(t->mail, t->store, &log);
+	for (const struct lm_rcpt *r = t->mail->rcpts; r; r = r->next)
+		counter_add(r->class == EC_OK ? &t->counts->delivered : &t->counts->refused, 1);
+	lm_mail_unspool(t->mail);
+}
+
+static void run(struct job *j)
+{
+	struct task *t = (struct task *)j;
+
+	switch (t->kind) {
+	case TASK_RCPT: run_rcpt(t); break;
+	case TASK_SPOOL: run_spool(t); break;
+	case TASK_DELIVER: run_deliver(t); break;
+	case TASK_FORGET: lm_mail_unspool(t->mail); break;
+	}
+}
+
+struct task *task_new(enum task_kind kind, struct conf *conf)
+{
+	struct task *t = mem_new(sizeof(*t));
+
+	t->job.run = run;
+	t->kind = kind;
+	t->conf = conf_ref(conf);
+	return t;
+}
+
+void task_free(struct task **t)
+{
+	if (!*t)
+		return;
+	lm_mail_free(&(*t)->mail);
+	conf_unref(&(*t)->conf);
+	free(*t);
+	*t = NULL;
+}

@@ -1,0 +1,43 @@
+/* task.h - a session's question on its way through a worker.
+ *
+ * It owns or has counted all it touches, so that it can outlive its session.
+ * Thread: run on a worker, the rest on its loop.
+ */
+#pragma once
+#include <stdint.h>
+#include "server/base/counter.h"
+#include "server/catalog/catalog.h"
+#include "server/conf/conf.h"
+#include "server/lmtp/mail.h"
+#include "server/net/conn.h"
+#include "server/net/work.h"
+
+enum task_kind { TASK_RCPT, TASK_SPOOL, TASK_DELIVER, TASK_FORGET };
+
+struct task_id { /* for the log of a worker */
+	char sid[24], peer[PEER_TEXT_MAX];
+};
+struct task_counts {
+	struct counter delivered, refused; /* recipients */
+};
+struct home;
+
+struct task {
+	struct job job; /* first, so that the one is the other */
+	enum task_kind kind;
+	struct home *home;
+	struct task *next, **at; /* home's list */
+	struct task_id id;
+	struct log_sink *sink;
+	struct task_counts *counts;
+	struct conf *conf;       /* a reference */
+	struct catalog *catalog; /* lent for the process's life */
+	struct store *store;     /* likewise */
+	struct lm_mail *mail;    /* SPOOL, DELIVER, FORGET: owned */
+	struct name name;        /* RCPT, in and out */
+	enum ec class;
+	struct err err;
+};
+
+struct task *task_new(enum task_kind kind, struct conf *conf);
+void task_free(struct task **t);
