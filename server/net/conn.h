@@ -38,26 +38,28 @@ struct loop *conn_loop(const struct conn *c);
 
 const char *conn_in(const struct conn *c, size_t *len);
 void conn_eat(struct conn *c, size_t n); /* wiped as it goes: it may have been a password */
-void conn_drop_input(
-	struct conn *c); /* all of it, also octets still in the TLS layer: RFC 2595 section 4 */
-void conn_hold(
-	struct conn *c,
-	bool hold); /* true: read no more and call CONN_DATA no more until false; EOF is still seen */
+/* All of it, also octets still in the TLS layer: RFC 2595 section 4. */
+void conn_drop_input(struct conn *c);
+/* true: no CONN_DATA until false. What comes is kept, at most in_max in all. A bare end is told at once
+ * (CONN_EOF: the client gave up waiting); an end behind input waits for its turn. */
+void conn_hold(struct conn *c, bool hold);
 
 void conn_put(struct conn *c, const void *p, size_t len);
 void conn_putz(struct conn *c, const char *z);
-/* A file range; done(ctx) when it is out or the connection is freed. fd is lent until then. */
+/* A file range; done(ctx) when it is out or the connection is freed, or at once when nothing can be
+ * sent any more. fd is lent until then. */
 void conn_put_file(struct conn *c, int fd, uint64_t off, uint64_t len, void (*done)(void *ctx),
 		   void *ctx);
-size_t
-conn_queued(const struct conn *c); /* octets not yet taken by the kernel; file ranges count */
-void conn_flush(struct conn *c);   /* now; otherwise after the callback */
-void conn_finish(
-	struct conn *c); /* send what is queued, shut down (TLS close_notify), then CONN_SENT */
+/* Octets not yet taken by the kernel; file ranges count. */
+size_t conn_queued(const struct conn *c);
+void conn_flush(struct conn *c); /* now; otherwise after the callback */
+/* Send what is queued, shut down (TLS close_notify), then CONN_SENT. Input is ignored from now on. */
+void conn_finish(struct conn *c);
 
-/* Start TLS after what is queued has left; input pending so far is dropped. implicit: at once (port 995). */
+/* Start TLS after what is queued has left; input pending so far is dropped. implicit: at once (port 995).
+ * Nothing can be queued before CONN_SECURE. */
 void conn_start_tls(struct conn *c, struct tls *t);
-/* Restarts at every call and at every input or output; 0 = never. */
+/* Restarts at every call and at every input or output, and when it has fired; 0 = never. */
 void conn_timeout(struct conn *c, uint64_t ms);
 /* A deadline that activity does not move (slow trickling clients); 0 = none. Fires CONN_TIMEOUT. */
 void conn_deadline(struct conn *c, uint64_t ms);

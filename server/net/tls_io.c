@@ -57,6 +57,13 @@ static int wire_read(BIO *b, char *to, int len)
 	return n;
 }
 
+/* Others may use the loop's buffer before our next push. */
+static void park(struct tls_io *io)
+{
+	buf_add(&io->left, io->wire, io->n_wire);
+	io->n_wire = 0;
+}
+
 static int wire_write(BIO *b, const char *from, int len)
 {
 	struct tls_io *io = BIO_get_data(b);
@@ -67,9 +74,8 @@ static int wire_write(BIO *b, const char *from, int len)
 		io->n_wire += len;
 		return len;
 	}
-	buf_add(&io->left, io->wire, io->n_wire);
+	park(io);
 	buf_add(&io->left, from, len);
-	io->n_wire = 0;
 	return len;
 }
 
@@ -251,6 +257,7 @@ enum tls_did tls_io_handshake(struct tls_io *io)
 	if (did == TLS_DONE) {
 		io->in_kernel = BIO_get_ktls_send(SSL_get_wbio(io->ssl));
 		io->peer_name = tls_peer_name(io->ssl);
+		park(io);
 	}
 	return did;
 }
@@ -286,6 +293,7 @@ void tls_io_discard(struct tls_io *io)
 	while (tls_io_read(io, sink, sizeof(sink), &n) == TLS_DONE)
 		;
 	OPENSSL_cleanse(sink, sizeof(sink));
+	park(io);
 }
 
 enum tls_did tls_io_write(struct tls_io *io, const char *p, size_t len, size_t *n)

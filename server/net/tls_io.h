@@ -3,7 +3,8 @@
  * Ciphertext on its way out gathers in a buffer that all connections of the loop share (`wire`), and
  * leaves by tls_io_push in one system call: four records of a message, a session ticket and the
  * greeting, the last reply and close_notify. What the kernel does not take is kept by the connection.
- * So everything that may have produced ciphertext ends with a push before the loop goes on.
+ * So a call that may have produced ciphertext is followed by a push before anything else happens on
+ * the loop; a finished handshake and tls_io_discard put it aside themselves and can wait.
  *
  * Thread: the loop's. Owner: the connection. Failure: TLS_FAIL, and tls_io_error says why.
  */
