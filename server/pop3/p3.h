@@ -97,7 +97,7 @@ extern const size_t p3_n_verbs;
 void p3_enter(struct p3 *s, enum p3_state to);
 /* Asks; what comes back goes to the state's handler, at once or in p3_answered. */
 enum verdict p3_ask(struct p3 *s, enum p3_ask_kind kind, enum p3_state wait_in);
-enum verdict p3_bye(struct p3 *s);
+enum verdict p3_bye(struct p3 *s, const char *why); /* a word for the log */
 bool p3_full(const struct p3 *s); /* so much output is queued that long answers pause */
 
 /* verbs.c */

@@ -105,7 +105,7 @@ enum verdict p3_bad(struct p3 *s, const char *fmt, ...)
 	s->totals.n_bad++;
 	if (++s->n_bad_row >= P3_MAX_BAD) {
 		p3_err(s, "too many bad commands in a row; closing the connection");
-		return p3_bye(s);
+		return p3_bye(s, "bad-commands");
 	}
 	va_start(ap, fmt);
 	put_line(s, "-ERR ", fmt, ap);

@@ -40,7 +40,7 @@ static enum verdict cut_off(struct p3 *s, const char *why)
 
 	log_event(s->log, LV_WARN, "message-cut-off", KV("uidl", m->uidl), KV("why", why),
 		  KV_U("announced", m->octets), KV_U("sent", s->send.stuff.octets));
-	return p3_bye(s);
+	return p3_bye(s, "message-cut-off");
 }
 
 static void count_retr(struct p3 *s)

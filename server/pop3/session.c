@@ -84,10 +84,12 @@ bool p3_full(const struct p3 *s)
 	return s->out->queued(s->ctx) > P3_HIGH;
 }
 
-enum verdict p3_bye(struct p3 *s)
+enum verdict p3_bye(struct p3 *s, const char *why)
 {
-	if (s->state != P3_GONE)
+	if (s->state != P3_GONE) {
 		p3_enter(s, P3_GONE);
+		s->totals.end = why;
+	}
 	return V_BYE;
 }
 
@@ -117,7 +119,7 @@ static enum verdict one_line(struct p3 *s, enum p3_found found, struct p3_slice 
 static enum verdict endless_line(struct p3 *s)
 {
 	p3_err(s, "line without end; closing the connection");
-	return p3_bye(s);
+	return p3_bye(s, "endless-line");
 }
 
 enum verdict p3_feed(struct p3 *s, const char *p, size_t len, size_t *eaten)
@@ -173,7 +175,7 @@ static enum verdict update_answered(struct p3 *s)
 	else
 		p3_ok(s, "%u %s removed, good bye", c->n_removed,
 		      c->n_removed == 1 ? "message" : "messages");
-	return p3_bye(s);
+	return p3_bye(s, "quit");
 }
 
 static enum verdict (*const answered[P3_STATES])(struct p3 *s) = {
@@ -193,8 +195,11 @@ enum verdict p3_ask(struct p3 *s, enum p3_ask_kind kind, enum p3_state wait_in)
 enum verdict p3_answered(struct p3 *s, struct p3_ask *q)
 {
 	assert(q == &s->q);
-	if (s->state == P3_GONE)
+	if (s->state == P3_GONE) {
+		if (q->kind == P3_ASK_FETCH && q->class == EC_OK)
+			s->out->done(s->ctx, q->blob); /* it came too late */
 		return V_BYE;
+	}
 	assert(answered[s->state]);
 	return answered[s->state](s);
 }
@@ -223,18 +228,22 @@ enum verdict p3_secured(struct p3 *s, const struct p3_allowed *allowed)
  * replies: within an answer it would be taken for mail. */
 enum verdict p3_end(struct p3 *s, enum p3_end why)
 {
+	static const char *const word[] = {
+		[P3_END_IDLE] = "idle", [P3_END_STOP] = "stopping", [P3_END_KICK] = "kicked"
+	};
+
 	if (READS & IN(s->state)) {
 		if (why == P3_END_STOP)
 			p3_err(s, "[SYS/TEMP] the service is stopping; try again later");
 		if (why == P3_END_KICK)
 			p3_err(s, "[SYS/TEMP] an administrator ended this session");
 	}
-	return p3_bye(s);
+	return p3_bye(s, word[why]);
 }
 
 void p3_gone(struct p3 *s)
 {
-	p3_bye(s);
+	p3_bye(s, NULL);
 	p3_signin_forget(s);
 	p3_send_forget(s);
 	s->box = NULL;

@@ -22,7 +22,8 @@
  * the longest with its CRLF. */
 #define P3_LINE_MAX 512        /* a command; RFC 2449 asks for 255 */
 #define P3_AUTH_LINE_MAX 12288 /* RFC 5034 section 4; AUTH with an initial response too */
-#define P3_HIGH (64u << 10)    /* queued output above which long answers pause */
+/* Queued output above which answers pause; above CONN_HIGH and what TLS adds, or nobody would tell us of room again. */
+#define P3_HIGH (96u << 10)
 
 enum verdict {
 	V_NEXT,
@@ -125,15 +126,17 @@ enum verdict p3_secured(struct p3 *s, const struct p3_allowed *allowed);
 enum p3_end { P3_END_IDLE, P3_END_STOP, P3_END_KICK };
 enum verdict p3_end(struct p3 *s, enum p3_end why);
 /* The connection has ended, by whomever: forget marks, let go of blobs and buffers; to be called before the arena is dropped.
- * s stays readable; twice is fine. */
+ * s stays readable; twice is fine. What a pending question lends goes too: whoever is at work on one must be waited for. */
 void p3_gone(struct p3 *s);
 
 bool p3_signed_in(const struct p3 *s);
 struct p3_totals {
 	uint32_t n_retr, n_top, n_dele, n_bad;
 	uint64_t octets_retr;
-	const char *state; /* where it ended */
-	struct name who;   /* empty before sign-in */
+	const char *
+		state; /* where it ended, and why: "quit", "idle", ... NULL if by no doing of ours */
+	const char *end;
+	struct name who; /* empty before sign-in */
 	const char *mech;
 };
 void p3_totals(const struct p3 *s, struct p3_totals *out);

@@ -202,7 +202,7 @@ static enum verdict refuse(struct p3 *s)
 		p3_fail_signin(s, s->q.class, s->q.code, s->q.say);
 	p3_signin_forget(s);
 	if (last)
-		return p3_bye(s);
+		return p3_bye(s, "failed-signins");
 	p3_enter(s, P3_AUTH);
 	return V_NEXT;
 }

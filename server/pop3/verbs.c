@@ -132,7 +132,7 @@ static enum verdict count_unsigned(struct p3 *s)
 	if (s->state != P3_AUTH || ++s->n_unsigned <= P3_MAX_UNSIGNED)
 		return V_NEXT;
 	p3_err(s, "too many commands without signing in; closing the connection");
-	return p3_bye(s);
+	return p3_bye(s, "no-signin");
 }
 
 enum verdict p3_dispatch(struct p3 *s, struct p3_slice line)
@@ -234,7 +234,7 @@ static enum verdict do_quit(struct p3 *s, const struct p3_req *req)
 	(void)req;
 	if (s->state == P3_AUTH) {
 		p3_ok(s, "good bye");
-		return p3_bye(s);
+		return p3_bye(s, "quit");
 	}
 	if (s->policy->expire_days == 0)
 		expire_now(s);

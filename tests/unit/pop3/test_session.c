@@ -720,11 +720,12 @@ static void gone_while_waiting(void **state)
 				 i == 1 ? V_NEXT : V_WAIT);
 		struct p3_ask *q = f.pending;
 		size_t said = f.out.len;
-		p3_gone(f.s);
+		p3_end(f.s, P3_END_IDLE);
 		if (q) {
-			secret_drop(&q->secret);
+			fake_answer(&f, q);
 			assert_int_equal(p3_answered(f.s, q), V_BYE);
 		}
+		p3_gone(f.s);
 		assert_int_equal(f.out.len, said);
 		f.pending = NULL;
 		fake_end(&f);
