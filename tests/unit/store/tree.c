@@ -96,15 +96,51 @@ bool tree_has(const struct tree *t, const char *below)
 	return lstat(path, &st) == 0;
 }
 
+static struct timespec parent_mtime(const char *path, char parent[512])
+{
+	struct stat st;
+
+	snprintf(parent, 512, "%s", path);
+	*strrchr(parent, '/') = '\0';
+	assert_int_equal(stat(parent, &st), 0);
+	return st.st_mtim;
+}
+
+/* Two changes within one tick of an older kernel's clock look like one: go on until the directory shows this one. */
+static void until_seen(const char *path, struct timespec before)
+{
+	char parent[512];
+	struct timespec now = parent_mtime(path, parent);
+
+	while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec) {
+		assert_int_equal(utimensat(AT_FDCWD, parent, NULL, 0), 0);
+		now = parent_mtime(path, parent);
+	}
+}
+
 void tree_write(struct tree *t, const char *path, const void *p, size_t len)
 {
-	char full[512];
+	char full[512], parent[512];
 
 	tree_path(t, path, full);
+	bool fresh = !tree_has(t, path);
+	struct timespec before = parent_mtime(full, parent);
 	int fd = open(full, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, p, len), len);
 	close(fd);
+	if (fresh)
+		until_seen(full, before);
+}
+
+void tree_unlink(struct tree *t, const char *path)
+{
+	char full[512], parent[512];
+
+	tree_path(t, path, full);
+	struct timespec before = parent_mtime(full, parent);
+	assert_int_equal(unlink(full), 0);
+	until_seen(full, before);
 }
 
 struct box *tree_claim(struct tree *t, const char *address)

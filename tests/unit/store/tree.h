@@ -25,6 +25,7 @@ void tree_add_mailbox(struct tree *t, const char *address);
 enum ec tree_deliver(struct tree *t, const char *address, const char *octets, size_t len);
 /* Plain files, as somebody else would put them there; the path is below the mail root. */
 void tree_write(struct tree *t, const char *path, const void *p, size_t len);
+void tree_unlink(struct tree *t, const char *path);
 void tree_path(const struct tree *t, const char *below, char out[512]);
 bool tree_has(const struct tree *t, const char *below);
 

@@ -1,0 +1,273 @@
+/* catalog: what catalog.h promises, for every backend that is built, and what `local` makes of files others put there. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "server/catalog/catalog.h"
+#include "server/store/claim.h"
+#include "tests/unit/store/tree.h"
+
+#define KIM "kim@example.com"
+
+struct world {
+	struct tree tree;
+	struct catalog *c;
+};
+
+static const struct backend {
+	const char *name;
+	enum ec (*open)(struct mailroot *, struct catalog **, struct err *);
+} backends[] = {
+	{ "local", catalog_local_open },
+};
+
+static void in_each_world(void (*fn)(struct world *))
+{
+	for (size_t i = 0; i < sizeof(backends) / sizeof(*backends); i++) {
+		struct world w = { 0 };
+		struct err e;
+		tree_setup(&w.tree);
+		assert_ec(backends[i].open(w.tree.root, &w.c, &e), EC_OK);
+		assert_string_equal(w.c->ops->name, backends[i].name);
+		fn(&w);
+		w.c->ops->close(&w.c);
+		assert_null(w.c);
+		tree_teardown(&w.tree);
+	}
+}
+
+static enum ec find(struct world *w, const char *text, struct entry *out)
+{
+	struct name n = tree_name(text);
+	struct err e;
+
+	return w->c->ops->find(w->c, &n, out, &e);
+}
+
+static enum ec lock(struct world *w, const char *text, bool on)
+{
+	struct name n = tree_name(text);
+	struct err e;
+
+	return w->c->ops->set_lock(w->c, &n, on, &e);
+}
+
+static enum ec quota(struct world *w, const char *text, const char *account)
+{
+	struct name n = tree_name(text);
+	struct err e;
+
+	return w->c->ops->set_quota(w->c, &n, account, &e);
+}
+
+static enum ec remove_name(struct world *w, const char *text)
+{
+	struct name n = tree_name(text);
+	struct err e;
+
+	return w->c->ops->remove(w->c, &n, &e);
+}
+
+static enum ec add_domain(struct world *w, const char *text)
+{
+	struct name n = tree_name(text);
+	struct draft *none = NULL;
+	struct err e;
+
+	return w->c->ops->add(w->c, &n, &none, &e);
+}
+
+static enum ec add_mailbox(struct world *w, const char *text)
+{
+	struct name n = tree_name(text);
+	struct draft *d = NULL;
+	struct err e;
+	enum ec rc = draft_begin(w->tree.root, &n, &d, &e);
+
+	if (rc == EC_OK)
+		rc = w->c->ops->add(w->c, &n, &d, &e);
+	assert_null(d);
+	return rc;
+}
+
+static void exists_or_not(struct world *w)
+{
+	struct entry e;
+
+	assert_ec(find(w, "example.com", &e), EC_OK);
+	assert_string_equal(e.name.domain, "example.com");
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_string_equal(e.name.local, "kim");
+	assert_false(e.locked || e.domain_locked || e.quota[0]);
+	assert_ec(find(w, "lee@example.com", &e), EC_ABSENT);
+	assert_ec(find(w, "example.org", &e), EC_ABSENT);
+	assert_ec(add_domain(w, "example.org"), EC_OK);
+	assert_ec(add_domain(w, "example.org"), EC_EXISTS);
+	assert_ec(add_mailbox(w, "lee@example.org"), EC_OK);
+	assert_ec(add_mailbox(w, "lee@example.org"), EC_EXISTS);
+	assert_ec(find(w, "lee@example.org", &e), EC_OK);
+	assert_ec(remove_name(w, "lee@example.org"), EC_OK);
+	assert_ec(remove_name(w, "lee@example.org"), EC_ABSENT);
+	assert_ec(find(w, "lee@example.org", &e), EC_ABSENT);
+	assert_ec(remove_name(w, "example.org"), EC_OK);
+	assert_ec(find(w, "example.org", &e), EC_ABSENT);
+	assert_ec(add_mailbox(w, "lee@example.org"), EC_ABSENT);
+}
+
+static void two_locks_are_two_flags(struct world *w)
+{
+	struct entry e;
+
+	for (int twice = 0; twice < 2; twice++) {
+		assert_ec(lock(w, KIM, true), EC_OK);
+		assert_ec(lock(w, "example.com", true), EC_OK);
+		assert_ec(find(w, KIM, &e), EC_OK);
+		assert_true(e.locked && e.domain_locked);
+	}
+	assert_ec(find(w, "example.com", &e), EC_OK);
+	assert_true(e.locked);
+	assert_ec(lock(w, "example.com", false), EC_OK);
+	assert_ec(lock(w, "example.com", false), EC_OK);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_true(e.locked && !e.domain_locked);
+	assert_ec(lock(w, KIM, false), EC_OK);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_false(e.locked);
+	assert_ec(lock(w, "lee@example.com", true), EC_ABSENT);
+	assert_ec(lock(w, "example.org", true), EC_ABSENT);
+}
+
+static void quota_accounts(struct world *w)
+{
+	struct entry e;
+	char longest[NAME_TEXT_MAX + 2];
+
+	assert_ec(quota(w, KIM, "EXAMPLE\\kim"), EC_OK);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_string_equal(e.quota, "EXAMPLE\\kim");
+	assert_ec(quota(w, KIM, "\" odd \\ one "), EC_OK);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_string_equal(e.quota, "\" odd \\ one ");
+	assert_ec(quota(w, KIM, ""), EC_OK);
+	assert_ec(quota(w, KIM, ""), EC_OK);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_string_equal(e.quota, "");
+	memset(longest, 'x', sizeof(longest));
+	longest[NAME_TEXT_MAX + 1] = '\0';
+	assert_ec(quota(w, KIM, longest), EC_USAGE);
+	assert_ec(quota(w, KIM, "a\nb"), EC_USAGE);
+	assert_ec(quota(w, "example.com", "kim"), EC_USAGE);
+	assert_ec(quota(w, "lee@example.com", "kim"), EC_ABSENT);
+	longest[NAME_TEXT_MAX] = '\0';
+	assert_ec(quota(w, KIM, longest), EC_OK);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_string_equal(e.quota, longest);
+}
+
+static bool collect(void *ctx, const struct entry *e)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	strcat(strcat(ctx, name_text(&e->name, text)), e->locked ? "! " : " ");
+	return true;
+}
+
+static void listing(struct world *w)
+{
+	struct name d = tree_name("example.com"), nowhere = tree_name("nowhere.example");
+	char got[512] = "";
+	struct err e;
+
+	assert_ec(add_domain(w, "b.example"), EC_OK);
+	assert_ec(add_domain(w, "a.example"), EC_OK);
+	assert_ec(lock(w, "b.example", true), EC_OK);
+	assert_ec(w->c->ops->each(w->c, NULL, collect, got, &e), EC_OK);
+	assert_string_equal(got, "a.example b.example! example.com ");
+	got[0] = '\0';
+	assert_ec(add_mailbox(w, "zoe@example.com"), EC_OK);
+	assert_ec(add_mailbox(w, "abe@example.com"), EC_OK);
+	assert_ec(lock(w, "zoe@example.com", true), EC_OK);
+	assert_ec(w->c->ops->each(w->c, &d, collect, got, &e), EC_OK);
+	assert_string_equal(got, "abe@example.com kim@example.com zoe@example.com! ");
+	assert_ec(w->c->ops->each(w->c, &nowhere, collect, got, &e), EC_ABSENT);
+}
+
+static void removal_respects_sessions(struct world *w)
+{
+	struct box *box = tree_claim(&w->tree, KIM);
+
+	assert_ec(lock(w, KIM, true), EC_OK);
+	assert_ec(remove_name(w, KIM), EC_LOCKED);
+	assert_ec(remove_name(w, "example.com"), EC_LOCKED);
+	box->ops->release(&box);
+	assert_ec(remove_name(w, "example.com"), EC_OK);
+}
+
+#define CONTRACT(fn)                                                                               \
+	static void each_##fn(void **state)                                                        \
+	{                                                                                          \
+		(void)state;                                                                       \
+		in_each_world(fn);                                                                 \
+	}
+CONTRACT(exists_or_not)
+CONTRACT(two_locks_are_two_flags)
+CONTRACT(quota_accounts)
+CONTRACT(listing)
+CONTRACT(removal_respects_sessions)
+
+#define QUOTA "example.com/P3_kim.mbx/quota"
+
+/* `local` alone: an administrator's hand in the files. */
+static void files_by_hand(struct world *w)
+{
+	struct name d = tree_name("example.com");
+	struct entry e;
+	struct err err;
+	char got[512] = "", path[512];
+
+	tree_write(&w->tree, "example.com/P3_kim.mbx/lock", "", 0);
+	tree_write(&w->tree, "example.com/lock", "by hand", 7);
+	tree_write(&w->tree, QUOTA, "# copied\r\naccount = lee\r\n", 25);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_true(e.locked && e.domain_locked);
+	assert_string_equal(e.quota, "lee");
+	tree_write(&w->tree, QUOTA, "", 0);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_string_equal(e.quota, "");
+
+	static const char *const damaged[] = { "account", "account = \"", "\x01", "= x" };
+	for (size_t i = 0; i < 4; i++) {
+		tree_write(&w->tree, QUOTA, damaged[i], strlen(damaged[i]));
+		assert_ec(find(w, KIM, &e), EC_BROKEN);
+	}
+	assert_ec(add_mailbox(w, "lee@example.com"), EC_OK);
+	assert_ec(w->c->ops->each(w->c, &d, collect, got, &err), EC_BROKEN);
+	assert_string_equal(got, "kim@example.com! lee@example.com "); /* but all of it */
+	assert_non_null(strstr(err.text, KIM));
+	assert_ec(quota(w, KIM, "max"), EC_OK); /* writing it again mends it */
+	assert_ec(find(w, KIM, &e), EC_OK);
+	tree_path(&w->tree, QUOTA, path);
+	unlink(path);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_ec(find(w, KIM, &e), EC_BROKEN);
+}
+
+static void local_files_by_hand(void **state)
+{
+	(void)state;
+	in_each_world(files_by_hand);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_exists_or_not),
+		cmocka_unit_test(each_two_locks_are_two_flags),
+		cmocka_unit_test(each_quota_accounts),
+		cmocka_unit_test(each_listing),
+		cmocka_unit_test(each_removal_respects_sessions),
+		cmocka_unit_test(local_files_by_hand),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,464 @@
+/* The index is a cache: lost, torn, foreign, hostile or stale it costs a scan and nothing else. And foreign trees. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sched.h>
+#include <unistd.h>
+#include "tests/unit/store/tree.h"
+#include "server/store/uidl.h"
+
+#define KIM "kim@example.com"
+#define BOX "example.com/P3_kim.mbx/"
+
+static int setup(void **state)
+{
+	static struct tree t;
+
+	tree_setup(&t);
+	*state = &t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	tree_teardown(*state);
+	return 0;
+}
+
+static void put(struct tree *t, const char *text)
+{
+	assert_ec(tree_deliver(t, KIM, text, strlen(text)), EC_OK);
+}
+
+static void release(struct box **box)
+{
+	(*box)->ops->release(box);
+}
+
+struct shot {
+	uint32_t n;
+	uint64_t octets;
+	char *uidl[16];
+	char *text[16];
+};
+
+static void take_shot(struct box *box, struct shot *s)
+{
+	size_t len;
+
+	s->n = box->n_msgs;
+	s->octets = box->octets;
+	assert_true(s->n <= 16);
+	for (uint32_t i = 0; i < s->n; i++) {
+		s->uidl[i] = strdup(box->msgs[i].uidl);
+		s->text[i] = tree_fetch(box, i, &len);
+	}
+}
+
+static void drop_shot(struct shot *s)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		free(s->uidl[i]);
+		free(s->text[i]);
+	}
+}
+
+static void same_as(struct tree *t, const struct shot *want)
+{
+	struct box *box = tree_claim(t, KIM);
+	struct shot got;
+
+	take_shot(box, &got);
+	assert_int_equal(got.n, want->n);
+	assert_int_equal(got.octets, want->octets);
+	for (uint32_t i = 0; i < got.n; i++) {
+		assert_string_equal(got.uidl[i], want->uidl[i]);
+		assert_string_equal(got.text[i], want->text[i]);
+	}
+	drop_shot(&got);
+	release(&box);
+}
+
+static void fill(struct tree *t, struct shot *s)
+{
+	put(t, "one\r\n");
+	put(t, ".two\r\n");
+	tree_write(t, BOX "old one.eml", "three\n", 6);
+	put(t, "four\r\n");
+	struct box *box = tree_claim(t, KIM);
+	take_shot(box, s);
+	release(&box);
+	assert_int_equal(s->n, 4);
+	assert_int_equal(s->octets, 5 + 6 + 7 + 6);
+}
+
+static void every_damaged_octet(void **state)
+{
+	struct tree *t = *state;
+	char path[512], index[2048];
+	struct shot s;
+
+	fill(t, &s);
+	tree_path(t, BOX "index", path);
+	int fd = open(path, O_RDONLY);
+	ssize_t len = read(fd, index, sizeof(index));
+	close(fd);
+	assert_in_range(len, 200, sizeof(index) - 1);
+	for (ssize_t i = 0; i < len; i++) {
+		index[i] ^= 0x41;
+		tree_write(t, BOX "index", index, (size_t)len);
+		same_as(t, &s);
+		index[i] ^= 0x41;
+	}
+	for (ssize_t cut = 0; cut < len; cut += 7) {
+		tree_write(t, BOX "index", index, (size_t)cut);
+		same_as(t, &s);
+	}
+	drop_shot(&s);
+}
+
+static void a_damaged_index_and_a_delivery(void **state)
+{
+	struct tree *t = *state;
+
+	put(t, "one\r\n");
+	tree_write(t, BOX "index", "garbage", 7);
+	put(t, "two\r\n");
+	struct box *box = tree_claim(t, KIM);
+	assert_int_equal(box->n_msgs, 2);
+	release(&box);
+}
+
+static void deleted_at_any_moment(void **state)
+{
+	struct tree *t = *state;
+	struct shot s;
+	struct box *box = NULL;
+	struct name kim = tree_name(KIM);
+	struct err e;
+
+	fill(t, &s);
+	tree_unlink(t, BOX "index");
+	same_as(t, &s);
+
+	/* Between claim and table, with a delivery in between: what was counted is what is seen. */
+	assert_ec(t->store->ops->claim(t->store, &kim, "s", &box, &e), EC_OK);
+	tree_unlink(t, BOX "index");
+	put(t, "later\r\n");
+	assert_ec(box->ops->table(box, &e), EC_OK);
+	assert_int_equal(box->n_msgs, 4);
+	assert_string_equal(box->msgs[0].uidl, s.uidl[0]);
+	/* Between table and commit. */
+	tree_unlink(t, BOX "index");
+	tree_remove_message(box, 0);
+	release(&box);
+	box = tree_claim(t, KIM);
+	assert_int_equal(box->n_msgs, 4);
+	assert_string_equal(box->msgs[0].uidl, s.uidl[1]);
+	assert_int_equal(box->octets, s.octets - 5 + 7);
+	release(&box);
+	drop_shot(&s);
+}
+
+static void things_in_its_place(void **state)
+{
+	struct tree *t = *state;
+	struct shot s;
+	char path[512], target[512];
+
+	fill(t, &s);
+	tree_path(t, BOX "index", path);
+	tree_path(t, BOX "elsewhere", target);
+	unlink(path);
+	assert_int_equal(symlink(target, path), 0);
+	same_as(t, &s);
+	assert_false(tree_has(t, BOX "elsewhere"));
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	same_as(t, &s);
+	unlink(path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	same_as(t, &s);
+	put(t, "five\r\n"); /* delivery does not need it either */
+	struct box *box = tree_claim(t, KIM);
+	assert_int_equal(box->n_msgs, 5);
+	tree_remove_message(box, 4);
+	release(&box);
+	same_as(t, &s);
+	rmdir(path);
+	same_as(t, &s);
+	drop_shot(&s);
+}
+
+static void others_change_the_directory(void **state)
+{
+	struct tree *t = *state;
+	struct box *box;
+	struct err e;
+
+	put(t, "one\r\n");
+	put(t, "two\r\n");
+	box = tree_claim(t, KIM);
+	release(&box);
+	tree_write(t, BOX "a.eml", "three\r\n", 7);
+	box = tree_claim(t, KIM);
+	assert_int_equal(box->n_msgs, 3);
+	tree_unlink(t, BOX "a.eml"); /* under the session's hands */
+	uint32_t mine = 0;
+	while (strcmp(box->msgs[mine].uidl, "a") != 0)
+		mine++;
+	struct blob b;
+	assert_ec(box->ops->fetch(box, mine, 0, &b, &e), EC_ABSENT);
+	tree_remove_message(box, mine); /* gone is gone */
+	release(&box);
+	box = tree_claim(t, KIM);
+	assert_int_equal(box->n_msgs, 2);
+	release(&box);
+}
+
+static void a_message_that_changes(void **state)
+{
+	struct tree *t = *state;
+	struct box *box;
+	struct blob b;
+	struct err e;
+
+	tree_write(t, BOX "a.eml", "one\r\n", 5);
+	box = tree_claim(t, KIM);
+	tree_write(t, BOX "a.eml", "longer\n", 7); /* same inode, same directory mtime */
+	assert_ec(box->ops->fetch(box, 0, 0, &b, &e), EC_TEMP);
+	release(&box);
+	box = tree_claim(t, KIM);
+	assert_int_equal(box->octets, 8);
+	size_t len;
+	free(tree_fetch(box, 0, &len));
+	assert_int_equal(len, 7);
+	release(&box);
+}
+
+static void changed_between_claim_and_table(void **state)
+{
+	struct tree *t = *state;
+	struct name kim = tree_name(KIM);
+	struct box *box = NULL;
+	struct err e;
+
+	put(t, "one\r\n");
+	tree_write(t, BOX "a.eml", "two\r\n", 5);
+	box = tree_claim(t, KIM);
+	release(&box);
+	assert_ec(t->store->ops->claim(t->store, &kim, "s", &box, &e), EC_OK);
+	tree_unlink(t, BOX "a.eml");
+	tree_unlink(t, BOX "index");
+	assert_ec(box->ops->table(box, &e), EC_TEMP);
+	release(&box);
+}
+
+static void foreign_messages(void **state)
+{
+	static const struct {
+		const char *file, *text;
+		size_t len;
+		uint64_t octets;
+		uint32_t flags;
+	} rows[] = {
+		{ "P347865.eml", "a\r\nb\r\n", 6, 6, 0 },
+		{ "P3AB.EML", "a\nb\n", 4, 6, MSG_REPAIR },
+		{ "no end.eml", "a\r\nb", 4, 6, MSG_REPAIR },
+		{ "nul.eml", "a\0b\r\n", 5, 5, 0 },
+		{ "empty.Eml", "", 0, 0, 0 },
+		{ "dot.eml", ".", 1, 3, MSG_DOTS | MSG_REPAIR },
+		{ "\xC3\xA4.eml", "S: \xC3\xA4\r\n", 7, 7, MSG_UTF8 },
+		{ "lone\tcr.eml", "a\rb\r\n", 5, 5, 0 },
+	};
+	struct tree *t = *state;
+	char path[512], uidl[UIDL_MAX + 1];
+	size_t n = sizeof(rows) / sizeof(*rows);
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), BOX "%s", rows[i].file);
+		tree_write(t, path, rows[i].text, rows[i].len);
+	}
+	tree_write(t, BOX "notes.txt", "x", 1);
+	tree_write(t, BOX "lock", "x", 1);
+	char target[512];
+	tree_path(t, BOX "link.eml", path);
+	tree_path(t, BOX "notes.txt", target);
+	assert_int_equal(symlink(target, path), 0);
+	tree_path(t, BOX "pipe.eml", path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	tree_path(t, BOX "dir.eml", path);
+	assert_int_equal(mkdir(path, 0700), 0);
+
+	struct box *box = tree_claim(t, KIM);
+	assert_int_equal(box->n_msgs, n);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t at = 0;
+		size_t len;
+		uidl_of(rows[i].file, uidl);
+		while (strcmp(box->msgs[at].uidl, uidl) != 0)
+			assert_true(++at < n);
+		assert_int_equal(box->msgs[at].octets, rows[i].octets);
+		assert_int_equal(box->msgs[at].flags, rows[i].flags);
+		char *text = tree_fetch(box, at, &len);
+		assert_int_equal(len, rows[i].len);
+		assert_memory_equal(text, rows[i].text, len);
+		free(text);
+	}
+	release(&box);
+}
+
+/* Old mail first: foreign files take their place by their mtime. */
+static void arrival_orders(void **state)
+{
+	struct tree *t = *state;
+	struct timespec old[2] = { { 1000000, 0 }, { 1000000, 0 } };
+	char path[512];
+
+	put(t, "new\r\n");
+	tree_write(t, BOX "z.eml", "old\r\n", 5);
+	tree_path(t, BOX "z.eml", path);
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+	struct box *box = tree_claim(t, KIM);
+	assert_string_equal(box->msgs[0].uidl, "z");
+	assert_int_equal(box->msgs[0].arrived_s, 1000000);
+	release(&box);
+}
+
+static void unreadable_message(void **state)
+{
+	struct tree *t = *state;
+	struct box *box;
+	int status;
+
+	if (geteuid() != 0)
+		return;
+	put(t, "one\r\n");
+	tree_write(t, BOX "a.eml", "two\r\n", 5);
+	char path[512];
+	tree_path(t, BOX "a.eml", path);
+	assert_int_equal(chmod(path, 0), 0);
+	assert_int_equal(chmod(t->path, 0755), 0);
+	tree_path(t, "example.com", path);
+	assert_int_equal(chmod(path, 0755), 0);
+	tree_path(t, BOX, path);
+	assert_int_equal(chmod(path, 0777), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (setgid(65534) || setuid(65534))
+			_exit(9);
+		/* The index is not ours either: an unreadable file in its place. */
+		box = tree_claim(t, KIM);
+		_exit(box->n_msgs == 0 ? 0 : 1); /* the delivered one is 0640 and root's */
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	box = tree_claim(t, KIM);
+	assert_int_equal(box->n_msgs, 2);
+	release(&box);
+}
+
+/* In a mount namespace of the child's own: the mail root as it would be on a read-only disk. */
+static int read_only_child(struct tree *t)
+{
+	struct box *box;
+	struct err e;
+	uint8_t bits = 1;
+	struct commit done;
+
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount(t->path, t->path, NULL, MS_BIND, NULL) ||
+	    mount(NULL, t->path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
+		return 77;
+	tree_reopen(t, false);
+	for (int i = 0; i < 2; i++) {
+		size_t len;
+		box = tree_claim(t, KIM);
+		assert_int_equal(box->n_msgs, 2);
+		free(tree_fetch(box, 1, &len));
+		assert_int_equal(len, 5);
+		if (i == 1) {
+			assert_ec(box->ops->commit(box, &(struct marks){ .removed = &bits }, &done,
+						   &e),
+				  EC_BROKEN);
+			assert_int_equal(done.n_failed, 1);
+			assert_int_equal(done.n_removed, 0);
+		}
+		release(&box);
+	}
+	assert_ec(tree_deliver(t, KIM, "x\r\n", 3), EC_BROKEN);
+	return 0;
+}
+
+static void read_only_root(void **state)
+{
+	struct tree *t = *state;
+	char path[512];
+	int status;
+
+	put(t, "one\r\n");
+	put(t, "two\r\n");
+	for (int with_index = 1; with_index >= 0; with_index--) {
+		tree_path(t, BOX "index", path);
+		if (with_index) {
+			struct box *box = tree_claim(t, KIM);
+			release(&box);
+		} else {
+			unlink(path);
+		}
+		fflush(NULL);
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(read_only_child(t));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) == 77) {
+			print_message("no mount namespace here: read-only root not tried\n");
+			return;
+		}
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+}
+
+static void leftovers_are_swept(void **state)
+{
+	struct tree *t = *state;
+	struct timespec old[2] = { { 1000000, 0 }, { 1000000, 0 } };
+	char path[512];
+
+	tree_write(t, BOX ".tmp-1", "half", 4);
+	tree_write(t, BOX ".tmp-2", "half", 4);
+	tree_path(t, BOX ".tmp-1", path);
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+	struct box *box = tree_claim(t, KIM);
+	assert_int_equal(box->n_msgs, 0);
+	release(&box);
+	assert_false(tree_has(t, BOX ".tmp-1"));
+	assert_true(tree_has(t, BOX ".tmp-2")); /* somebody may be at work */
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(every_damaged_octet),
+		T(a_damaged_index_and_a_delivery),
+		T(deleted_at_any_moment),
+		T(things_in_its_place),
+		T(others_change_the_directory),
+		T(a_message_that_changes),
+		T(changed_between_claim_and_table),
+		T(foreign_messages),
+		T(arrival_orders),
+		T(unreadable_message),
+		T(read_only_root),
+		T(leftovers_are_swept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
