@@ -11,7 +11,8 @@ struct audit audit_who(void)
 	return (struct audit){ .uid = uid, .sudo_user = uid == 0 ? getenv("SUDO_USER") : NULL };
 }
 
-void audit_write(const struct audit *who, const struct wp *w, const struct wp_args *a, enum ec rc)
+void audit_write(const struct audit *who, const struct wp *w, const struct wp_args *a,
+		 const struct err *failed)
 {
 	if (!w->conf || w->conf->log_to == LOG_TO_STDERR)
 		return;
@@ -19,7 +20,8 @@ void audit_write(const struct audit *who, const struct wp *w, const struct wp_ar
 	struct log log = { .sink = sink };
 
 	log_event(&log, LV_INFO, "admin", KV("command", a->cmd->name), KV("target", w->target),
-		  KV_U("uid", who->uid), KV("sudo_user", who->sudo_user),
-		  KV("result", ec_name(rc)));
+		  KV_U("uid", who->uid), KV("sudo_user", who->sudo_user), KV_I("pid", getpid()),
+		  KV("result", ec_name(failed ? failed->class : EC_OK)),
+		  KV("text", failed ? failed->text : NULL));
 	log_close(&sink);
 }

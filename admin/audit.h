@@ -13,4 +13,6 @@ struct audit {
 };
 
 struct audit audit_who(void); /* before anybody else is become */
-void audit_write(const struct audit *who, const struct wp *w, const struct wp_args *a, enum ec rc);
+/* failed: why it was not done, or NULL. */
+void audit_write(const struct audit *who, const struct wp *w, const struct wp_args *a,
+		 const struct err *failed);

@@ -96,7 +96,7 @@ static enum exit_code perform(const struct wp_args *a)
 	enum ec rc = run(&w, a, &e);
 
 	if (a->cmd->how == WP_WRITES)
-		audit_write(&who, &w, a, rc);
+		audit_write(&who, &w, a, rc == EC_OK ? NULL : &e);
 	enum ec written = out_close(&w.out, rc == EC_OK ? NULL : &e, w.hint, &io);
 	if (rc != EC_OK)
 		complain(a->cmd->name, &e, w.hint);

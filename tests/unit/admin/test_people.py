@@ -1,0 +1,202 @@
+"""Terminals, who may do what, and being killed."""
+import fcntl
+import os
+import pathlib
+import pty
+import random
+import signal
+import subprocess
+import termios
+import time
+
+import pytest
+
+from winpop import ROOT, WINPOP, Place, wait_until
+
+
+SOMEBODY = 1  # "daemon": an ordinary user that every system has
+
+
+# ---- secrets, terminals ----
+
+def test_password_leaves_the_list_of_processes(domain):
+    with open(domain.keys) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        p = subprocess.Popen([WINPOP, "changepwd", "kim@example.com", "topsecret"], env=domain.env,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        cmdline = pathlib.Path(f"/proc/{p.pid}/cmdline")
+        wait_until(lambda: b"topsecret" not in cmdline.read_bytes())
+        assert p.poll() is None
+    out, err = p.communicate(timeout=60)
+    assert p.returncode == 0 and b"topsecret" not in out + err
+
+
+class Terminal:
+    def __init__(self, place, *words):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(WINPOP, [WINPOP, *words], place.env)
+        self.seen = b""
+
+    def echo(self):
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
+
+    def expect(self, text):
+        while text not in self.seen:
+            self.seen += os.read(self.fd, 4096)
+
+    def type(self, text):
+        os.write(self.fd, text)
+
+    def wait(self):
+        try:
+            while chunk := os.read(self.fd, 4096):
+                self.seen += chunk
+        except OSError:  # the other end is gone
+            pass
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def test_password_is_asked_for_twice_and_not_shown(domain):
+    t = Terminal(domain, "changepwd", "kim@example.com")
+    t.expect(b"New password: ")
+    assert not t.echo()
+    t.type(b"topsecret\n")
+    t.expect(b"Once more: ")
+    t.type(b"topsecret\n")
+    assert t.wait() == 0
+    assert b"topsecret" not in t.seen and b"changed" in t.seen
+
+
+def test_passwords_that_differ_change_nothing(domain):
+    t = Terminal(domain, "add", "lee@example.com", "/createuser")
+    t.expect(b"New password: ")
+    t.type(b"one\n")
+    t.expect(b"Once more: ")
+    t.type(b"two\n")
+    assert t.wait() == 2
+    assert not domain.box("lee@example.com").exists()
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_echo_comes_back_after_a_signal(domain, sig):
+    t = Terminal(domain, "changepwd", "kim@example.com")
+    t.expect(b"New password: ")
+    wait_until(lambda: not t.echo())
+    keep = os.dup(t.fd)
+    os.kill(t.pid, sig)
+    assert t.wait() == -sig
+    assert termios.tcgetattr(keep)[3] & termios.ECHO
+    os.close(keep)
+
+
+@pytest.mark.parametrize("answer,code", [(b"y\n", 0), (b"yes\n", 0), (b"n\n", 1), (b"\n", 1)])
+def test_deleting_a_domain_asks(domain, answer, code):
+    t = Terminal(domain, "delete", "example.com")
+    t.expect(b"1 mailboxes and all their mail? [y/N] ")
+    t.type(answer)
+    assert t.wait() == code
+    assert domain.box("kim@example.com").exists() == (code != 0)
+
+
+def test_terminal_gets_columns(domain):
+    t = Terminal(domain, "list")
+    assert t.wait() == 0
+    assert t.seen.split() == [b"domain", b"state", b"mailboxes", b"example.com", b"unlocked", b"1"]
+    assert b"\t" not in t.seen
+
+
+# ---- who may ----
+
+def as_somebody():
+    os.setgroups([])
+    os.setresgid(SOMEBODY, SOMEBODY, SOMEBODY)
+    os.setresuid(SOMEBODY, SOMEBODY, SOMEBODY)
+
+
+class Identity:
+    """Becoming somebody else takes root: elsewhere these are no tests."""
+
+    @pytest.fixture
+    def reachable(self, domain):
+        """A directory that others may pass. LeakSanitizer can't look into a process that changed its user."""
+        domain.path.chmod(0o755)
+        domain.env["ASAN_OPTIONS"] = "detect_leaks=0"
+        return domain
+
+    def test_strangers_are_not_permitted(self, reachable):
+        reachable.conf.chmod(0o644)
+        reachable.fails(3, "list", preexec_fn=as_somebody)
+        reachable.fails(3, "add", "b.org", preexec_fn=as_somebody)
+        reachable.fails(3, "set", "port", "1", preexec_fn=as_somebody)
+        reachable.conf.chmod(0o600)
+        reachable.fails(3, "list", preexec_fn=as_somebody)
+        reachable.fails(3, "get", preexec_fn=as_somebody)
+        reachable.fails(3, "set", "port", "1", preexec_fn=as_somebody)
+
+    def test_what_root_makes_belongs_to_the_service(self, reachable):
+        for p in [reachable.root, reachable.keys, *reachable.root.rglob("*")]:
+            os.chown(p, SOMEBODY, SOMEBODY)
+        os.chown(reachable.conf, 0, SOMEBODY)
+        reachable.ok("add", "b.org")
+        reachable.ok("add", "lee@b.org", "/createuser", "x")
+        reachable.ok("changepwd", "kim@example.com", "x")
+        reachable.ok("createquotafile", "kim@example.com")
+        reachable.ok("lock", "example.com")
+        reachable.ok("lock", "kim@example.com")
+        reachable.ok("stat")
+        reachable.ok("rekey")
+        reachable.ok("set", "logging", "3")
+        for p in [reachable.root, reachable.keys, *reachable.root.rglob("*")]:
+            assert (p.stat().st_uid, p.stat().st_gid) == (SOMEBODY, SOMEBODY), p
+        assert (reachable.conf.stat().st_uid, reachable.conf.stat().st_gid) == (0, SOMEBODY)
+        assert "lee@b.org" in reachable.ok("list", "b.org", preexec_fn=as_somebody)
+        reachable.ok("add", "ann@b.org", "/createuser", "x", preexec_fn=as_somebody)
+
+    def test_init_gives_to_the_service(self, tmp_path):
+        p = Place(tmp_path / "new")
+        p.ok("init", "user", "daemon", "group", "daemon", "mailroot", str(p.root), "key_file", str(p.keys))
+        assert p.conf.stat().st_uid == 0 and p.conf.stat().st_mode & 0o777 == 0o640
+        assert p.keys.stat().st_uid == SOMEBODY and p.keys.stat().st_mode & 0o777 == 0o600
+        assert p.root.stat().st_uid == SOMEBODY and p.root.stat().st_mode & 0o777 == 0o750
+        assert p.path.stat().st_uid == 0
+        p.fails(1, "init", "--config", str(tmp_path / "other.conf"), "user", "no-such-user")
+        assert not (tmp_path / "other.conf").exists()
+
+
+if ROOT:
+    class TestIdentity(Identity):
+        pass
+
+
+# ---- killed at any moment ----
+
+def test_killed_while_adding(domain):
+    """50 times: the mailbox is whole or absent, and nothing stands in the way of the next try."""
+    begin = time.monotonic()
+    domain.ok("add", "pace@example.com", "/createuser", "x")
+    length = time.monotonic() - begin
+    whole = 0
+    for i in range(50):
+        name = f"box{i}@example.com"
+        p = subprocess.Popen([WINPOP, "add", name, "/createuser", "x"], env=domain.env, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        time.sleep(random.uniform(0, length))
+        p.kill()
+        p.wait()
+        there = [r for r in domain.rows("list", "example.com") if r[0] == name]
+        assert there == [] or there[0][3] == name
+        whole += len(there)
+        done = domain.run("add", name, "/createuser", "x")
+        assert done.returncode == (1 if there else 0), done.stderr
+    assert len(domain.rows("list", "example.com")) == 52
+    assert domain.json("rekey")["failed"] == 0
+
+
+def test_many_add_at_once(domain):
+    running = [subprocess.Popen([WINPOP, "add", f"box{i % 4}@example.com", "/createuser", "x"], env=domain.env,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for i in range(16)]
+    codes = [p.wait(60) for p in running]
+    assert sorted(codes) == [0] * 4 + [1] * 12
+    assert len(domain.rows("list", "example.com")) == 5
