@@ -1,0 +1,210 @@
+/* rig.c - see rig.h. */
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "server/base/clock.h"
+#include "tests/unit/net/rig.h"
+
+#define PATIENCE_MS 20000
+
+struct loop *rig_loop(void)
+{
+	struct loop *l;
+	struct err e;
+
+	assert_int_equal(loop_new(0, &l, &e), EC_OK);
+	return l;
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+}
+
+void rig_until(struct loop *l, bool (*done)(void *ctx), void *ctx)
+{
+	uint64_t end = clock_mono_ms() + PATIENCE_MS;
+	struct timeval tv = { .tv_usec = 2000 };
+	struct event *look = event_new(loop_base(l), -1, EV_PERSIST, on_look, NULL);
+
+	event_add(look, &tv);
+	while (!done(ctx)) {
+		if (clock_mono_ms() > end)
+			fail_msg("waited too long");
+		event_base_loop(loop_base(l), EVLOOP_ONCE);
+	}
+	event_free(look);
+}
+
+void rig_step(struct loop *l, unsigned n)
+{
+	while (n-- > 0)
+		event_base_loop(loop_base(l), EVLOOP_NONBLOCK);
+}
+
+void rig_spin(struct loop *l)
+{
+	rig_step(l, 20);
+}
+
+void owner_fn(struct conn *c, enum conn_ev ev, void *ctx)
+{
+	struct owner *o = ctx;
+	size_t len;
+	const char *p;
+
+	assert_false(o->inside);
+	assert_ptr_equal(o->c, c);
+	o->inside = true;
+	o->told[ev]++;
+	p = conn_in(c, &len);
+	if (ev == CONN_DATA) {
+		assert_true(len > 0);
+		if (!o->leave_input) {
+			buf_add(&o->in, p, len);
+			conn_eat(c, len);
+		}
+	} else if (ev == CONN_ERROR) {
+		strncpy(o->why, conn_error(c), sizeof(o->why) - 1);
+	}
+	if (o->also)
+		o->also(o, ev);
+	if (o->free_now && o->free_at == ev)
+		conn_free(&o->c);
+	o->inside = false;
+}
+
+void owner_start(struct owner *o, struct loop *l, int fd, size_t in_max)
+{
+	o->c = conn_new(l, fd, in_max, owner_fn, o);
+}
+
+void owner_drop(struct owner *o)
+{
+	conn_free(&o->c);
+	buf_drop(&o->in);
+}
+
+static bool is_told(void *ctx)
+{
+	const struct wanted *w = ctx;
+
+	return w->o->told[w->ev] >= w->n;
+}
+
+void rig_until_told(struct loop *l, struct owner *o, enum conn_ev ev, unsigned n)
+{
+	struct wanted w = { o, ev, n };
+
+	rig_until(l, is_told, &w);
+}
+
+static bool has_input(void *ctx)
+{
+	const struct wanted *w = ctx;
+
+	return w->o->in.len >= w->n;
+}
+
+void rig_until_input(struct loop *l, struct owner *o, size_t len)
+{
+	struct wanted w = { .o = o, .n = len };
+
+	rig_until(l, has_input, &w);
+}
+
+static void make_nonblocking(int fd)
+{
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+void rig_pair(int fd[2])
+{
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+	make_nonblocking(fd[0]);
+}
+
+void rig_tcp_pair(int fd[2])
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sa);
+	int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(door, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(listen(door, 1), 0);
+	getsockname(door, (struct sockaddr *)&sa, &len);
+	fd[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd[1], (struct sockaddr *)&sa, len), 0);
+	fd[0] = accept4(door, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(fd[0] >= 0);
+	close(door);
+}
+
+/* Not periodic in any power of two, so that a piece in the wrong place shows. */
+unsigned char rig_octet(uint64_t at)
+{
+	return (at * 2654435761u) >> 13 ^ at / 251;
+}
+
+int rig_file(uint64_t size)
+{
+	char path[] = "/tmp/winpop-net-XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC);
+	unsigned char part[65536];
+
+	assert_true(fd >= 0);
+	unlink(path);
+	for (uint64_t at = 0; at < size;) {
+		size_t n = size - at < sizeof(part) ? size - at : sizeof(part);
+
+		for (size_t i = 0; i < n; i++)
+			part[i] = rig_octet(at + i);
+		assert_int_equal(write(fd, part, n), n);
+		at += n;
+	}
+	return fd;
+}
+
+uint32_t rig_random(uint32_t *state)
+{
+	*state = *state * 1664525u + 1013904223u;
+	return *state >> 8;
+}
+
+void rig_send(int fd, const char *z)
+{
+	assert_int_equal(send(fd, z, strlen(z), MSG_NOSIGNAL), strlen(z));
+}
+
+size_t client_read(struct client *c, void *p, size_t len)
+{
+	ssize_t n;
+
+	if (c->ssl)
+		n = SSL_read(c->ssl, p, len);
+	else
+		n = recv(c->fd, p, len, 0);
+	return n > 0 ? n : 0;
+}
+
+bool client_write(struct client *c, const void *p, size_t len)
+{
+	const char *at = p;
+
+	while (len > 0) {
+		ssize_t n =
+			c->ssl ? SSL_write(c->ssl, at, len) : send(c->fd, at, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return false;
+		at += n;
+		len -= n;
+	}
+	return true;
+}
