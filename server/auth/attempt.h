@@ -4,7 +4,7 @@
  * microsecond, is spent after one try, and idle sessions need none. Passwords are proved inside, by
  * callbacks into accounts; what accounts said is kept in `class` and `why` beside libsasl's opinion,
  * which knows no "try later".
- * Thread: one at a time; start, step, pass and apop may block. Owner: setup, facts, log and pepper
+ * Thread: one at a time; start, step, pass and apop may block. Owner: setup, facts and log
  * are lent and outlive it; a challenge lives until the next call.
  */
 #pragma once
@@ -12,16 +12,13 @@
 #include "server/auth/auth.h"
 #include "server/auth/mech.h"
 
-#define PEPPER_LEN 32
-
 struct attempt {
 	const struct auth_setup *setup;
 	const struct auth_facts *facts;
 	const struct log *log;
-	const unsigned char *pepper; /* keys the secrets of accounts that do not exist */
-	const struct mech *mech;     /* NULL: USER/PASS or APOP */
-	bool plus;                   /* its -PLUS variant */
-	unsigned turn;               /* client messages so far */
+	const struct mech *mech; /* NULL: USER/PASS or APOP */
+	bool plus;               /* its -PLUS variant */
+	unsigned turn;           /* client messages so far */
 
 	struct name who; /* whom the client wants to be; valid if named */
 	bool named;
@@ -37,9 +34,9 @@ struct attempt {
 
 /* libsasl is ready for use; the first call of the process sets it up. */
 enum ec attempt_library(struct err *e);
-bool attempt_can(const char *mech); /* its plug-in is loaded */
+bool attempt_can(const struct mech *m); /* its plug-in is loaded */
 
-/* setup, facts, log, pepper, mech and plus are filled in; the rest is zero. */
+/* setup, facts, log, mech and plus are filled in; the rest is zero. */
 bool attempt_open(struct attempt *at);
 enum auth_state attempt_start(struct attempt *at, const char *ir, size_t len,
 			      const char **challenge, size_t *challenge_len);

@@ -2,14 +2,12 @@
  *
  * What may be offered depends on three facts about a connection only, so the eight possible lists
  * are written once, at the opening; CAPA then costs a look-up and no connection object of libsasl.
- * Penalties, and the key behind the secrets of accounts that do not exist, pass from one snapshot
- * to the next: a reload neither pardons a guesser nor changes the face of an unknown account.
+ * Penalties pass from one snapshot to the next: a reload does not pardon a guesser.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "server/auth/inside.h"
 #include "server/base/buf.h"
-#include "server/base/crypto.h"
 #include "server/base/mem.h"
 
 static bool on_list(const struct auth *a, const struct mech *m, bool plus)
@@ -40,7 +38,7 @@ static void allow(struct auth *a, const char *word, size_t len)
 	bool plus;
 	const struct mech *m = mech_find(word, len, &plus);
 
-	if (!m || !attempt_can(m->name)) {
+	if (!m || !attempt_can(m)) {
 		log_event(&a->log, LV_WARN, "mechanism-missing", KV_B("mech", word, len),
 			  KV("why", m ? "its SASL plug-in is not installed" : "not supported"));
 		return;
@@ -95,10 +93,6 @@ static struct auth *auth_new(const struct auth_setup *s, const struct auth *befo
 		a->log.sink = s->log->sink;
 	a->setup.log = &a->log;
 	a->penalty = before ? penalty_ref(before->penalty) : penalty_new();
-	if (before)
-		memcpy(a->pepper, before->pepper, sizeof(a->pepper));
-	else
-		random_bytes(a->pepper, sizeof(a->pepper));
 	return a;
 }
 
@@ -132,7 +126,6 @@ void auth_unref(struct auth **pp)
 		return;
 	penalty_unref(&a->penalty);
 	arena_drop(&a->mem);
-	wipe(a->pepper, sizeof(a->pepper));
 	free(a);
 }
 

@@ -3,9 +3,10 @@
  * CRAM-MD5, SCRAM and APOP compute with the clear password; libsasl asks for it by the property
  * *userPassword, and this plug-in, the only one ever asked, answers from accounts->reveal.
  *
- * An account that does not exist has a secret all the same: a keyed hash of its name. The exchange
- * then runs the same steps at the same cost, shows the same salt and count each time, and fails at
- * the end like a wrong password. The same stands in for accounts that may not be revealed.
+ * An account that does not exist has a secret all the same, a random one. The exchange then runs the
+ * same steps at the same cost and fails at the end like a wrong password; the salt that SCRAM shows
+ * is the plug-in's own function of the name, so it stays the same from one try to the next. The same
+ * stands in for accounts that may not be revealed.
  * Only when the accounts cannot be asked does the exchange end at once.
  */
 #include <sasl/sasl.h>
@@ -41,13 +42,13 @@ static bool password_wanted(sasl_server_params_t *params)
 	return false;
 }
 
-static void stand_in(const struct attempt *at, const char *user, unsigned len, struct secret *out)
+static void stand_in(struct secret *out)
 {
-	unsigned char mac[32];
-	char text[2 * sizeof(mac)];
+	unsigned char noise[16];
+	char text[2 * sizeof(noise)];
 
-	hmac_sha256(mac, at->pepper, PEPPER_LEN, user, len);
-	hex_encode(text, mac, sizeof(mac));
+	random_bytes(noise, sizeof(noise));
+	hex_encode(text, noise, sizeof(noise));
 	secret_set(out, text, sizeof(text));
 	wipe(text, sizeof(text));
 }
@@ -81,10 +82,12 @@ static int look_up(void *glob, sasl_server_params_t *params, unsigned flags, con
 	int rc;
 
 	(void)glob;
+	(void)user;
+	(void)ulen;
 	if ((flags & SASL_AUXPROP_AUTHZID) || !at || !password_wanted(params))
 		return SASL_OK; /* PLAIN and EXTERNAL come by here and want nothing */
 	if (reveal(at, &s) != EC_OK)
-		stand_in(at, user, ulen, &s);
+		stand_in(&s);
 	if (at->class >= EC_BUSY)
 		rc = SASL_UNAVAIL;
 	else

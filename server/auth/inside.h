@@ -24,7 +24,6 @@ struct auth {
 	struct auth_setup setup; /* strings in mem */
 	struct log log;
 	struct penalty *penalty;
-	unsigned char pepper[PEPPER_LEN];
 	struct offer offers[OFFERS_MAX]; /* in the order of the settings */
 	size_t n_offers;
 	const char *listed[MECH_NEEDS]; /* their names, by what a connection has */

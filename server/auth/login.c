@@ -172,7 +172,6 @@ static bool begin(struct login *l, const struct offer *o, struct auth_answer *ou
 	at->setup = &l->auth->setup;
 	at->facts = &l->facts;
 	at->log = &l->log;
-	at->pepper = l->auth->pepper;
 	at->mech = o ? o->mech : NULL;
 	at->plus = o && o->plus;
 	if (attempt_open(at))

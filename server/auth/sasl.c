@@ -10,16 +10,16 @@
  * do not survive a second start, and others in the process (libldap) share it. That is why pthread's
  * once variable is here, the one thing in this folder that lives outside a struct. Allocation and
  * mutex functions must be set before anybody in the process touches libsasl; without them it does
- * not lock at all, and frees passwords as they are.
+ * not lock at all, frees passwords as they are, and writes behind its buffers.
  */
 #include <assert.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sasl/saslutil.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include "server/auth/attempt.h"
 #include "server/base/mem.h"
 
@@ -32,6 +32,24 @@ static const struct name nobody = { .local = "nobody", .domain = "invalid" };
 
 /* ---- memory and locks for libsasl ---- */
 
+/* Every block has a little room behind its end: libsasl 2.1.28 terminates an error text that fills
+ * its buffer one octet too far (sasl_seterror), and a client can choose such a length in SCRAM. */
+#define SLACK 16
+
+static void *roomy_calloc(size_t n, size_t each)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, each, &bytes) || bytes > SIZE_MAX - SLACK)
+		return NULL;
+	return calloc(1, bytes + SLACK);
+}
+
+static void *roomy_malloc(size_t n)
+{
+	return roomy_calloc(1, n);
+}
+
 /* Passwords pass through buffers libsasl and its plug-ins free without a thought. */
 static void wiping_free(void *p)
 {
@@ -42,7 +60,7 @@ static void wiping_free(void *p)
 
 static void *wiping_realloc(void *p, size_t n)
 {
-	void *q = malloc(n);
+	void *q = roomy_malloc(n);
 	size_t had = p ? malloc_usable_size(p) : 0;
 
 	if (!q)
@@ -212,7 +230,7 @@ static void set_up(void)
 		{ SASL_CB_LIST_END, NULL, NULL },
 	};
 
-	sasl_set_alloc(malloc, calloc, wiping_realloc, wiping_free);
+	sasl_set_alloc(roomy_malloc, roomy_calloc, wiping_realloc, wiping_free);
 	sasl_set_mutex(lock_new, lock_take, lock_drop, lock_free);
 	once_rc = sasl_server_init(calls, NULL);
 	if (once_rc == SASL_OK)
@@ -228,15 +246,23 @@ enum ec attempt_library(struct err *e)
 		       sasl_errstring(once_rc, NULL, NULL));
 }
 
-bool attempt_can(const char *mech)
+/* Asked of a connection object: the process-wide list also holds what others load as clients. */
+bool attempt_can(const struct mech *m)
 {
-	const char **have = sasl_global_listmech();
+	char want[MECH_LABEL_MAX + 3];
+	const char *have = NULL;
+	sasl_conn_t *conn = NULL;
+	bool found;
 
-	for (; have && *have; have++) {
-		if (strcasecmp(*have, mech) == 0)
-			return true;
-	}
-	return false;
+	if (!m->plugin)
+		return true; /* and not listed before there is a certificate */
+	if (sasl_server_new("any", "localhost", NULL, NULL, NULL, NULL, 0, &conn) != SASL_OK)
+		return false;
+	snprintf(want, sizeof(want), " %s ", m->name);
+	found = sasl_listmech(conn, NULL, " ", " ", " ", &have, NULL, NULL) == SASL_OK &&
+		strstr(have, want);
+	sasl_dispose(&conn);
+	return found;
 }
 
 /* ---- one attempt ---- */

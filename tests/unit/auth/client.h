@@ -5,13 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include "server/auth/auth.h"
+#include "server/auth/mech.h"
 
 struct client {
 	const char *user, *pass;
 	const char *authzid;             /* NULL: none */
 	sasl_channel_binding_t *binding; /* NULL: none */
-	const char *believes;      /* mechanism list it thinks it saw; NULL: the one it asks for */
-	int cancel_at;             /* cancels instead of its n-th step, from 1; 0: never */
+	const char *believes; /* mechanism list it thinks it saw; NULL: the one it asks for */
+	int cancel_at;        /* cancels instead of its n-th step, from 1; 0: never */
+	/* Rewrites a message before it is sent, or NULL; room for MECH_MESSAGE_MAX octets. */
+	size_t (*tamper)(char *p, size_t len);
 	bool cancelled, distrusts; /* out: it gave up; the server's proof was wrong */
 };
 
@@ -41,6 +44,18 @@ static inline int client_secret(sasl_conn_t *conn, void *context, int id, sasl_s
 }
 
 #define CLIENT_PROC(f) ((int (*)(void))(void (*)(void))(f))
+
+static inline void client_send(struct login *l, const struct client *c, const char *p, size_t len,
+			       struct auth_answer *out)
+{
+	char *room = malloc(MECH_MESSAGE_MAX);
+
+	memcpy(room, p, len);
+	if (c->tamper)
+		len = c->tamper(room, len);
+	login_step(l, room, len, out);
+	free(room);
+}
 
 static inline void client_talk(struct login *l, const char *mech, struct client *c,
 			       struct auth_answer *out)
@@ -77,7 +92,7 @@ static inline void client_talk(struct login *l, const char *mech, struct client 
 			c->distrusts = true;
 			break;
 		}
-		login_step(l, p ? p : "", p ? n : 0, out);
+		client_send(l, c, p ? p : "", p ? n : 0, out);
 	}
 	sasl_dispose(&conn);
 }

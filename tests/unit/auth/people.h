@@ -36,6 +36,7 @@ static const struct person persons[] = {
 struct people {
 	struct accounts base;
 	atomic_uint n_verify, n_reveal, n_find;
+	bool down; /* nobody can be asked about anything */
 };
 
 static inline const struct person *person_of(const struct name *n)
@@ -70,6 +71,8 @@ static inline enum ec people_verify(struct accounts *a, const struct name *n,
 	const struct person *p = person_of(n);
 
 	((struct people *)a)->n_verify++;
+	if (((struct people *)a)->down)
+		return err_set(e, EC_TEMP, "nobody at home");
 	if (p && p->trouble >= EC_BUSY)
 		return err_set(e, p->trouble, "record cannot be read");
 	if (!p || p->pass_len != pass->len || memcmp(p->pass, pass->bytes, pass->len) != 0)
@@ -86,6 +89,8 @@ static inline enum ec people_reveal(struct accounts *a, const struct name *n, en
 
 	((struct people *)a)->n_reveal++;
 	(void)kind;
+	if (((struct people *)a)->down)
+		return err_set(e, EC_TEMP, "nobody at home");
 	if (!p)
 		return err_set(e, EC_ABSENT, "no such account");
 	if (p->trouble != EC_OK)

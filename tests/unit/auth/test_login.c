@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <sasl/sasl.h>
 #include "server/auth/auth.h"
 #include "server/auth/mech.h"
 #include "server/auth/penalty.h"
@@ -302,6 +303,42 @@ static void every_name_costs_the_same_questions(void **state)
 	auth_unref(&a);
 }
 
+/* While nobody can be asked, a name that is none looks like any other. */
+static void trouble_of_ours_outranks_a_denial(void **state)
+{
+	static const char *const users[] = { "kim@example.com", "ghost@example.com", "no name" };
+	struct auth *a = open_auth(ALL);
+	struct login *l = login_new(a, &on_loopback);
+	struct auth_answer out;
+
+	(void)state;
+	people.down = true;
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(passz(l, users[i], "tanstaaf"), EC_TEMP);
+		login_apop(l, users[i], strlen(users[i]), HEX32, &out);
+		assert_int_equal(out.class, EC_TEMP);
+		assert_int_equal(out.delay_ms, 0);
+	}
+	people.down = false;
+	login_free(&l);
+	auth_unref(&a);
+}
+
+/* The process holds no code of mechanisms we do not offer. */
+static void no_other_plugin_is_loaded(void **state)
+{
+	static const char *const strangers[] = { "NTLM", "DIGEST-MD5", "ANONYMOUS", "GSSAPI" };
+	struct auth *a = open_auth(ALL);
+	const char **have = sasl_global_listmech();
+
+	(void)state;
+	for (; *have; have++) {
+		for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
+			assert_string_not_equal(*have, strangers[i]);
+	}
+	auth_unref(&a);
+}
+
 /* ---- APOP ---- */
 
 static void digest_of(struct login *l, const char *pass, char out[33])
@@ -411,6 +448,35 @@ static void steps_out_of_order(void **state)
 	assert_int_equal(out.state, AUTH_MORE);
 	login_step(l, big, sizeof(big), &out);
 	assert_int_equal(out.class, EC_USAGE);
+	login_free(&l);
+	auth_unref(&a);
+}
+
+/* An error text that fills libsasl's buffer to the last octet: it used to end one octet behind it.
+ * The text quotes the header we send, so the length is ours to choose; buffers double from 150. */
+static void error_texts_of_every_length(void **state)
+{
+	static const size_t buffers[] = { 150, 300, 600 };
+	struct auth *a = open_auth(ALL);
+	struct login *l = login_new(a, &on_loopback);
+	struct auth_answer out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
+		for (size_t n = buffers[i] - 110; n < buffers[i] - 85; n++) {
+			char first[1024], second[1024], nonce[256] = "";
+			char authzid[601] = "";
+
+			memset(authzid, 'a', n);
+			snprintf(first, sizeof(first), "n,a=%s,n=kim@example.com,r=abc", authzid);
+			login_begin(l, "SCRAM-SHA-1", first, strlen(first), &out);
+			assert_int_equal(out.state, AUTH_MORE);
+			memcpy(nonce, out.challenge, strcspn(out.challenge, ","));
+			snprintf(second, sizeof(second), "c=biws,%s,p=AAAA", nonce);
+			login_step(l, second, strlen(second), &out);
+			assert_int_equal(out.class, EC_DENIED);
+		}
+	}
 	login_free(&l);
 	auth_unref(&a);
 }
@@ -540,9 +606,12 @@ int main(void)
 		cmocka_unit_test(user_and_pass),
 		cmocka_unit_test(nuls_and_giants_are_refused),
 		cmocka_unit_test(every_name_costs_the_same_questions),
+		cmocka_unit_test(trouble_of_ours_outranks_a_denial),
+		cmocka_unit_test(no_other_plugin_is_loaded),
 		cmocka_unit_test(apop),
 		cmocka_unit_test(apop_stays_off_and_stamps_stay),
 		cmocka_unit_test(steps_out_of_order),
+		cmocka_unit_test(error_texts_of_every_length),
 		cmocka_unit_test(login_takes_its_name_early_or_late),
 		cmocka_unit_test(the_longest_plain_message),
 		cmocka_unit_test(failures_are_delayed_and_outlive_a_reload),

@@ -172,6 +172,50 @@ static void nobody_acts_for_another(void **state)
 	}
 }
 
+static size_t with_a_tail(char *p, size_t len)
+{
+	memcpy(p + len, "\0tail", 5);
+	return len + 5;
+}
+
+static size_t with_a_letter_more(char *p, size_t len)
+{
+	p[len] = 'a';
+	return len + 1;
+}
+
+/* NUL and more between name and digest: the plug-in would see the name end at the NUL. */
+static size_t with_a_longer_name(char *p, size_t len)
+{
+	const char *blank = memchr(p, ' ', len);
+	size_t at = blank ? (size_t)(blank - p) : len;
+
+	memmove(p + at + 5, p + at, len - at);
+	memcpy(p + at, "\0tail", 5);
+	return len + 5;
+}
+
+/* All right but for what stands behind a NUL, or behind the end. */
+static void nothing_is_cut_off(void **state)
+{
+	static size_t (*const ways[])(char *, size_t) = { with_a_tail, with_a_letter_more,
+							  with_a_longer_name };
+
+	(void)state;
+	for (size_t m = 0; m < N_BY_PASSWORD; m++) {
+		if (strcmp(by_password[m], "PLAIN") == 0)
+			continue; /* has all in its initial response: test_mech.c */
+		for (size_t i = 0; i < 3; i++) {
+			struct client c = { .user = "kim@example.com",
+					    .pass = "tanstaaf",
+					    .tamper = ways[i] };
+			struct auth_answer out = try_once(&plain_facts, by_password[m], &c);
+
+			assert_int_equal(out.state, AUTH_FAILED);
+		}
+	}
+}
+
 /* An unknown account is asked the same questions: the same number of steps, the same salt again. */
 static void an_unknown_account_looks_real(void **state)
 {
@@ -405,6 +449,7 @@ int main(void)
 		cmocka_unit_test(the_name_in_the_answer_is_canonical),
 		cmocka_unit_test(a_disabled_account),
 		cmocka_unit_test(nobody_acts_for_another),
+		cmocka_unit_test(nothing_is_cut_off),
 		cmocka_unit_test(an_unknown_account_looks_real),
 		cmocka_unit_test(a_client_may_cancel_at_any_step),
 		cmocka_unit_test(channel_binding),
