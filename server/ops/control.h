@@ -1,11 +1,12 @@
 /* control.h - the admin socket: what winpop asks of a running winpopd.
  *
- * A unix socket, mode 0600, root and the service's own user only (SO_PEERCRED). One request line of JSON, one reply line of JSON:
+ * A unix socket, mode 0600, root and the service's own user only (SO_PEERCRED). One request line of
+ * JSON, one reply line of JSON, then the connection is closed:
  *	{"do":"status"}                          {"ok":true, "pid":..., "sessions":..., ...}
  *	{"do":"reload"}                          {"ok":true, "restart":"port threadcount"}
  *	{"do":"kick","who":"kim@example.com"}    {"ok":true}
  *	{"do":"stop"}                            {"ok":true}
- * Failure: {"ok":false,"class":"usage","text":"..."}.
+ * Failure: {"ok":false,"class":"usage","text":"..."}. Everything but "status" is audited (audit.h).
  * Thread: server side on its loop; control_call blocks (programs).
  */
 #pragma once
@@ -15,17 +16,22 @@
 #include "server/base/log.h"
 #include "server/net/listen.h"
 
+#define CONTROL_LINE_MAX (64u << 10) /* a request */
+
 struct control;
 struct json_t;
 
-/* request and *reply are jansson objects; the handler fills reply and returns a class (err text goes into the reply). */
+/* request and reply are jansson objects; the handler fills reply and returns a class (err text goes
+ * into the reply). On the loop: it must not wait. */
 typedef enum ec control_fn(void *ctx, const struct json_t *request, struct json_t *reply,
 			   struct err *e);
 
+/* Takes the listener over and starts it. */
 struct control *control_new(struct loop *loop, struct listener *l, control_fn *fn, void *ctx,
 			    const struct log *log);
 void control_free(struct control **c);
 
-/* Client. EC_ABSENT: no service is running there. *reply is a new reference. */
+/* Client. EC_ABSENT: no service is running there. EC_DENIED: you may not. *reply is a new reference
+ * to whatever the service said, a failure too; NULL unless EC_OK. */
 enum ec control_call(const char *socket_path, const struct json_t *request, struct json_t **reply,
 		     unsigned timeout_ms, struct err *e);
