@@ -31,7 +31,7 @@ struct work {
 
 static void remove_one(struct work *w, struct index_hold *h, uint32_t i)
 {
-	const struct table *t = w->fb->table;
+	const struct msg_table *t = w->fb->table;
 	char room[NAME_MAX + 1];
 	const char *name = table_name(t, i, room);
 
@@ -50,7 +50,7 @@ static void remove_one(struct work *w, struct index_hold *h, uint32_t i)
 
 static void mark_one(struct work *w, struct index_hold *h, uint32_t i)
 {
-	const struct table *t = w->fb->table;
+	const struct msg_table *t = w->fb->table;
 	char room[NAME_MAX + 1];
 
 	if (h->clean && !(t->msgs[i].flags & MSG_FETCHED))

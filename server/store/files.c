@@ -41,7 +41,7 @@ enum ec files_count(struct files_box *fb, struct err *e)
 		fb->box.octets = fb->seen.octets;
 		/* A scan has it all at hand; and where no index can be kept, nobody else will. */
 		if (records.len > 0)
-			fb->table = table_new(&records, INT64_MAX);
+			fb->table = msg_table_new(&records, INT64_MAX);
 	}
 	buf_drop(&records);
 	return rc;
@@ -82,22 +82,22 @@ static enum ec files_claim(struct store *s, const struct name *mailbox, const ch
 	return rc;
 }
 
-static bool is_as_counted(const struct files_box *fb, const struct table *t)
+static bool is_as_counted(const struct files_box *fb, const struct msg_table *t)
 {
 	return t && t->n == fb->box.n_msgs && t->octets == fb->box.octets;
 }
 
 /* The usual way: the records that stood in the index at claim. */
-static struct table *table_by_index(struct files_box *fb)
+static struct msg_table *table_by_index(struct files_box *fb)
 {
 	struct files *f = fb->files;
 	struct index_hold h;
 	struct buf records = { 0 };
-	struct table *t = NULL;
+	struct msg_table *t = NULL;
 
 	index_take(&h, f->env.root, fb->claim.dir, f->env.boot);
 	if (h.intact && h.head.gen == fb->seen.gen && index_records(&h, fb->seen.end, &records))
-		t = table_new(&records, INT64_MAX);
+		t = msg_table_new(&records, INT64_MAX);
 	index_drop(&h);
 	buf_drop(&records);
 	if (!is_as_counted(fb, t)) {
@@ -108,7 +108,7 @@ static struct table *table_by_index(struct files_box *fb)
 }
 
 /* The index is lost or damaged: from the directory, without what came later. */
-static enum ec table_by_scan(struct files_box *fb, struct table **out, struct err *e)
+static enum ec table_by_scan(struct files_box *fb, struct msg_table **out, struct err *e)
 {
 	struct files *f = fb->files;
 	struct index_hold h;
@@ -119,7 +119,7 @@ static enum ec table_by_scan(struct files_box *fb, struct table **out, struct er
 	enum ec rc = scan_settle(&h, &f->env, &records, e);
 	if (rc == EC_OK) {
 		fb->seen = h.head; /* whose records' places the table now knows */
-		*out = table_new(&records, last_us);
+		*out = msg_table_new(&records, last_us);
 	}
 	index_drop(&h);
 	buf_drop(&records);

@@ -17,7 +17,7 @@ struct files_box {
 	struct files *files;
 	struct claim claim;
 	struct index_head seen; /* as it was when we counted: our view ends at its end */
-	struct table *table;
+	struct msg_table *table;
 	char holder[64];
 };
 

@@ -67,7 +67,7 @@ static bool pick_all(const struct buf *records, int64_t last_us, struct picks *o
 }
 
 /* Returns the end of the strings. */
-static char *fill(struct table *t, const struct index_rec *r, char *strings)
+static char *fill(struct msg_table *t, const struct index_rec *r, char *strings)
 {
 	struct msg *m = &t->msgs[t->n];
 
@@ -89,9 +89,9 @@ static char *fill(struct table *t, const struct index_rec *r, char *strings)
 	return strings;
 }
 
-struct table *table_new(const struct buf *records, int64_t last_us)
+struct msg_table *msg_table_new(const struct buf *records, int64_t last_us)
 {
-	struct table *t = NULL;
+	struct msg_table *t = NULL;
 	struct picks p;
 
 	if (pick_all(records, last_us, &p)) {
@@ -109,7 +109,7 @@ struct table *table_new(const struct buf *records, int64_t last_us)
 	return t;
 }
 
-const char *table_name(const struct table *t, uint32_t i, char room[NAME_MAX + 1])
+const char *table_name(const struct msg_table *t, uint32_t i, char room[NAME_MAX + 1])
 {
 	if (t->slots[i].odd)
 		return t->slots[i].odd;
@@ -117,7 +117,7 @@ const char *table_name(const struct table *t, uint32_t i, char room[NAME_MAX + 1
 	return room;
 }
 
-uint64_t table_record(const struct table *t, uint32_t i)
+uint64_t table_record(const struct msg_table *t, uint32_t i)
 {
 	return (uint64_t)t->msgs[i].id * RECORD_UNIT;
 }

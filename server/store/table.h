@@ -13,7 +13,7 @@ struct table_slot {
 	uint64_t stored; /* octets of the file */
 	const char *odd; /* its name, NULL if that is the UIDL and ".eml" */
 };
-struct table {
+struct msg_table {
 	size_t n;
 	uint64_t octets;
 	struct table_slot *slots;
@@ -21,8 +21,8 @@ struct table {
 };
 
 /* From index records (no head), those arrived up to last_us; NULL: damage. In order of arrival, then name. */
-struct table *table_new(const struct buf *records, int64_t last_us);
+struct msg_table *msg_table_new(const struct buf *records, int64_t last_us);
 /* The file's name. */
-const char *table_name(const struct table *t, uint32_t i, char room[NAME_MAX + 1]);
+const char *table_name(const struct msg_table *t, uint32_t i, char room[NAME_MAX + 1]);
 /* Where its record stands in the index file. */
-uint64_t table_record(const struct table *t, uint32_t i);
+uint64_t table_record(const struct msg_table *t, uint32_t i);
