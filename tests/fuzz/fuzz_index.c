@@ -17,7 +17,7 @@ static void check(bool holds)
 
 static void look_at_table(const struct buf *records, int64_t last_us)
 {
-	struct table *t = table_new(records, last_us);
+	struct msg_table *t = msg_table_new(records, last_us);
 	uint64_t octets = 0;
 
 	for (uint32_t i = 0; t && i < t->n; i++) {
