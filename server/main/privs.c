@@ -58,6 +58,7 @@ enum ec privs_harden(const struct conf *c, struct err *e)
 static enum ec find_user(const struct conf *c, struct passwd **pw, gid_t *gid, struct err *e)
 {
 	*pw = NULL;
+	*gid = (gid_t)-1;
 	if (geteuid() != 0 || c->user[0] == '\0')
 		return EC_OK;
 	if (!(*pw = getpwnam(c->user)))
