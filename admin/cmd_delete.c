@@ -28,8 +28,9 @@ static enum ec confirm(struct wp *w, const struct name *domain, struct err *e)
 
 	if (rc != EC_OK)
 		return rc;
-	const char *question = arena_fmt(w->mem, "Delete %s, its %ju mailboxes and all their mail?",
-					 domain->domain, (uintmax_t)n);
+	const char *question =
+		arena_fmt(w->mem, "Delete %s, its mailboxes (%ju) and all their mail?",
+			  domain->domain, (uintmax_t)n);
 	rc = w->ask->confirm(w->ask->ctx, question, e);
 	return rc == EC_REFUSED ? wp_hint(w, rc, "to delete without being asked, add /y") : rc;
 }

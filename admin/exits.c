@@ -11,8 +11,7 @@ static const enum exit_code codes[EC_COUNT] = {
 static const char *const texts[EXIT_COUNT] = {
 	[EXIT_DONE] = "Done.",
 	[EXIT_REFUSED] =
-		"Refused: a rule or a lock forbids it, or the domain, mailbox or account is "
-		"not there, or is there already.",
+		"Refused: a rule or lock forbids it, or it is not there, or there already.",
 	[EXIT_WRONG_USAGE] = "Usage: the command line, or a name or value on it, is not valid.",
 	[EXIT_NOT_PERMITTED] = "Not permitted: run it as root or as the user of the service.",
 	[EXIT_TROUBLE] = "Trouble with the mail root, the settings, the disk or the service.",

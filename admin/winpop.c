@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "admin/args.h"
@@ -93,6 +94,10 @@ static enum exit_code perform(const struct wp_args *a)
 		.ask = &ask_terminal,
 	};
 	struct audit who = audit_who();
+
+	/* `winpop list | head` ends quietly; what changes things is not cut short by its reader. */
+	if (a->cmd->how == WP_WRITES)
+		signal(SIGPIPE, SIG_IGN);
 	enum ec rc = run(&w, a, &e);
 
 	if (a->cmd->how == WP_WRITES)
@@ -120,18 +125,31 @@ static void turn_to_help(struct wp_args *a)
 	a->cmd = &wp_help;
 }
 
+/* A line that could not be read may still have asked for JSON. */
+static enum exit_code refuse_line(int argc, char **argv, const struct err *e)
+{
+	static const char hint[] = "see winpop help";
+
+	for (int i = 1; i < argc; i++) {
+		if (strcasecmp(argv[i], "--json") != 0 && strcasecmp(argv[i], "/json") != 0)
+			continue;
+		struct out *o = out_json(stdout);
+		out_close(&o, e, hint, NULL);
+		break;
+	}
+	complain(NULL, e, hint);
+	return exit_for(e->class, false);
+}
+
 int main(int argc, char **argv)
 {
 	struct wp_args args;
 	struct err e;
 
-	signal(SIGPIPE, SIG_IGN); /* `winpop list | head` is an ordinary write error */
 	umask(027);
 	enum ec rc = args_parse(argc, argv, &args, &e);
-	if (rc != EC_OK) {
-		complain(NULL, &e, "see winpop help");
-		return exit_for(rc, false);
-	}
+	if (rc != EC_OK)
+		return refuse_line(argc, argv, &e);
 	turn_to_help(&args);
 	enum exit_code code = perform(&args);
 	secret_drop(&args.secret);

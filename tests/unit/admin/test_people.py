@@ -94,7 +94,7 @@ def test_echo_comes_back_after_a_signal(domain, sig):
 @pytest.mark.parametrize("answer,code", [(b"y\n", 0), (b"yes\n", 0), (b"n\n", 1), (b"\n", 1)])
 def test_deleting_a_domain_asks(domain, answer, code):
     t = Terminal(domain, "delete", "example.com")
-    t.expect(b"1 mailboxes and all their mail? [y/N] ")
+    t.expect(b"its mailboxes (1) and all their mail? [y/N] ")
     t.type(answer)
     assert t.wait() == code
     assert domain.box("kim@example.com").exists() == (code != 0)

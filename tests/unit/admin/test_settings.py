@@ -112,6 +112,20 @@ def test_help(place):
     assert not place.run("help", "--config", "/nonexistent").returncode
 
 
+def test_json_also_when_the_line_is_wrong(place):
+    for words in (["frobnicate"], ["add"], ["get", "prot"], ["lock", "nowhere.org"]):
+        answer = place.json(*words)
+        assert answer["ok"] is False and answer["error"]["text"] and "notes" not in answer
+
+
+def test_reader_that_went_away(place):
+    done = subprocess.run(f"{WINPOP} help | head -1", shell=True, env=place.env, capture_output=True, text=True)
+    assert done.stdout.startswith("winpop - ") and done.stderr == ""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([WINPOP, "get"], env=place.env, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 4 and "No space left" in done.stderr
+
+
 def test_man_pages_tell_of_everything(place):
     def page(name):
         return (MAN / name).read_text().replace("\\-", "-").replace("\\&", "")
