@@ -22,8 +22,8 @@ struct attempt {
 
 	struct name who; /* whom the client wants to be; valid if named */
 	bool named;
-	char typed[NAME_TEXT_MAX +
-		   1]; /* as the client spelled it, cut to fit: for log and penalty */
+	/* as the client spelled it, cut to fit: for log and penalty */
+	char typed[NAME_TEXT_MAX + 1];
 	enum ec class; /* EC_OK as long as nothing speaks against it */
 	struct err why;
 

@@ -100,6 +100,7 @@ static int look_up(void *glob, sasl_server_params_t *params, unsigned flags, con
 static int plug_in(const sasl_utils_t *utils, int max_version, int *out_version,
 		   sasl_auxprop_plug_t **plug, const char *name)
 {
+	/* Never written; libsasl's interface knows no const. */
 	static sasl_auxprop_plug_t ours = { .auxprop_lookup = look_up, .name = AUXPROP_NAME };
 
 	(void)utils;

@@ -17,8 +17,8 @@ enum mech_need {
 	MECH_NEEDS = 8,   /* number of combinations */
 };
 
-#define MECH_MESSAGE_MAX                                                                           \
-	12288 /* octets of one client message; RFC 5034 section 4 allows a line of that */
+/* Octets of one client message: as many as the longest line of RFC 5034 section 4 has in base64. */
+#define MECH_MESSAGE_MAX 12288
 #define MECH_LABEL_MAX 20  /* octets of a mechanism's name (RFC 4422 section 3.1) */
 #define MECH_NAME_MAX 1024 /* octets of a name before it is parsed: libsasl's own limit */
 

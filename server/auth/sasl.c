@@ -103,8 +103,7 @@ static const struct {
 	{ "auxprop_plugin", AUXPROP_NAME },
 	{ "auto_transition", "no" },
 	{ "canon_user_plugin", "INTERNAL" },
-	{ "pwcheck_method",
-	  "none" }, /* asked after our callback said no: nobody else may say yes */
+	{ "pwcheck_method", "none" },          /* our callback has said no: nobody else is asked */
 	{ "scram_iteration_counter", "4096" }, /* RFC 7677 section 4; the same for everybody */
 };
 
