@@ -160,6 +160,8 @@ static void wait_for_answer(struct session *s)
 {
 	conn_hold(s->conn, true);
 	conn_timeout(s->conn, 0);
+	conn_deadline(s->conn, 0);
+	s->half_line = false;
 }
 
 /* Half a command that trickles in must be whole within the idle time, however busy it looks. */

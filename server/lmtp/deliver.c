@@ -11,7 +11,7 @@
 #include "server/base/utf8.h"
 #include "server/lmtp/mail.h"
 
-void lm_log_refused(const struct log *log, const char *address, const char *from, enum ec class,
+void lm_log_refused(const struct log *log, const char *account, const char *from, enum ec class,
 		    const char *text)
 {
 	static const enum lv level[EC_COUNT] = {
@@ -20,7 +20,7 @@ void lm_log_refused(const struct log *log, const char *address, const char *from
 	};
 	enum lv lv = level[class] ? level[class] : LV_INFO;
 
-	log_event(log, lv, "delivery-refused", KV("account", address), KV("from", from),
+	log_event(log, lv, "delivery-refused", KV("account", account), KV("from", from),
 		  KV("class", ec_name(class)), KV("text", text));
 }
 
@@ -38,6 +38,7 @@ static void deliver_one(struct lm_mail *m, struct lm_rcpt *r, struct store *stor
 {
 	uint64_t began_us = clock_mono_us(), octets = m->body.len + m->spool_len;
 	struct buf head = { 0 };
+	char account[NAME_TEXT_MAX + 1];
 
 	buf_fmt(&head, "Return-Path: <%s>\r\nDelivered-To: %s\r\n", m->from, r->address);
 	struct iovec iov[] = {
@@ -52,12 +53,13 @@ static void deliver_one(struct lm_mail *m, struct lm_rcpt *r, struct store *stor
 		.flags = m->flags | (ascii_only(buf_at(&head), head.len) ? 0 : MSG_UTF8),
 	};
 	r->class = store->ops->deliver(store, &r->name, &msg, &r->err);
+	name_text(&r->name, account);
 	if (r->class == EC_OK)
-		log_event(log, LV_INFO, "delivered", KV("account", r->address), KV("from", m->from),
+		log_event(log, LV_INFO, "delivered", KV("account", account), KV("from", m->from),
 			  KV_U("octets", head.len + octets),
 			  KV_U("ms", (clock_mono_us() - began_us) / 1000));
 	else
-		lm_log_refused(log, r->address, m->from, r->class, r->err.text);
+		lm_log_refused(log, account, m->from, r->class, r->err.text);
 	buf_drop(&head);
 }
 

@@ -45,5 +45,5 @@ enum ec lm_mail_spool(struct lm_mail *m, const char *dir, struct err *e);
  * log event per recipient. */
 void lm_mail_deliver(struct lm_mail *m, struct store *store, const struct log *log);
 /* The one place that says "delivery-refused": loud only where an administrator can act. */
-void lm_log_refused(const struct log *log, const char *address, const char *from, enum ec class,
+void lm_log_refused(const struct log *log, const char *account, const char *from, enum ec class,
 		    const char *text);

@@ -161,7 +161,7 @@ static void test_log(void **state)
 
 	(void)state;
 	log_capture(sink, collect, &lines);
-	add(m, "kim@a");
+	add(m, "KIM@a");
 	add(m, "full@a");
 	buf_addz(&m->body, "x\r\n");
 	lm_mail_deliver(m, &st.base, &log);
