@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "server/net/tls.h"
 #include "tests/unit/net/pki.h"
 
 static void must(bool ok)
@@ -125,4 +127,21 @@ void pki_write_ocsp(const struct pki_cert *c, const struct pki_cert *ca, enum pk
 	OCSP_BASICRESP_free(basic);
 	ASN1_TIME_free(from);
 	ASN1_TIME_free(to);
+}
+
+struct tls *pki_tls(void)
+{
+	struct pki_cert c = pki_make(&(struct pki_want){ .cn = "localhost" }, NULL);
+	char crt[] = "/tmp/winpop-crt-XXXXXX", key[] = "/tmp/winpop-key-XXXXXX";
+	struct conf conf = { .tls_cert = crt, .tls_key = key, .tls_min = "1.2" };
+	struct tls *t = NULL;
+
+	close(mkstemp(crt));
+	close(mkstemp(key));
+	pki_write(&c, crt, key);
+	must(tls_new(&conf, NULL, &(struct log){ 0 }, &t, NULL) == EC_OK);
+	unlink(crt);
+	unlink(key);
+	pki_drop(&c);
+	return t;
 }

@@ -26,3 +26,7 @@ void pki_write(const struct pki_cert *c, const char *crt_path, const char *key_p
 enum pki_answer { PKI_GOOD, PKI_REVOKED, PKI_EXPIRED, PKI_OTHER_CERT };
 void pki_write_ocsp(const struct pki_cert *c, const struct pki_cert *ca, enum pki_answer a,
 		    const char *path);
+
+/* A context with a certificate that nobody has to trust. */
+struct tls;
+struct tls *pki_tls(void);

@@ -208,3 +208,75 @@ bool client_write(struct client *c, const void *p, size_t len)
 	}
 	return true;
 }
+
+static unsigned char expected(uint64_t at, uint64_t file_len)
+{
+	if (at < 5)
+		return "+OK\r\n"[at];
+	return at < 5 + file_len ? rig_octet(at - 5) : ".\r\n"[at - 5 - file_len];
+}
+
+void *reader_main(void *arg)
+{
+	struct reader *r = arg;
+	unsigned char part[65536];
+	size_t n;
+
+	r->wrong_at = UINT64_MAX;
+	while (r->got < r->want) {
+		n = client_read(&r->client, part, 1 + rig_random(&r->seed) % sizeof(part));
+		if (n == 0)
+			break;
+		for (size_t i = 0; i < n; i++)
+			if (r->wrong_at == UINT64_MAX &&
+			    part[i] != expected(r->got + i, r->want - 8))
+				r->wrong_at = r->got + i;
+		r->got += n;
+	}
+	atomic_store(&r->over, true);
+	return NULL;
+}
+
+bool reader_is_over(void *ctx)
+{
+	return atomic_load(&((struct reader *)ctx)->over);
+}
+
+void *reader_send(void *arg)
+{
+	struct reader *r = arg;
+	unsigned char part[30000];
+	uint32_t seed = 7;
+
+	for (uint64_t at = 0; at < r->send;) {
+		size_t n = 1 + rig_random(&seed) % sizeof(part);
+
+		if (n > r->send - at)
+			n = r->send - at;
+		for (size_t i = 0; i < n; i++)
+			part[i] = expected(at + i, r->want - 8);
+		if (!client_write(&r->client, part, n))
+			break;
+		at += n;
+	}
+	shutdown(r->client.fd, SHUT_WR);
+	return NULL;
+}
+
+void owner_echo(struct owner *o, enum conn_ev ev)
+{
+	size_t len;
+	const char *p;
+
+	if (ev == CONN_DATA) {
+		p = conn_in(o->c, &len);
+		conn_put(o->c, p, len);
+		conn_eat(o->c, len);
+		if (conn_queued(o->c) > CONN_HIGH)
+			conn_hold(o->c, true);
+	} else if (ev == CONN_DRAINED) {
+		conn_hold(o->c, false);
+	} else if (ev == CONN_EOF) {
+		conn_finish(o->c);
+	}
+}

@@ -2,7 +2,9 @@
  * writes down what it is told, a client for the other end. */
 #pragma once
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
@@ -56,5 +58,19 @@ struct client {
 	int fd;
 	SSL *ssl; /* NULL: plain */
 };
+/* Reads and checks, and perhaps writes, a head of 5 octets, a file, a tail of 3. */
+struct reader {
+	struct client client;
+	uint64_t want, send, got;
+	uint64_t wrong_at; /* UINT64_MAX: nothing was wrong */
+	uint32_t seed;
+	atomic_bool over;
+	pthread_t thread;
+};
+void *reader_main(void *reader);
+void *reader_send(void *reader); /* in a second thread; plain only */
+bool reader_is_over(void *reader);
+void owner_echo(struct owner *o, enum conn_ev ev); /* for `also`, with leave_input */
+
 size_t client_read(struct client *c, void *p, size_t len); /* 0: end or error */
 bool client_write(struct client *c, const void *p, size_t len);

@@ -221,48 +221,6 @@ static void count_done(void *ctx)
 	(*(unsigned *)ctx)++;
 }
 
-struct reader {
-	struct client client;
-	uint64_t want, got, wrong_at;
-	uint32_t seed;
-	atomic_bool over;
-	pthread_t thread;
-};
-
-/* A head of 5 octets, the file, a tail of 3. */
-static unsigned char expected(uint64_t at, uint64_t file_len)
-{
-	if (at < 5)
-		return "+OK\r\n"[at];
-	return at < 5 + file_len ? rig_octet(at - 5) : ".\r\n"[at - 5 - file_len];
-}
-
-static void *read_all(void *arg)
-{
-	struct reader *r = arg;
-	unsigned char part[65536];
-	size_t n;
-
-	r->wrong_at = UINT64_MAX;
-	while (r->got < r->want) {
-		n = client_read(&r->client, part, 1 + rig_random(&r->seed) % sizeof(part));
-		if (n == 0)
-			break;
-		for (size_t i = 0; i < n; i++)
-			if (r->wrong_at == UINT64_MAX &&
-			    part[i] != expected(r->got + i, r->want - 8))
-				r->wrong_at = r->got + i;
-		r->got += n;
-	}
-	atomic_store(&r->over, true);
-	return NULL;
-}
-
-static bool reader_is_over(void *ctx)
-{
-	return atomic_load(&((struct reader *)ctx)->over);
-}
-
 static void file_of(uint64_t size, void (*pair)(int fd[2]))
 {
 	struct loop *l = rig_loop();
@@ -278,7 +236,7 @@ static void file_of(uint64_t size, void (*pair)(int fd[2]))
 	conn_put_file(o.c, file, 0, size, count_done, &done);
 	conn_putz(o.c, ".\r\n");
 	assert_int_equal(conn_queued(o.c), size + 8);
-	pthread_create(&r.thread, NULL, read_all, &r);
+	pthread_create(&r.thread, NULL, reader_main, &r);
 	rig_until(l, reader_is_over, &r);
 	pthread_join(r.thread, NULL);
 	assert_true(r.got == r.want);
@@ -442,50 +400,11 @@ static void long_answers_are_resumed(void **state)
 
 #define ECHO_BYTES (4u << 20)
 
-static void echo(struct owner *o, enum conn_ev ev)
-{
-	size_t len;
-	const char *p;
-
-	if (ev == CONN_DATA) {
-		p = conn_in(o->c, &len);
-		conn_put(o->c, p, len);
-		conn_eat(o->c, len);
-		if (conn_queued(o->c) > CONN_HIGH)
-			conn_hold(o->c, true);
-	} else if (ev == CONN_DRAINED) {
-		conn_hold(o->c, false);
-	} else if (ev == CONN_EOF) {
-		conn_finish(o->c);
-	}
-}
-
-static void *write_pattern(void *arg)
-{
-	struct reader *r = arg;
-	unsigned char part[30000];
-	uint32_t seed = 7;
-
-	for (uint64_t at = 0; at < ECHO_BYTES;) {
-		size_t n = 1 + rig_random(&seed) % sizeof(part);
-
-		if (n > ECHO_BYTES - at)
-			n = ECHO_BYTES - at;
-		for (size_t i = 0; i < n; i++)
-			part[i] = expected(at + i, ECHO_BYTES - 8);
-		if (!client_write(&r->client, part, n))
-			break;
-		at += n;
-	}
-	shutdown(r->client.fd, SHUT_WR);
-	return NULL;
-}
-
 static void echo_of_random_pieces(void **state)
 {
 	struct loop *l = rig_loop();
-	struct owner o = { .leave_input = true, .also = echo };
-	struct reader r = { .want = ECHO_BYTES, .seed = 1 };
+	struct owner o = { .leave_input = true, .also = owner_echo };
+	struct reader r = { .want = ECHO_BYTES, .send = ECHO_BYTES, .seed = 1 };
 	pthread_t writer;
 	char end;
 	int fd[2];
@@ -494,8 +413,8 @@ static void echo_of_random_pieces(void **state)
 	rig_tcp_pair(fd);
 	r.client.fd = fd[1];
 	owner_start(&o, l, fd[0], 5000);
-	pthread_create(&r.thread, NULL, read_all, &r);
-	pthread_create(&writer, NULL, write_pattern, &r);
+	pthread_create(&r.thread, NULL, reader_main, &r);
+	pthread_create(&writer, NULL, reader_send, &r);
 	rig_until_told(l, &o, CONN_SENT, 1);
 	pthread_join(writer, NULL);
 	pthread_join(r.thread, NULL);
@@ -696,7 +615,7 @@ static void a_file_for_a_broken_connection_is_done_at_once(void **state)
 /* Peers that talk, read a little and vanish by reset, at any moment of an echo with files. */
 static void echo_and_file(struct owner *o, enum conn_ev ev)
 {
-	echo(o, ev);
+	owner_echo(o, ev);
 	if (ev == CONN_DATA)
 		conn_put_file(o->c, *(int *)o->ctx, 0, 300000, NULL, NULL);
 	if (ev == CONN_ERROR || ev == CONN_SENT)
