@@ -11,6 +11,15 @@ struct audit audit_who(void)
 	return (struct audit){ .uid = uid, .sudo_user = uid == 0 ? getenv("SUDO_USER") : NULL };
 }
 
+void audit_event(const struct log *log, const struct audit *who, const struct wp *w,
+		 const struct wp_args *a, const struct err *failed)
+{
+	log_event(log, LV_INFO, "admin", KV("command", a->cmd->name), KV("target", w->target),
+		  KV_U("uid", who->uid), KV("sudo_user", who->sudo_user), KV_I("pid", getpid()),
+		  KV("result", ec_name(failed ? failed->class : EC_OK)),
+		  KV("text", failed ? failed->text : NULL));
+}
+
 void audit_write(const struct audit *who, const struct wp *w, const struct wp_args *a,
 		 const struct err *failed)
 {
@@ -19,9 +28,6 @@ void audit_write(const struct audit *who, const struct wp *w, const struct wp_ar
 	struct log_sink *sink = log_open(w->conf->log_to, "winpop", (int)w->conf->logging);
 	struct log log = { .sink = sink };
 
-	log_event(&log, LV_INFO, "admin", KV("command", a->cmd->name), KV("target", w->target),
-		  KV_U("uid", who->uid), KV("sudo_user", who->sudo_user), KV_I("pid", getpid()),
-		  KV("result", ec_name(failed ? failed->class : EC_OK)),
-		  KV("text", failed ? failed->text : NULL));
+	audit_event(&log, who, w, a, failed);
 	log_close(&sink);
 }

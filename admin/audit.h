@@ -14,5 +14,8 @@ struct audit {
 
 struct audit audit_who(void); /* before anybody else is become */
 /* failed: why it was not done, or NULL. */
+void audit_event(const struct log *log, const struct audit *who, const struct wp *w,
+		 const struct wp_args *a, const struct err *failed);
+/* The same, to where the settings say. */
 void audit_write(const struct audit *who, const struct wp *w, const struct wp_args *a,
 		 const struct err *failed);

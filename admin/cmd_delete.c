@@ -10,7 +10,8 @@
 #include "admin/service.h"
 
 enum { DELETEUSER, YES, NOW };
-#define ENDING_MS 5000 /* how long sessions may take to end after they were told to */
+#define ROUNDS 5
+#define ROUND_MS 1000 /* how long sessions may take to end after they were told to */
 #define POLL_MS 20
 
 static bool count_one(void *ctx, const struct entry *en)
@@ -35,12 +36,12 @@ static enum ec confirm(struct wp *w, const struct name *domain, struct err *e)
 	return rc == EC_REFUSED ? wp_hint(w, rc, "to delete without being asked, add /y") : rc;
 }
 
-/* Sessions were told to end but need a moment to let go of their mailboxes. */
-static enum ec remove_soon(struct wp *w, const struct name *n, struct err *e)
+/* Sessions that were told to end need a moment to let go of their mailboxes. */
+static enum ec remove_within(struct wp *w, const struct name *n, uint64_t ms, struct err *e)
 {
 	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
 	struct catalog *cat = w->backends.catalog;
-	uint64_t until = clock_mono_ms() + ENDING_MS;
+	uint64_t until = clock_mono_ms() + ms;
 	enum ec rc;
 
 	while ((rc = cat->ops->remove(cat, n, e)) == EC_LOCKED && clock_mono_ms() < until)
@@ -48,21 +49,35 @@ static enum ec remove_soon(struct wp *w, const struct name *n, struct err *e)
 	return rc;
 }
 
+/* More than one round, because a mail client may come back before we are done. */
+static enum ec remove_now(struct wp *w, const struct name *n, struct err *e)
+{
+	enum ec rc = EC_LOCKED;
+
+	for (int round = 0; round < ROUNDS && rc == EC_LOCKED; round++) {
+		rc = service_kick(w->conf, wp_text(w, n), e);
+		if (rc == EC_OK || rc == EC_ABSENT)
+			rc = remove_within(w, n, ROUND_MS, e);
+	}
+	return rc == EC_LOCKED ? wp_hint(w, rc,
+					 "lock it, so that no new session begins, and try "
+					 "again")
+			       : rc;
+}
+
 static enum ec remove_entry(struct wp *w, const struct wp_args *a, const struct name *n,
 			    struct err *e)
 {
 	struct catalog *cat = w->backends.catalog;
 
-	if (!a->given[NOW]) {
-		enum ec rc = cat->ops->remove(cat, n, e);
-		return rc == EC_LOCKED ? wp_hint(w, rc,
-						 "end its sessions with winpop kick %s, or "
-						 "delete with /now",
-						 wp_text(w, n))
-				       : rc;
-	}
-	enum ec rc = service_kick(w->conf, wp_text(w, n), e);
-	return rc == EC_OK || rc == EC_ABSENT ? remove_soon(w, n, e) : rc;
+	if (a->given[NOW])
+		return remove_now(w, n, e);
+	enum ec rc = cat->ops->remove(cat, n, e);
+	return rc == EC_LOCKED ? wp_hint(w, rc,
+					 "end its sessions with winpop kick %s, or delete "
+					 "with /now",
+					 wp_text(w, n))
+			       : rc;
 }
 
 static enum ec delete_domain(struct wp *w, const struct wp_args *a, const struct name *n,

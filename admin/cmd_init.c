@@ -15,6 +15,7 @@
 #include "server/base/file.h"
 #include "server/base/kv.h"
 #include "admin/cmd.h"
+#include "admin/identity.h"
 #include "admin/settings.h"
 #include "admin/syntax.h"
 
@@ -34,6 +35,9 @@ static enum ec make_dir(const char *path, const struct owner *o, struct err *e)
 	if (stat(path, &st) == 0)
 		return S_ISDIR(st.st_mode) ? EC_OK
 					   : err_set(e, EC_EXISTS, "%s is not a directory", path);
+	enum ec rc = identity_may_write(path, e);
+	if (rc != EC_OK)
+		return rc;
 	if (mkdir(path, DIR_MODE) < 0)
 		return err_sys(e, "cannot make %s", path);
 	if (geteuid() == 0 && chown(path, o->uid, o->gid) < 0)
@@ -120,6 +124,8 @@ static enum ec make_conf(struct wp *w, const char *text, const struct owner *o, 
 	enum ec rc = make_dir_of(w, w->conf_path, o, e);
 
 	if (rc == EC_OK)
+		rc = identity_may_write(w->conf_path, e);
+	if (rc == EC_OK)
 		rc = file_replace_at(AT_FDCWD, w->conf_path, text, strlen(text), CONF_MODE, e);
 	if (rc == EC_OK && geteuid() == 0 && chown(w->conf_path, 0, o->gid) < 0)
 		rc = err_sys(e, "cannot let the service read %s", w->conf_path);
@@ -152,7 +158,10 @@ static enum ec make_mailroot(struct wp *w, const struct owner *o, struct err *e)
 static enum ec load_or_make(struct wp *w, const struct wp_args *a, struct owner *o, struct err *e)
 {
 	const char *text = template(w);
-	enum ec rc = conf_load(w->conf_path, &w->conf, e);
+	enum ec rc = identity_may_read(w->conf_path, e);
+
+	if (rc == EC_OK)
+		rc = conf_load(w->conf_path, &w->conf, e);
 	bool make = rc == EC_ABSENT;
 
 	if (make)

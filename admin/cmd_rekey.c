@@ -33,32 +33,33 @@ static enum ec reencrypt(struct wp *w, struct rekey_result *r, struct err *e)
 }
 
 /* The key file's directory is not the service's to write in. */
-static enum ec as_root(enum ec (*change)(struct keyring *, struct err *), struct keyring *ring,
+static enum ec as_root(struct wp *w, enum ec (*change)(struct keyring *, struct err *),
 		       struct err *e)
 {
 	identity_root(true);
-	enum ec rc = change(ring, e);
+	enum ec rc = identity_may_write(w->conf->key_file, e);
+	if (rc == EC_OK)
+		rc = change(w->backends.ring, e);
 	identity_root(false);
 	return rc;
 }
 
 static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 {
-	struct keyring *ring = w->backends.ring;
 	struct rekey_result r = { 0 };
 
 	(void)a;
-	if (!ring)
+	if (!w->backends.ring)
 		return err_set(e, EC_REFUSED,
 			       "there is no encrypted password file: authentication "
 			       "is not file");
-	enum ec rc = as_root(keyring_add, ring, e);
+	enum ec rc = as_root(w, keyring_add, e);
 	if (rc == EC_REFUSED) /* full of keys of interrupted runs: finish with the newest */
 		rc = EC_OK;
 	if (rc == EC_OK)
 		rc = reencrypt(w, &r, e);
 	if (rc == EC_OK)
-		rc = as_root(keyring_prune, ring, e);
+		rc = as_root(w, keyring_prune, e);
 	out_field_u(w->out, "reencrypted", r.n_done + r.n_already);
 	out_field_u(w->out, "failed", r.n_failed);
 	return rc;

@@ -14,6 +14,7 @@
 #include "server/base/file.h"
 #include "server/base/kv.h"
 #include "admin/edit.h"
+#include "admin/identity.h"
 
 #define FILE_MAX_BYTES (1 << 20)
 
@@ -23,9 +24,6 @@ static enum ec open_locked(const char *path, int *fd, struct stat *st, struct er
 
 	for (;;) {
 		*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-		if (*fd < 0 && (errno == EACCES || errno == EPERM))
-			return err_set(e, EC_DENIED, "not permitted to read %s; run winpop as root",
-				       path);
 		if (*fd < 0)
 			return err_sys(e, "cannot open %s", path);
 		while (flock(*fd, LOCK_EX) < 0) {
@@ -48,7 +46,9 @@ enum ec edit_begin(const char *path, struct arena *mem, struct edit *out, struct
 
 	*out = (struct edit){ .mem = mem, .fd = -1, .path = arena_strz(mem, real ? real : path) };
 	free(real);
-	enum ec rc = open_locked(out->path, &out->fd, &st, e);
+	enum ec rc = identity_may_read(out->path, e);
+	if (rc == EC_OK)
+		rc = open_locked(out->path, &out->fd, &st, e);
 	if (rc != EC_OK) {
 		out->fd = -1;
 		return rc;

@@ -81,6 +81,15 @@ void identity_root(bool on)
 		abort(); /* a saved identity can always be taken */
 }
 
+enum ec identity_may_read(const char *path, struct err *e)
+{
+	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0 || (errno != EACCES && errno != EPERM))
+		return EC_OK;
+	return err_set(e, EC_DENIED,
+		       "not permitted to read %s; run winpop as root or as the user of the service",
+		       path);
+}
+
 enum ec identity_may_write(const char *path, struct err *e)
 {
 	char dir[PATH_MAX];

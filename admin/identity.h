@@ -9,5 +9,7 @@ enum ec identity_become_owner(const char *mailroot, bool for_good, struct err *e
 /* Root again (true) and back (false), for the key file, whose directory is root's; does nothing if
  * we were not root or are so no more. */
 void identity_root(bool on);
+/* May this user read the file at path? EC_DENIED; a file that is not there is not our question. */
+enum ec identity_may_read(const char *path, struct err *e);
 /* May this user replace the file at path? EC_DENIED with a text that says who may. */
 enum ec identity_may_write(const char *path, struct err *e);

@@ -3,7 +3,6 @@
  * Read the line, open what the command's row says it needs, run it, note it, tell the outcome. All
  * that is told on stderr is told here: one line, what happened and what to do next.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,12 +19,9 @@
 /* A fault in the settings is trouble of ours, not of this command line. */
 static enum ec load_conf(struct wp *w, struct err *e)
 {
-	if (access(w->conf_path, R_OK) < 0 && errno == EACCES)
-		return err_set(e, EC_DENIED,
-			       "not permitted to read %s; run winpop as root or as the user of the "
-			       "service",
-			       w->conf_path);
-	enum ec rc = conf_load(w->conf_path, &w->conf, e);
+	enum ec rc = identity_may_read(w->conf_path, e);
+	if (rc == EC_OK)
+		rc = conf_load(w->conf_path, &w->conf, e);
 	if (rc == EC_ABSENT)
 		return wp_hint(w, err_set(e, EC_BROKEN, "there is no %s", w->conf_path),
 			       "make it with winpop init");

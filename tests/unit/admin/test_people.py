@@ -135,6 +135,14 @@ class Identity:
         reachable.fails(3, "get", preexec_fn=as_somebody)
         reachable.fails(3, "set", "port", "1", preexec_fn=as_somebody)
 
+    def test_where_others_may_not_write(self, reachable, tmp_path):
+        reachable.fails(3, "init", "--config", str(tmp_path / "no" / "x.conf"), preexec_fn=as_somebody)
+        for p in [reachable.root, reachable.keys, *reachable.root.rglob("*")]:
+            os.chown(p, SOMEBODY, SOMEBODY)
+        reachable.conf.chmod(0o644)
+        reachable.fails(3, "rekey", preexec_fn=as_somebody)
+        reachable.ok("rekey")
+
     def test_what_root_makes_belongs_to_the_service(self, reachable):
         for p in [reachable.root, reachable.keys, *reachable.root.rglob("*")]:
             os.chown(p, SOMEBODY, SOMEBODY)
