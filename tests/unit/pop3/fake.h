@@ -170,7 +170,7 @@ static inline void fake_table(struct fake *f, struct p3_ask *q)
 	for (uint32_t i = 0; i < f->n_mail; i++)
 		f->msgs[i] = (struct msg){ .octets = f->mail[i].octets,
 					   .flags = f->mail[i].flags,
-					   .uidl = "uid-of-one" };
+					   .uidl = arena_fmt(f->mem, "uid-%u", i + 1) };
 	f->box.msgs = f->msgs;
 }
 
@@ -283,6 +283,31 @@ static inline void fake_defaults(struct fake *f)
 		.allowed = { .mechs = "PLAIN LOGIN", .clear = true, .apop_stamp = FAKE_STAMP },
 		.secured = { .mechs = "PLAIN LOGIN EXTERNAL", .clear = true, .secure = true },
 	};
+}
+
+/* Four messages: as they lie, with dots, not canonical, and empty. 25 + 32 + 30 + 0 octets. */
+static const char fake_dots[] = "Subject: dots\r\n\r\n.\r\n..two\r\nend\r\n";
+static const char fake_foreign[] = "Subject: foreign\n\n.a\nlast";
+static const char fake_plain[] = "Subject: plain\r\n\r\nhello\r\n";
+
+static const struct fake_msg fake_mail[] = {
+	{ .stored = fake_plain, .len = sizeof(fake_plain) - 1, .octets = sizeof(fake_plain) - 1 },
+	{ .stored = fake_dots,
+	  .len = sizeof(fake_dots) - 1,
+	  .octets = sizeof(fake_dots) - 1,
+	  .flags = MSG_DOTS },
+	{ .stored = fake_foreign,
+	  .len = sizeof(fake_foreign) - 1,
+	  .octets = sizeof(fake_foreign) + 4,
+	  .flags = MSG_REPAIR },
+	{ .stored = "", .len = 0, .octets = 0, .in_memory = true },
+};
+
+static inline void fake_with_mail(struct fake *f)
+{
+	fake_defaults(f);
+	f->mail = fake_mail;
+	f->n_mail = sizeof(fake_mail) / sizeof(fake_mail[0]);
 }
 
 static inline void fake_begin(struct fake *f)
