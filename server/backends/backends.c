@@ -25,8 +25,7 @@ enum ec backends_open(const struct conf *c, const struct log *log, struct backen
 	*out = (struct backends){ 0 };
 	enum ec rc = mailroot_open(c->mailroot, &out->root, e);
 	if (rc == EC_OK)
-		rc = store_files_open(out->root, log, true, &out->store,
-				      e);
+		rc = store_files_open(out->root, log, true, &out->store, e);
 	if (rc == EC_OK)
 		rc = catalog_local_open(out->root, &out->catalog, e);
 	if (rc == EC_OK)
