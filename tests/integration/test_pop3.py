@@ -1,5 +1,6 @@
 """POP3 on the wire, case by case: RFC 1939, 2449, 2595, 3206, 5034, 6856, and what clients do besides."""
 import base64
+import contextlib
 import itertools
 import time
 
@@ -117,20 +118,29 @@ def test_message_numbers_that_are_none(box, verb, number):
 def test_top_counts_that_are_none(box):
     box.deliver(SMALL)
     with box.session() as pop:
-        for count in ("-1", "x", "99999999999999999999999999"):
+        for count in ("-1", "x", "1x", "0x1"):
             pop.err(f"TOP 1 {count}")
         pop.err("TOP 1")
         assert pop.multi("TOP 1 0").endswith(b"Subject: small\r\n\r\n")
-        assert pop.multi("TOP 1 4294967295") == pop.retr(1)
+        for count in ("1", "4294967295", "4294967296", "99999999999999999999999999"):
+            assert pop.multi(f"TOP 1 {count}") == pop.retr(1)
         pop.quit()
 
 
 def test_an_overlong_line_is_one_error(service):
     with service.pop() as pop:
-        pop.err(b"NOOP " + b"x" * 100_000)
+        pop.err(b"NOOP " + b"x" * 20_000)
         pop.err("NOOP")  # not signed in; but in step
         assert b"SASL" in pop.multi("CAPA")
         pop.quit()
+
+
+def test_a_line_without_end_ends_the_session(service):
+    with service.pop() as pop:
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1000):
+                pop.send(b"x" * 10_000)
+            raise AssertionError("ten million octets of nothing were taken")
 
 
 def test_a_sasl_answer_may_have_12288_octets_and_no_more(service):
@@ -574,33 +584,39 @@ def test_quit_says_when_a_removal_failed(make_server, space):
         assert len(server.messages(address)) == 2
 
 
-def test_a_hundred_thousand_messages(make_server, tmp_path):
+def test_a_hundred_thousand_messages(make_server, space):
     """Sign-in and STAT do not depend on the number of messages once there is an index."""
-    server = make_server()
+    server = make_server(start=False)
+    server.prefix = space.prefix
     address = server.mailbox()
     directory = server.box_dir(address)
+    space.run("cp", "-a", directory, server.home / "kept")
+    space.mount_tmpfs(directory, "1g")  # making the files is not what is timed
+    space.run("cp", "-a", f"{server.home}/kept/.", directory)
+    inside = space.path(directory)
     for n in range(100_000):
-        with open(f"{directory}/P3{n:X}.eml", "wb") as f:
+        with open(f"{inside}/P3{n:X}.eml", "wb") as f:
             f.write(b"a\r\n")
-    with server.session(address) as pop:  # builds the index
-        pop.sock.settimeout(120)
-        assert pop.stat() == (100_000, 300_000)
-        pop.quit()
-    took = []
-    for _ in range(5):
-        began = time.monotonic()
-        with server.session(address) as pop:
+    server.start()
+    with space.inside():
+        with server.session(address) as pop:  # builds the index
             assert pop.stat() == (100_000, 300_000)
-            took.append(time.monotonic() - began)
             pop.quit()
-    assert min(took) < 0.1, took
+        assert min(sign_in_and_stat(server, address, (100_000, 300_000)) for _ in range(5)) < 0.1
+        with server.session(address) as pop:
+            assert len(pop.list()) == 100_000 and len(set(pop.uidl().values())) == 100_000
+            pop.quit()
+        server.deliver(address, SMALL)
+        assert sign_in_and_stat(server, address, (100_001, 300_000 + len(as_delivered(address, SMALL)))) < 0.1
+
+
+def sign_in_and_stat(server, address, wanted):
+    began = time.monotonic()
     with server.session(address) as pop:
-        assert len(pop.list()) == 100_000 and len(set(pop.uidl().values())) == 100_000
+        assert pop.stat() == wanted
+        took = time.monotonic() - began
         pop.quit()
-    server.deliver(address, SMALL)
-    with server.session(address) as pop:
-        assert pop.stat()[0] == 100_001
-        pop.quit()
+    return took
 
 
 def test_a_second_process_holds_the_mailbox(make_server, build):

@@ -33,6 +33,7 @@ def test_versions(service, box, certs, how, version):
         pop.quit()
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_old_versions_are_refused(service, certs, version):
     context = tls_context(certs.ca, lowest=version, highest=version)
