@@ -19,6 +19,7 @@ struct change {
 	struct wp *w;
 	struct edit ed;
 	struct conf *now;
+	enum host_role role; /* as it is by now: the words before may have changed it */
 	const struct option *changed[WP_ARGS_MAX];
 	size_t n_changed;
 	struct err *e;
@@ -26,20 +27,37 @@ struct change {
 
 /* ---- values into the text ---- */
 
+/* Which of "a|b|c" it is. */
+static unsigned word_index(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+	unsigned i = 0;
+
+	while (strncmp(words, word, len) != 0 || (words[len] != '|' && words[len] != '\0')) {
+		words = strchr(words, '|');
+		if (!words)
+			return 0;
+		words++;
+		i++;
+	}
+	return i;
+}
+
 static enum ec put_value(struct change *c, const char *key, const char *value)
 {
 	const struct option *o = option_find(key);
-	enum host_role role = c->ed.was ? c->ed.was->role : ROLE_STANDALONE;
 	const char *stored;
 
 	if (!o)
 		return wp_hint(c->w, setting_unknown(key, c->e), "winpop set help lists all");
-	enum ec rc = option_check(c->w->mem, o, value, role, &stored, c->e);
+	enum ec rc = option_check(c->w->mem, o, value, c->role, &stored, c->e);
 	/* The file may say 0, for no port at all; as a command that would be a slip. */
 	if (strcmp(o->name, "port") == 0 && (rc != EC_OK || strcmp(stored, "0") == 0))
 		rc = err_set(c->e, EC_USAGE, "port: must be between 1 and 65535");
 	if (rc != EC_OK)
 		return rc;
+	if (strcmp(o->name, "role") == 0)
+		c->role = (enum host_role)word_index(o->words, stored);
 	edit_put(&c->ed, o->name, stored);
 	c->changed[c->n_changed++] = o;
 	return EC_OK;
@@ -228,6 +246,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 		return wp_hint(w, rc, "make it with winpop init");
 	if (rc != EC_OK)
 		return rc;
+	c.role = c.ed.was ? c.ed.was->role : ROLE_STANDALONE;
 	rc = save(&c, a);
 	if (c.ed.was) /* the audit goes where the log went so far */
 		w->conf = conf_ref(c.ed.was);

@@ -37,6 +37,14 @@ def test_set(place):
     assert place.conf.stat().st_mode & 0o777 == 0o640
 
 
+def test_numbers_of_authentication_follow_the_role(place):
+    for role, number in (("dc", "2"), ("member", "3"), ("standalone", "2")):
+        place.ok("set", "role", role, "authentication", number)
+        assert place.ok("get", "auth") == f"authentication\t{number} (file)\n"
+    place.fails(1, "set", "role", "member", "auth", "2")
+    place.fails(2, "set", "auth", "3", "role", "member")
+
+
 @pytest.mark.parametrize("code,words,text", [
     (2, ["port", "0"], "65535"), (2, ["port", "65536"], "65535"), (2, ["port", "-1"], ""), (2, ["port", "1x"], ""),
     (2, ["port", ""], ""), (2, ["port"], "missing"), (2, ["logging", "9"], ""), (2, ["threadcount", "33"], ""),
