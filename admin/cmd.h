@@ -97,6 +97,9 @@ enum ec wp_mailbox(struct wp *w, const char *text, struct name *out, struct err 
 enum ec wp_domain(struct wp *w, const char *text, struct name *out, struct err *e);
 /* `name`, as text that lives as long as the command. */
 const char *wp_text(struct wp *w, const struct name *n);
+/* Looks it up. A damaged file of its own is a note and no failure: it must not keep an administrator
+ * from mending or deleting what it belongs to. */
+enum ec wp_find(struct wp *w, const struct name *n, struct entry *out, struct err *e);
 /* The password of the command line, or asked for; never empty. */
 enum ec wp_password(struct wp *w, const struct wp_args *a, struct secret *out, struct err *e);
 /* Sets w->hint, for `return wp_hint(w, rc, ...)`. */

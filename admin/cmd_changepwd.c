@@ -10,7 +10,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 	enum ec rc = wp_mailbox(w, a->argv[0], &n, e);
 
 	if (rc == EC_OK)
-		rc = w->backends.catalog->ops->find(w->backends.catalog, &n, &found, e);
+		rc = wp_find(w, &n, &found, e);
 	if (rc == EC_OK)
 		rc = wp_password(w, a, &password, e);
 	if (rc == EC_OK)

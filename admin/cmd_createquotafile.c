@@ -63,7 +63,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 	enum ec rc = wp_mailbox(w, a->argv[0], &n, e);
 
 	if (rc == EC_OK)
-		rc = cat->ops->find(cat, &n, &found, e);
+		rc = wp_find(w, &n, &found, e);
 	if (rc == EC_OK)
 		rc = find_account(w, &n, a->given[USER], account, e);
 	if (rc == EC_OK)

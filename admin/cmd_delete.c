@@ -84,7 +84,7 @@ static enum ec delete_domain(struct wp *w, const struct wp_args *a, const struct
 			     struct err *e)
 {
 	struct entry found;
-	enum ec rc = w->backends.catalog->ops->find(w->backends.catalog, n, &found, e);
+	enum ec rc = wp_find(w, n, &found, e);
 
 	if (rc == EC_OK && a->given[DELETEUSER])
 		rc = err_set(e, EC_USAGE, "/deleteuser goes with a mailbox, not with a domain");
@@ -131,7 +131,7 @@ static enum ec delete_mailbox(struct wp *w, const struct wp_args *a, const struc
 	bool with_account = a->given[DELETEUSER] != NULL;
 	bool there = false;
 	struct entry found;
-	enum ec rc = w->backends.catalog->ops->find(w->backends.catalog, n, &found, e);
+	enum ec rc = wp_find(w, n, &found, e);
 
 	if (rc == EC_OK && with_account)
 		rc = check_account(w, n, &there, e);

@@ -20,14 +20,13 @@ static bool show_domain(void *ctx, const struct entry *en)
 	struct listing *l = ctx;
 	struct catalog *cat = l->w->backends.catalog;
 	uint64_t n = 0;
+	struct err why;
 
-	l->rc = cat->ops->each(cat, &en->name, count_one, &n, l->e);
-	if (l->rc == EC_ABSENT) { /* deleted since it was listed */
-		l->rc = EC_OK;
+	enum ec rc = cat->ops->each(cat, &en->name, count_one, &n, &why);
+	if (rc == EC_ABSENT) /* deleted since it was listed */
 		return true;
-	}
-	if (l->rc != EC_OK)
-		return false;
+	if (rc != EC_OK && l->rc == EC_OK) /* the others are shown all the same */
+		l->rc = err_set(l->e, rc, "%s", why.text);
 	out_record(l->w->out);
 	out_field(l->w->out, "domain", en->name.domain);
 	out_field(l->w->out, "state", wp_state(en));

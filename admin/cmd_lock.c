@@ -67,7 +67,7 @@ static enum ec unlock_domain(struct wp *w, const struct name *n, struct err *e)
 static enum ec unlock_mailbox(struct wp *w, const struct name *n, struct err *e)
 {
 	struct entry found;
-	enum ec rc = w->backends.catalog->ops->find(w->backends.catalog, n, &found, e);
+	enum ec rc = wp_find(w, n, &found, e);
 
 	if (rc != EC_OK)
 		return rc;

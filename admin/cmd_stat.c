@@ -8,17 +8,24 @@
 
 struct totals {
 	uint64_t mailboxes, messages, octets;
-	unsigned n_failed;
 };
 struct tally {
 	struct wp *w;
 	struct totals domain, all; /* `all` is for the server's statistics */
 	uint64_t n_domains;
-	bool show;      /* a line for each mailbox */
-	enum ec rc;     /* what ended it */
-	enum ec failed; /* first mailbox that could not be counted */
+	bool show; /* a line for each mailbox */
+	unsigned n_failed;
+	enum ec failed; /* class of the first of them; its text is in e */
 	struct err *e;
 };
+
+/* Something could not be read: the rest is shown all the same, and the first such text at the end. */
+static void failed(struct tally *t, const struct err *why)
+{
+	t->n_failed++;
+	if (t->failed == EC_OK)
+		t->failed = err_set(t->e, why->class, "%s", why->text);
+}
 
 static void put_amount(struct out *o, const char *key, uint64_t n, bool known)
 {
@@ -58,9 +65,7 @@ static bool count_mailbox(void *ctx, const struct entry *en)
 		t->domain.messages += n_msgs;
 		t->domain.octets += octets;
 	} else {
-		t->domain.n_failed++;
-		if (t->failed == EC_OK)
-			t->failed = err_set(t->e, rc, "%s", why.text);
+		failed(t, &why);
 	}
 	if (t->show)
 		show_mailbox(t->w->out, en, rc == EC_OK, n_msgs, octets);
@@ -71,8 +76,13 @@ static enum ec count_domain(struct tally *t, const struct name *domain)
 {
 	struct catalog *cat = t->w->backends.catalog;
 
+	struct err why;
+
 	t->domain = (struct totals){ 0 };
-	return cat->ops->each(cat, domain, count_mailbox, t, t->e);
+	enum ec rc = cat->ops->each(cat, domain, count_mailbox, t, &why);
+	if (rc != EC_OK && rc != EC_ABSENT)
+		failed(t, &why);
+	return rc;
 }
 
 static bool show_domain(void *ctx, const struct entry *en)
@@ -80,18 +90,12 @@ static bool show_domain(void *ctx, const struct entry *en)
 	struct tally *t = ctx;
 	struct out *o = t->w->out;
 
-	t->rc = count_domain(t, &en->name);
-	if (t->rc == EC_ABSENT) {
-		t->rc = EC_OK;
+	if (count_domain(t, &en->name) == EC_ABSENT) /* deleted since it was listed */
 		return true;
-	}
-	if (t->rc != EC_OK)
-		return false;
 	t->n_domains++;
 	t->all.mailboxes += t->domain.mailboxes;
 	t->all.messages += t->domain.messages;
 	t->all.octets += t->domain.octets;
-	t->all.n_failed += t->domain.n_failed;
 	out_record(o);
 	out_field(o, "domain", en->name.domain);
 	out_field(o, "state", wp_state(en));
@@ -107,10 +111,10 @@ static enum ec show_totals(struct tally *t, const struct totals *sum)
 	out_field_u(t->w->out, "mailboxes", sum->mailboxes);
 	out_field_u(t->w->out, "messages", sum->messages);
 	out_field_u(t->w->out, "disk_use", sum->octets);
-	if (sum->n_failed == 0)
+	if (t->n_failed == 0)
 		return EC_OK;
 	t->w->partly = true;
-	return wp_hint(t->w, t->failed, "%u mailboxes are not in the totals", sum->n_failed);
+	return wp_hint(t->w, t->failed, "the totals may be too low");
 }
 
 static enum ec stat_server(struct tally *t)
@@ -120,8 +124,6 @@ static enum ec stat_server(struct tally *t)
 	out_list(t->w->out, "per_domain");
 	enum ec rc = cat->ops->each(cat, NULL, show_domain, t, t->e);
 	out_end(t->w->out);
-	if (rc == EC_OK)
-		rc = t->rc;
 	if (rc != EC_OK)
 		return rc;
 	out_field_u(t->w->out, "domains", t->n_domains);
@@ -141,10 +143,8 @@ static enum ec stat_domain(struct tally *t, const char *arg)
 		return rc;
 	t->show = true;
 	out_list(t->w->out, "per_mailbox");
-	rc = count_domain(t, &domain);
+	count_domain(t, &domain);
 	out_end(t->w->out);
-	if (rc != EC_OK)
-		return rc;
 	out_field(t->w->out, "domain", domain.domain);
 	out_field(t->w->out, "state", wp_state(&found));
 	return show_totals(t, &t->domain);

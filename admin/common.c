@@ -51,6 +51,21 @@ enum ec wp_domain(struct wp *w, const char *text, struct name *out, struct err *
 	return wp_name(w, text, out, e);
 }
 
+enum ec wp_find(struct wp *w, const struct name *n, struct entry *out, struct err *e)
+{
+	struct err why;
+
+	*out = (struct entry){ 0 };
+	enum ec rc = w->backends.catalog->ops->find(w->backends.catalog, n, out, &why);
+	if (rc == EC_OK)
+		return EC_OK;
+	/* An entry that got its name was found; only what belongs to it could not be read. */
+	if (rc != EC_BROKEN || !out->name.domain[0])
+		return err_set(e, rc, "%s", why.text);
+	out_note(w->out, "%s", why.text);
+	return EC_OK;
+}
+
 enum ec wp_password(struct wp *w, const struct wp_args *a, struct secret *out, struct err *e)
 {
 	enum ec rc = EC_OK;

@@ -108,6 +108,22 @@ def test_damaged_account_shows_and_is_mended(domain):
     assert domain.rows("list", "example.com")[0][3] == "kim@example.com"
 
 
+@pytest.mark.parametrize("file,content", [("quota", b"\0\0"), ("quota", b"x\xffy"), ("lock", b"\xff")])
+def test_damaged_files_do_not_stand_in_the_way(domain, file, content):
+    def damage():
+        (domain.box("kim@example.com") / file).write_bytes(content)
+
+    for words in (["changepwd", "kim@example.com", "x"], ["lock", "kim@example.com"], ["unlock", "kim@example.com"],
+                  ["createquotafile", "kim@example.com"]):
+        damage()
+        domain.ok(*words)
+    damage()
+    assert domain.json("list", "example.com")["mailboxes"][0]["mailbox"] == "kim@example.com"
+    assert domain.json("stat")["mailboxes"] == domain.json("stat", "example.com")["mailboxes"] == 1
+    domain.ok("delete", "kim@example.com", "/deleteuser")
+    domain.ok("list", "example.com")
+
+
 # ---- locks ----
 
 def states(place):
