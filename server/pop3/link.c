@@ -18,6 +18,7 @@
 #include "server/pop3/link.h"
 
 #define IN_MAX (16u << 10) /* holds the longest line; more is pipelined commands */
+#define ARENA_FIRST 3072   /* a session that does nothing unusual: one piece */
 #define LEAVE_MS 60000     /* for a client that does not take its last reply */
 #define DENIED_SAID_EVERY_MS 1000
 
@@ -283,7 +284,7 @@ static void begin(struct link *l)
 	conn_tls_info(l->conn, &tls);
 	facts(l, &tls, &f);
 	l->phase = LINK_OPEN;
-	l->mem = arena_new("pop3", 1024);
+	l->mem = arena_new("pop3", ARENA_FIRST);
 	l->login = login_new(l->set->with.auth, &f);
 	struct p3_allowed may = allowed(l, tls.on);
 	l->engine = p3_new(l->mem, &l->set->policy, &may, &out, l, &l->log);
@@ -473,8 +474,9 @@ void link_arrive(struct side *at, int fd, const struct sockaddr *sa, socklen_t l
 	log_event(&l->log, LV_TRACE, "connect", KV("held", slot == SLOT_HELD ? "yes" : "no"));
 	l->ref = table_add(at->links, l);
 	l->conn = conn_new(at->loop, fd, IN_MAX, on_event, l);
-	conn_hold(l->conn, true);
 	conn_deadline(l->conn, (uint64_t)at->set->with.conf->signin_timeout_s * 1000);
-	if (slot == SLOT_SERVE)
+	if (slot == SLOT_HELD)
+		conn_hold(l->conn, true);
+	else
 		open_link(l);
 }

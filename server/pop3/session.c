@@ -37,8 +37,10 @@ static const uint16_t legal[P3_STATES] = {
 void p3_enter(struct p3 *s, enum p3_state to)
 {
 	assert(legal[s->state] & IN(to));
-	log_event(s->log, LV_TRACE, "state", KV("from", state_name[s->state]),
-		  KV("to", state_name[to]));
+	if (log_on(s->log,
+		   LV_TRACE)) /* else not even counted: loops would fight over the counter */
+		log_event(s->log, LV_TRACE, "state", KV("from", state_name[s->state]),
+			  KV("to", state_name[to]));
 	s->state = to;
 	if (to != P3_GONE)
 		s->totals.state = state_name[to];
@@ -224,15 +226,15 @@ enum verdict p3_secured(struct p3 *s, const struct p3_allowed *allowed)
 	return V_NEXT;
 }
 
-/* RFC 1939 section 3: a session that idles out ends without a word. Otherwise a word is said only where the client reads
- * replies: within an answer it would be taken for mail. */
+/* RFC 1939 section 3: a session that idles out ends without a word. Otherwise a word is said where a reply can stand: instead of
+ * the next one, or of one that is awaited. Within a message it would be taken for mail, and behind QUIT for the outcome. */
 enum verdict p3_end(struct p3 *s, enum p3_end why)
 {
 	static const char *const word[] = {
 		[P3_END_IDLE] = "idle", [P3_END_STOP] = "stopping", [P3_END_KICK] = "kicked"
 	};
 
-	if (READS & IN(s->state)) {
+	if ((READS | IN(P3_SIGNIN) | IN(P3_TABLE) | IN(P3_FETCH)) & IN(s->state)) {
 		if (why == P3_END_STOP)
 			p3_err(s, "[SYS/TEMP] the service is stopping; try again later");
 		if (why == P3_END_KICK)

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include "tests/unit/pop3/fake.h"
 
+#define SIGN_IN "USER kim\r\nPASS secret word\r\n"
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 /* One conversation, answered later; the text may hold NULs. */
 static void talk(struct fake *f, const char *text, size_t len)
@@ -326,6 +327,27 @@ static void gone_while_waiting(void **state)
 	}
 }
 
+/* The service stops while a password is judged: the client hears that, and not the verdict that comes later. */
+static void stopping_while_waiting(void **state)
+{
+	struct fake f;
+	size_t eaten;
+
+	(void)state;
+	fake_with_mail(&f);
+	f.async = true;
+	fake_begin(&f);
+	assert_int_equal(p3_feed(f.s, SIGN_IN, strlen(SIGN_IN), &eaten), V_WAIT);
+	assert_int_equal(p3_end(f.s, P3_END_STOP), V_BYE);
+	saw(&f, "-ERR [SYS/TEMP] the service is stopping");
+	size_t said = f.out.len;
+	fake_answer(&f, f.pending);
+	assert_int_equal(p3_answered(f.s, f.pending), V_BYE);
+	assert_int_equal(f.out.len, said);
+	assert_false(p3_signed_in(f.s));
+	fake_end(&f);
+}
+
 static void totals(void **state)
 {
 	struct p3_totals t;
@@ -360,6 +382,7 @@ int main(void)
 		cmocka_unit_test(big_message_in_pieces),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(gone_while_waiting),
+		cmocka_unit_test(stopping_while_waiting),
 		cmocka_unit_test(totals),
 	};
 
