@@ -44,6 +44,8 @@ void tls_cert_drop(struct tls_cert *c);
 struct tls_tickets *tls_tickets_new(void);
 struct tls_tickets *tls_tickets_ref(struct tls_tickets *k);
 void tls_tickets_unref(struct tls_tickets **k);
+/* New keys now. Tickets of the last ones are accepted until the next turn; it comes daily by itself. */
+void tls_tickets_turn(struct tls_tickets *k);
 void tls_tickets_use(struct tls_tickets *k, SSL_CTX *ctx); /* k outlives ctx */
 
 /* A bad, foreign or expired response: a warning, and NULL. The staple outlives ctx. */

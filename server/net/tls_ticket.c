@@ -41,7 +41,7 @@ struct tls_tickets *tls_tickets_new(void)
 	atomic_init(&k->refs, 1);
 	pthread_mutex_init(&k->lock, NULL);
 	random_bytes(&k->now, sizeof(k->now));
-	random_bytes(&k->before, sizeof(k->before));
+	random_bytes(&k->before, sizeof(k->before)); /* nobody's: opens nothing */
 	k->made_ms = clock_mono_ms();
 	return k;
 }
@@ -64,18 +64,30 @@ void tls_tickets_unref(struct tls_tickets **kp)
 	free(k);
 }
 
-/* With the lock held. A server that slept for two days forgets both. */
-static void turn_over(struct tls_tickets *k)
+/* With the lock held. */
+static void turn(struct tls_tickets *k)
 {
-	uint64_t now = clock_mono_ms(), age = now - k->made_ms;
-
-	if (age < KEY_LIFE_MS)
-		return;
 	k->before = k->now;
-	if (age >= 2 * KEY_LIFE_MS)
-		random_bytes(&k->before, sizeof(k->before));
 	random_bytes(&k->now, sizeof(k->now));
-	k->made_ms = now;
+	k->made_ms = clock_mono_ms();
+}
+
+void tls_tickets_turn(struct tls_tickets *k)
+{
+	pthread_mutex_lock(&k->lock);
+	turn(k);
+	pthread_mutex_unlock(&k->lock);
+}
+
+/* With the lock held. A server that nobody called for two days forgets both. */
+static void turn_if_old(struct tls_tickets *k)
+{
+	uint64_t age = clock_mono_ms() - k->made_ms;
+
+	if (age >= KEY_LIFE_MS)
+		turn(k);
+	if (age >= 2 * KEY_LIFE_MS)
+		turn(k);
 }
 
 static struct key key_to_seal(struct tls_tickets *k)
@@ -83,7 +95,7 @@ static struct key key_to_seal(struct tls_tickets *k)
 	struct key key;
 
 	pthread_mutex_lock(&k->lock);
-	turn_over(k);
+	turn_if_old(k);
 	key = k->now;
 	pthread_mutex_unlock(&k->lock);
 	return key;
@@ -95,7 +107,7 @@ static bool key_to_open(struct tls_tickets *k, const unsigned char *name, struct
 	bool now, before;
 
 	pthread_mutex_lock(&k->lock);
-	turn_over(k);
+	turn_if_old(k);
 	now = memcmp(name, k->now.name, NAME_BYTES) == 0;
 	before = !now && memcmp(name, k->before.name, NAME_BYTES) == 0;
 	*out = now ? k->now : k->before;

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "server/conf/conf.h"
-#include "server/net/tls.h"
+#include "server/net/tls_own.h"
 #include "tests/unit/net/pki.h"
 #include "tests/unit/net/rig.h"
 
@@ -485,6 +485,39 @@ static void tickets_resume_and_survive_a_reload(void **state)
 	tls_unref(&stranger);
 }
 
+/* Two connections with the same ticket, the keys turned `turns` times between them. */
+static void resume_after(struct place *p, struct tls *t, unsigned turns, bool expected)
+{
+	for (int v = 0; v < 2; v++) {
+		struct conn_tls_info info;
+		struct peer c;
+
+		peer_open(&c, p, versions[v]);
+		peer_connect(&c);
+		shake_for_ticket(&c, t);
+		peer_hang_up(&c);
+		for (unsigned i = 0; i < turns; i++)
+			tls_tickets_turn(t->tickets);
+		peer_connect(&c);
+		shake(&c, t);
+		assert_true(c.up);
+		conn_tls_info(c.o.c, &info);
+		assert_int_equal(info.resumed, expected);
+		peer_close(&c);
+	}
+}
+
+static void tickets_of_the_last_key_are_good_once_more(void **state)
+{
+	struct place *p = *state;
+	struct tls *t = make(p);
+
+	resume_after(p, t, 0, true);
+	resume_after(p, t, 1, true);
+	resume_after(p, t, 2, false);
+	tls_unref(&t);
+}
+
 /* ---- names ---- */
 
 static void certificates_by_name(void **state)
@@ -912,6 +945,7 @@ int main(void)
 		T(old_versions_are_refused),
 		T(garbage_and_departure_during_the_handshake),
 		T(tickets_resume_and_survive_a_reload),
+		T(tickets_of_the_last_key_are_good_once_more),
 		T(certificates_by_name),
 		T(alpn_is_enforced_when_offered),
 		T(only_good_answers_are_stapled),

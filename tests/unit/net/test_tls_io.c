@@ -2,10 +2,13 @@
  * client is a thread with blocking calls. */
 #include <openssl/err.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "server/base/mem.h"
 #include "server/net/tls.h"
+#include "server/net/work.h"
 #include "tests/unit/net/pki.h"
 #include "tests/unit/net/rig.h"
 
@@ -300,6 +303,122 @@ static void free_inside_every_callback(void **state)
 	}
 }
 
+/* ---- several loops, one context ---- */
+
+#define LOOPS 3
+#define CALLS 40
+
+struct guest { /* a connection on its loop; frees itself */
+	struct job job;
+	struct conn *c;
+	struct tls *tls;
+	int fd;
+};
+
+static void guest_fn(struct conn *c, enum conn_ev ev, void *ctx)
+{
+	struct guest *g = ctx;
+	struct conn_tls_info info;
+	size_t len;
+
+	if (ev == CONN_SECURE) {
+		conn_tls_info(c, &info);
+		conn_putz(c, info.resumed ? "again\r\n" : "hello\r\n");
+	} else if (ev == CONN_DATA) {
+		conn_in(c, &len);
+		conn_eat(c, len);
+		conn_finish(c);
+	} else if (ev == CONN_SENT || ev == CONN_ERROR || ev == CONN_EOF) {
+		conn_free(&g->c);
+		free(g);
+	}
+}
+
+static void guest_arrives(struct job *j)
+{
+	struct guest *g = (struct guest *)j;
+
+	g->c = conn_new(j->home, g->fd, 1000, guest_fn, g);
+	conn_start_tls(g->c, g->tls);
+}
+
+struct caller {
+	struct loop *home;
+	struct tls *tls;
+	SSL_CTX *ctx;
+	unsigned n_ok, n_again;
+};
+
+static void call_once(struct caller *c, SSL_SESSION **ticket)
+{
+	struct guest *g = mem_new(sizeof(*g));
+	SSL *ssl = SSL_new(c->ctx);
+	char got[16];
+	int fd[2];
+
+	rig_tcp_pair(fd);
+	*g = (struct guest){ { .home = c->home, .done = guest_arrives },
+			     .tls = c->tls,
+			     .fd = fd[0] };
+	loop_post(c->home, &g->job);
+	SSL_set_fd(ssl, fd[1]);
+	if (*ticket)
+		SSL_set_session(ssl, *ticket);
+	if (SSL_connect(ssl) == 1 && SSL_read(ssl, got, sizeof(got)) == 7) {
+		c->n_ok++;
+		c->n_again += memcmp(got, "again", 5) == 0;
+		SSL_write(ssl, "QUIT", 4);
+		while (SSL_read(ssl, got, sizeof(got)) > 0)
+			;
+		SSL_SESSION_free(*ticket);
+		*ticket = SSL_get1_session(ssl);
+		SSL_shutdown(ssl); /* else OpenSSL thinks the ticket spoilt */
+	}
+	SSL_free(ssl);
+	close(fd[1]);
+}
+
+static void *call_often(void *arg)
+{
+	SSL_SESSION *ticket = NULL;
+
+	for (int i = 0; i < CALLS; i++)
+		call_once(arg, &ticket);
+	SSL_SESSION_free(ticket);
+	return NULL;
+}
+
+static void loops_share_one_context(void **state)
+{
+	struct caller callers[2 * LOOPS];
+	pthread_t threads[2 * LOOPS];
+	struct loop *loops[LOOPS];
+	struct tls *tls = pki_tls();
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+	(void)state;
+	for (int i = 0; i < LOOPS; i++) {
+		loops[i] = rig_loop();
+		assert_int_equal(loop_start(loops[i], NULL), EC_OK);
+	}
+	for (int i = 0; i < 2 * LOOPS; i++) {
+		callers[i] = (struct caller){ loops[i % LOOPS], tls, ctx, 0, 0 };
+		pthread_create(&threads[i], NULL, call_often, &callers[i]);
+	}
+	for (int i = 0; i < 2 * LOOPS; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(callers[i].n_ok, CALLS);
+		assert_int_equal(callers[i].n_again, CALLS - 1);
+	}
+	for (int i = 0; i < LOOPS; i++) {
+		loop_stop(loops[i]);
+		loop_join(loops[i]);
+		loop_free(&loops[i]);
+	}
+	SSL_CTX_free(ctx);
+	tls_unref(&tls);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +427,7 @@ int main(void)
 		cmocka_unit_test(echo_of_random_pieces),
 		cmocka_unit_test(peers_vanish_at_any_moment),
 		cmocka_unit_test(free_inside_every_callback),
+		cmocka_unit_test(loops_share_one_context),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
