@@ -13,16 +13,14 @@ struct tally {
 	struct wp *w;
 	struct totals domain, all; /* `all` is for the server's statistics */
 	uint64_t n_domains;
-	bool show; /* a line for each mailbox */
-	unsigned n_failed;
-	enum ec failed; /* class of the first of them; its text is in e */
+	bool show;      /* a line for each mailbox */
+	enum ec failed; /* class of the first that could not be read; its text is in e */
 	struct err *e;
 };
 
 /* Something could not be read: the rest is shown all the same, and the first such text at the end. */
 static void failed(struct tally *t, const struct err *why)
 {
-	t->n_failed++;
 	if (t->failed == EC_OK)
 		t->failed = err_set(t->e, why->class, "%s", why->text);
 }
@@ -111,7 +109,7 @@ static enum ec show_totals(struct tally *t, const struct totals *sum)
 	out_field_u(t->w->out, "mailboxes", sum->mailboxes);
 	out_field_u(t->w->out, "messages", sum->messages);
 	out_field_u(t->w->out, "disk_use", sum->octets);
-	if (t->n_failed == 0)
+	if (t->failed == EC_OK)
 		return EC_OK;
 	t->w->partly = true;
 	return wp_hint(t->w, t->failed, "the totals may be too low");
