@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "server/base/clock.h"
+#include "server/base/mem.h"
 #include "server/main/notify.h"
 #include "server/main/privs.h"
 #include "server/main/winpopd.h"
@@ -111,9 +112,7 @@ static void idle_arrived(struct job *j)
 
 static void post_idle(struct winpopd *w, bool *which)
 {
-	struct idle_job *i = calloc(1, sizeof(*i));
-	if (!i)
-		abort();
+	struct idle_job *i = mem_new(sizeof(*i));
 	*i = (struct idle_job){ { .home = w->keeper, .done = idle_arrived }, w, which };
 	loop_post(w->keeper, &i->job);
 }
@@ -153,6 +152,12 @@ void winpopd_stop(struct winpopd *w)
 }
 
 /* ---- start ---- */
+
+struct sweep_job {
+	struct job job;
+	struct winpopd *w;
+	unsigned n;
+};
 
 static enum ec start_threads(struct winpopd *w, struct err *e)
 {
@@ -211,6 +216,29 @@ static enum ec start(struct winpopd *w, struct err *e)
 	return rc;
 }
 
+/* What a crash left in the mail root: drafts, half-done removals. On a worker: a large mail root takes a while. */
+static void sweep(struct job *j)
+{
+	struct sweep_job *s = (struct sweep_job *)j;
+	s->n = mailroot_sweep(s->w->backends.root, true);
+}
+
+static void swept(struct job *j)
+{
+	struct sweep_job *s = (struct sweep_job *)j;
+	if (s->n > 0)
+		log_event(&s->w->log, LV_INFO, "swept", KV_U("leftovers", s->n));
+	free(s);
+}
+
+static void start_sweep(struct winpopd *w)
+{
+	struct sweep_job *s = mem_new(sizeof(*s));
+	*s = (struct sweep_job){ { .home = w->keeper, .run = sweep, .done = swept }, w, 0 };
+	if (work_submit(w->deliver_work, &s->job) != EC_OK)
+		free(s); /* the next start will */
+}
+
 static void say_ready(struct winpopd *w)
 {
 	char pop3[128], pop3s[128];
@@ -232,6 +260,7 @@ static void serve(struct winpopd *w)
 		evsignal_add(ev[i], NULL);
 	}
 	say_ready(w);
+	start_sweep(w);
 	loop_run(w->keeper);
 	for (int i = 0; i < 3; i++)
 		event_free(ev[i]);
@@ -274,6 +303,7 @@ int main(int argc, char **argv)
 		return complain(&e);
 	w.sink = log_open(w.conf->log_to, "winpopd", (int)w.conf->logging);
 	w.log.sink = w.sink;
+	w.started = conf_ref(w.conf);
 	if (args.check) {
 		status = check_only(&w);
 	} else if (start(&w, &e) == EC_OK) {
@@ -288,6 +318,7 @@ int main(int argc, char **argv)
 		finish(&w);
 	}
 	log_close(&w.sink);
+	conf_unref(&w.started);
 	conf_unref(&w.conf);
 	return status;
 }

@@ -70,7 +70,7 @@ enum ec winpopd_reload(struct winpopd *w, char *restart, size_t restart_len, str
 	notify_manager("RELOADING=1");
 	enum ec rc = build(w, &conf, &tls, &auth, e);
 	if (rc == EC_OK) {
-		conf_restart_list(w->conf, conf, restart, restart_len);
+		conf_restart_list(w->started, conf, restart, restart_len);
 		swap_in(w, conf, tls, auth);
 		log_event(&w->log, LV_INFO, "reload",
 			  KV("restart_needed", restart[0] ? restart : NULL));

@@ -34,8 +34,9 @@ struct winpopd {
 	struct log log;
 	uint64_t started_s;
 
-	struct conf *conf; /* the snapshot in force for new sessions */
-	struct tls *tls;   /* NULL: none */
+	struct conf *conf;    /* the snapshot in force for new sessions */
+	struct conf *started; /* the one we started with: some settings need a restart */
+	struct tls *tls;      /* NULL: none */
 	struct auth *auth;
 	struct backends backends;
 
