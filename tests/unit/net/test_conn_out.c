@@ -1,0 +1,338 @@
+/* test_conn_out.c - what is sent, in which order, in how many calls; files; backpressure. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "tests/unit/net/rig.h"
+
+static void read_exactly(int fd, char *p, size_t len)
+{
+	size_t have = 0;
+
+	while (have < len) {
+		ssize_t n = read(fd, p + have, len - have);
+
+		assert_true(n > 0);
+		have += n;
+	}
+}
+
+static void assert_reads(int fd, const char *z)
+{
+	char got[4096];
+
+	assert_true(strlen(z) < sizeof(got));
+	read_exactly(fd, got, strlen(z));
+	assert_memory_equal(got, z, strlen(z));
+}
+
+/* ---- output ---- */
+
+static void answer_all(struct owner *o, enum conn_ev ev)
+{
+	if (ev != CONN_DATA)
+		return;
+	conn_putz(o->c, "+OK ");
+	conn_put(o->c, "one\r\n", 5);
+	conn_putz(o->c, "+OK two\r\n");
+	assert_int_equal(conn_queued(o->c), 18); /* nothing leaves while it speaks */
+}
+
+static void replies_leave_together_after_the_callback(void **state)
+{
+	struct loop *l = rig_loop();
+	struct owner o = { .also = answer_all };
+	char got[64];
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fd), 0);
+	owner_start(&o, l, fd[0], 1000);
+	rig_send(fd[1], "A\r\nB\r\n");
+	rig_until_told(l, &o, CONN_DATA, 1);
+	/* Packets keep their borders: one call, one packet. */
+	assert_int_equal(recv(fd[1], got, sizeof(got), 0), 18);
+	assert_memory_equal(got, "+OK one\r\n+OK two\r\n", 18);
+	assert_int_equal(conn_n_out(o.c), 18);
+	owner_drop(&o);
+	close(fd[1]);
+	loop_free(&l);
+}
+
+static void output_from_outside_leaves_by_itself(void **state)
+{
+	struct loop *l = rig_loop();
+	struct owner o = { 0 };
+	int fd[2];
+
+	(void)state;
+	rig_pair(fd);
+	owner_start(&o, l, fd[0], 1000);
+	conn_putz(o.c, "+OK hello\r\n");
+	assert_int_equal(conn_queued(o.c), 11);
+	conn_flush(o.c);
+	assert_int_equal(conn_queued(o.c), 0);
+	conn_putz(o.c, "+OK again\r\n");
+	rig_spin(l);
+	assert_reads(fd[1], "+OK hello\r\n+OK again\r\n");
+	owner_drop(&o);
+	close(fd[1]);
+	loop_free(&l);
+}
+
+static void finish_sends_all_then_tells(void **state)
+{
+	struct loop *l = rig_loop();
+	struct owner o = { 0 };
+	char got[8];
+	int fd[2];
+
+	(void)state;
+	rig_pair(fd);
+	owner_start(&o, l, fd[0], 1000);
+	conn_putz(o.c, "+OK bye\r\n");
+	conn_finish(o.c);
+	conn_finish(o.c);
+	conn_putz(o.c, "too late");
+	rig_send(fd[1], "ignored");
+	rig_until_told(l, &o, CONN_SENT, 1);
+	assert_reads(fd[1], "+OK bye\r\n");
+	assert_int_equal(read(fd[1], got, sizeof(got)), 0);
+	rig_spin(l);
+	assert_int_equal(o.told[CONN_DATA], 0);
+	assert_int_equal(o.told[CONN_SENT], 1);
+	owner_drop(&o);
+	close(fd[1]);
+	loop_free(&l);
+}
+
+/* ---- files, and the marks ---- */
+
+static void count_done(void *ctx)
+{
+	(*(unsigned *)ctx)++;
+}
+
+static void file_of(uint64_t size, void (*pair)(int fd[2]))
+{
+	struct loop *l = rig_loop();
+	struct reader r = { .want = size + 8, .seed = size };
+	struct owner o = { 0 };
+	unsigned done = 0;
+	int fd[2], file = rig_file(size);
+
+	pair(fd);
+	r.client.fd = fd[1];
+	owner_start(&o, l, fd[0], 1000);
+	conn_putz(o.c, "+OK\r\n");
+	conn_put_file(o.c, file, 0, size, count_done, &done);
+	conn_putz(o.c, ".\r\n");
+	assert_int_equal(conn_queued(o.c), size + 8);
+	pthread_create(&r.thread, NULL, reader_main, &r);
+	rig_until(l, reader_is_over, &r);
+	pthread_join(r.thread, NULL);
+	assert_true(r.got == r.want);
+	assert_true(r.wrong_at == UINT64_MAX);
+	assert_int_equal(done, 1);
+	assert_true(conn_n_out(o.c) == r.want);
+	rig_spin(l);
+	assert_int_equal(o.told[CONN_DRAINED], size + 8 > CONN_HIGH);
+	owner_drop(&o);
+	assert_int_equal(done, 1);
+	close(fd[1]);
+	close(file);
+	loop_free(&l);
+}
+
+static void files_of_all_sizes_arrive_whole(void **state)
+{
+	static const uint64_t sizes[] = {
+		0,     1,     100,    16383,  32767,  32768,    32769,          65535,
+		65536, 65537, 262143, 262144, 262145, 1u << 20, (1u << 20) + 1, 64u << 20,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		file_of(sizes[i], rig_tcp_pair);
+		file_of(sizes[i], rig_pair);
+	}
+}
+
+static void many_pieces_keep_their_order(void **state)
+{
+	struct loop *l = rig_loop();
+	struct owner o = { 0 };
+	unsigned done = 0;
+	char got[200];
+	int fd[2], file = rig_file(40000);
+
+	(void)state;
+	rig_tcp_pair(fd);
+	owner_start(&o, l, fd[0], 1000);
+	for (unsigned i = 0; i < 100; i++) {
+		char head[4];
+
+		memset(head, 'a' + i % 26, sizeof(head));
+		conn_put(o.c, head, sizeof(head));
+		conn_put_file(o.c, file, i * 300, i % 3 ? i : 0, count_done, &done);
+	}
+	rig_spin(l);
+	for (unsigned i = 0; i < 100; i++) {
+		size_t len = i % 3 ? i : 0;
+
+		read_exactly(fd[1], got, 4 + len);
+		assert_int_equal(got[0], 'a' + i % 26);
+		assert_int_equal(got[3], 'a' + i % 26);
+		for (size_t k = 0; k < len; k++)
+			assert_int_equal((unsigned char)got[4 + k], rig_octet(i * 300 + k));
+	}
+	assert_int_equal(done, 100);
+	owner_drop(&o);
+	close(fd[1]);
+	close(file);
+	loop_free(&l);
+}
+
+static void a_truncated_file_breaks_the_connection(void **state)
+{
+	static const uint64_t promised[] = { 1000, 40000, 1u << 20 };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct loop *l = rig_loop();
+		struct owner o = { 0 };
+		unsigned done = 0;
+		int fd[2], file = rig_file(promised[i] - 1);
+
+		rig_tcp_pair(fd);
+		owner_start(&o, l, fd[0], 1000);
+		conn_put_file(o.c, file, 0, promised[i], count_done, &done);
+		conn_putz(o.c, ".\r\n");
+		for (char part[65536]; !o.told[CONN_ERROR];) {
+			rig_spin(l);
+			recv(fd[1], part, sizeof(part), MSG_DONTWAIT);
+		}
+		assert_string_equal(o.why, "a file became shorter while it was sent");
+		assert_int_equal(done, 0);
+		owner_drop(&o);
+		assert_int_equal(done, 1);
+		close(fd[1]);
+		close(file);
+		loop_free(&l);
+	}
+}
+
+/* LIST of a large mailbox: it stops above the mark and goes on from CONN_DRAINED. */
+#define LINES 100000
+static void put_lines(struct owner *o, enum conn_ev ev)
+{
+	unsigned *next = o->ctx;
+	char line[16];
+
+	if (ev != CONN_DATA && ev != CONN_DRAINED)
+		return;
+	while (*next < LINES && conn_queued(o->c) <= CONN_HIGH) {
+		snprintf(line, sizeof(line), "%07u\r\n", (*next)++);
+		conn_putz(o->c, line);
+	}
+	assert_true(conn_queued(o->c) <= CONN_HIGH + sizeof(line));
+}
+
+struct line_reader {
+	int fd;
+	bool right;
+	atomic_bool over;
+};
+
+static void *read_lines(void *arg)
+{
+	struct line_reader *r = arg;
+	char line[16], want[16];
+
+	r->right = true;
+	for (unsigned i = 0; i < LINES && r->right; i++) {
+		snprintf(want, sizeof(want), "%07u\r\n", i);
+		r->right = recv(r->fd, line, 9, MSG_WAITALL) == 9 && memcmp(line, want, 9) == 0;
+	}
+	atomic_store(&r->over, true);
+	return NULL;
+}
+
+static bool lines_are_over(void *ctx)
+{
+	return atomic_load(&((struct line_reader *)ctx)->over);
+}
+
+static void long_answers_are_resumed(void **state)
+{
+	struct loop *l = rig_loop();
+	unsigned next = 0;
+	struct owner o = { .also = put_lines, .ctx = &next };
+	struct line_reader r = { 0 };
+	pthread_t thread;
+	int fd[2];
+
+	(void)state;
+	rig_tcp_pair(fd);
+	r.fd = fd[1];
+	owner_start(&o, l, fd[0], 1000);
+	rig_send(fd[1], "LIST\r\n");
+	pthread_create(&thread, NULL, read_lines, &r);
+	rig_until(l, lines_are_over, &r);
+	pthread_join(thread, NULL);
+	assert_true(r.right);
+	assert_int_equal(next, LINES);
+	assert_true(o.told[CONN_DRAINED] > 1);
+	owner_drop(&o);
+	close(fd[1]);
+	loop_free(&l);
+}
+
+/* ---- echo: both directions at once, pieces of any size ---- */
+
+#define ECHO_BYTES (4u << 20)
+
+static void echo_of_random_pieces(void **state)
+{
+	struct loop *l = rig_loop();
+	struct owner o = { .leave_input = true, .also = owner_echo };
+	struct reader r = { .want = ECHO_BYTES, .send = ECHO_BYTES, .seed = 1 };
+	pthread_t writer;
+	char end;
+	int fd[2];
+
+	(void)state;
+	rig_tcp_pair(fd);
+	r.client.fd = fd[1];
+	owner_start(&o, l, fd[0], 5000);
+	pthread_create(&r.thread, NULL, reader_main, &r);
+	pthread_create(&writer, NULL, reader_send, &r);
+	rig_until_told(l, &o, CONN_SENT, 1);
+	pthread_join(writer, NULL);
+	pthread_join(r.thread, NULL);
+	assert_true(r.got == ECHO_BYTES);
+	assert_true(r.wrong_at == UINT64_MAX);
+	assert_int_equal(recv(fd[1], &end, 1, 0), 0);
+	owner_drop(&o);
+	close(fd[1]);
+	loop_free(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(replies_leave_together_after_the_callback),
+		cmocka_unit_test(output_from_outside_leaves_by_itself),
+		cmocka_unit_test(finish_sends_all_then_tells),
+		cmocka_unit_test(files_of_all_sizes_arrive_whole),
+		cmocka_unit_test(many_pieces_keep_their_order),
+		cmocka_unit_test(a_truncated_file_breaks_the_connection),
+		cmocka_unit_test(long_answers_are_resumed),
+		cmocka_unit_test(echo_of_random_pieces),
+	};
+
+	signal(SIGPIPE, SIG_IGN); /* as the service does: sendfile has no MSG_NOSIGNAL */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
