@@ -19,10 +19,16 @@
 #include "server/base/mem.h"
 #include "server/base/secret.h"
 
+#define N_HASHES 2
+static const char *const hash_names[N_HASHES] = {
+	[HASH_SHA1] = "SHA1",
+	[HASH_SHA256] = "SHA256",
+};
+
 /* Read-only once fetched. */
 static struct {
 	EVP_CIPHER *gcm;
-	EVP_MD *sha256;
+	EVP_MD *hash[N_HASHES];
 	EVP_MD *md5;
 	EVP_MAC *hmac;
 	pthread_key_t key; /* whose destructor frees a thread's kit */
@@ -31,7 +37,7 @@ static struct {
 struct kit {
 	EVP_CIPHER_CTX *cipher;
 	EVP_MD_CTX *digest;
-	EVP_MAC_CTX *hmac;
+	EVP_MAC_CTX *hmac[N_HASHES];
 };
 
 static void need(bool ok, const char *what)
@@ -46,16 +52,20 @@ static void kit_free(void *p)
 
 	EVP_CIPHER_CTX_free(k->cipher);
 	EVP_MD_CTX_free(k->digest);
-	EVP_MAC_CTX_free(k->hmac);
+	for (int h = 0; h < N_HASHES; h++)
+		EVP_MAC_CTX_free(k->hmac[h]);
 	free(k);
 }
 
 static void fetch_all(void)
 {
 	algo.gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	algo.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	algo.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	need(algo.gcm && algo.sha256 && algo.hmac, "OpenSSL offers no AES-256-GCM or SHA-256");
+	need(algo.gcm && algo.hmac, "OpenSSL offers no AES-256-GCM or HMAC");
+	for (int h = 0; h < N_HASHES; h++) {
+		algo.hash[h] = EVP_MD_fetch(NULL, hash_names[h], NULL);
+		need(algo.hash[h], "OpenSSL offers no SHA-256 or SHA-1");
+	}
 	need(pthread_key_create(&algo.key, kit_free) == 0, "no thread key left");
 }
 
@@ -65,19 +75,28 @@ static void fetch_md5(void)
 	need(algo.md5, "OpenSSL offers no MD5, which APOP needs: set apop = no");
 }
 
-static struct kit *kit_new(void)
+static EVP_MAC_CTX *hmac_new(const char *hash)
 {
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA256" }, 0),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)hash, 0),
 		OSSL_PARAM_construct_end(),
 	};
+	EVP_MAC_CTX *c = EVP_MAC_CTX_new(algo.hmac);
+
+	need(c, "out of memory");
+	need(EVP_MAC_CTX_set_params(c, params), "OpenSSL refuses HMAC");
+	return c;
+}
+
+static struct kit *kit_new(void)
+{
 	struct kit *k = mem_new(sizeof(*k));
 
 	k->cipher = EVP_CIPHER_CTX_new();
 	k->digest = EVP_MD_CTX_new();
-	k->hmac = EVP_MAC_CTX_new(algo.hmac);
-	need(k->cipher && k->digest && k->hmac, "out of memory");
-	need(EVP_MAC_CTX_set_params(k->hmac, params), "OpenSSL refuses HMAC-SHA-256");
+	need(k->cipher && k->digest, "out of memory");
+	for (int h = 0; h < N_HASHES; h++)
+		k->hmac[h] = hmac_new(hash_names[h]);
 	need(pthread_setspecific(algo.key, k) == 0, "out of memory");
 	return k;
 }
@@ -159,10 +178,20 @@ static void digest(unsigned char *out, const EVP_MD *md, const void *p, size_t l
 	     "OpenSSL failed to hash");
 }
 
+size_t hash_size(enum hash h)
+{
+	return h == HASH_SHA1 ? 20 : 32;
+}
+
+void hash_bytes(enum hash h, unsigned char *out, const void *p, size_t len)
+{
+	kit(); /* before algo.hash is read */
+	digest(out, algo.hash[h], p, len);
+}
+
 void sha256(unsigned char out[32], const void *p, size_t len)
 {
-	kit(); /* before algo.sha256 is read */
-	digest(out, algo.sha256, p, len);
+	hash_bytes(HASH_SHA256, out, p, len);
 }
 
 void md5(unsigned char out[16], const void *p, size_t len)
@@ -173,15 +202,31 @@ void md5(unsigned char out[16], const void *p, size_t len)
 	digest(out, algo.md5, p, len);
 }
 
-void hmac_sha256(unsigned char out[32], const void *key, size_t key_len, const void *p, size_t len)
+void hmac(enum hash h, unsigned char *out, const void *key, size_t key_len, const void *p,
+	  size_t len)
 {
-	EVP_MAC_CTX *c = kit()->hmac;
+	EVP_MAC_CTX *c = kit()->hmac[h];
 	static const unsigned char empty[1];
 	size_t n;
 
 	/* A NULL or zero-length key would mean "the last key" to OpenSSL. One zero octet is the
 	 * same key by RFC 2104, which pads with zeros. */
 	bool ok = EVP_MAC_init(c, key_len ? key : empty, key_len ? key_len : 1, NULL) &&
-		  EVP_MAC_update(c, p, len) && EVP_MAC_final(c, out, &n, 32);
+		  EVP_MAC_update(c, p, len) && EVP_MAC_final(c, out, &n, hash_size(h));
 	need(ok, "OpenSSL failed to authenticate");
+}
+
+void hmac_sha256(unsigned char out[32], const void *key, size_t key_len, const void *p, size_t len)
+{
+	hmac(HASH_SHA256, out, key, key_len, p, len);
+}
+
+void pbkdf2(enum hash h, unsigned char *out, const void *pass, size_t pass_len, const void *salt,
+	    size_t salt_len, unsigned rounds)
+{
+	kit(); /* before algo.hash is read */
+	/* Fetches its algorithm at every call; a fraction of a hundredth of what it computes. */
+	bool ok = PKCS5_PBKDF2_HMAC(pass, as_int(pass_len), salt, as_int(salt_len), (int)rounds,
+				    algo.hash[h], (int)hash_size(h), out);
+	need(ok, "OpenSSL failed to derive a key");
 }

@@ -21,6 +21,16 @@ void aead_seal(unsigned char *out, const unsigned char key[AEAD_KEY],
 bool aead_open(unsigned char *out, const unsigned char key[AEAD_KEY],
 	       const unsigned char nonce[AEAD_NONCE], const void *aad, size_t aad_len,
 	       const void *sealed, size_t len);
+
+enum hash { HASH_SHA1, HASH_SHA256 }; /* SHA-1: for SCRAM-SHA-1 only */
+#define HASH_MAX 32                   /* octets of the longest */
+size_t hash_size(enum hash h);        /* octets that the next three write */
+void hash_bytes(enum hash h, unsigned char *out, const void *p, size_t len);
+void hmac(enum hash h, unsigned char *out, const void *key, size_t key_len, const void *p,
+	  size_t len);
+/* PBKDF2 with HMAC, its first block: what RFC 5802 calls Hi. 4096 rounds take milliseconds. */
+void pbkdf2(enum hash h, unsigned char *out, const void *pass, size_t pass_len, const void *salt,
+	    size_t salt_len, unsigned rounds);
 void sha256(unsigned char out[32], const void *p, size_t len);
 void hmac_sha256(unsigned char out[32], const void *key, size_t key_len, const void *p, size_t len);
 void md5(unsigned char out[16], const void *p, size_t len); /* RFC 1321, for APOP */

@@ -25,6 +25,10 @@ static void hashes(void **state)
 	(void)state;
 	sha256(out, "abc", 3);
 	is_hex(out, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	hash_bytes(HASH_SHA1, out, "abc", 3); /* RFC 3174 section 7.3 */
+	is_hex(out, 20, "a9993e364706816aba3e25717850c26c9cd0d89d");
+	hash_bytes(HASH_SHA256, out, "abc", 3);
+	is_hex(out, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	sha256(out, NULL, 0);
 	is_hex(out, 32, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 	md5(out, "message digest", 14);
@@ -44,6 +48,67 @@ static void hmac_vectors_of_rfc_4231(void **state)
 	hmac_sha256(out, key, sizeof(key), "Test Using Larger Than Block-Size Key - Hash Key First",
 		    54);
 	is_hex(out, 32, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+static void hmac_vectors_of_rfc_2202(void **state)
+{
+	unsigned char key[80], out[20];
+
+	(void)state;
+	hmac(HASH_SHA1, out, "Jefe", 4, "what do ya want for nothing?", 28);
+	is_hex(out, 20, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+	memset(key, 0xAA, sizeof(key));
+	hmac(HASH_SHA1, out, key, sizeof(key),
+	     "Test Using Larger Than Block-Size Key - Hash Key First", 54);
+	is_hex(out, 20, "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+}
+
+#define TEXT(z) z, sizeof(z) - 1
+
+/* RFC 6070, RFC 7914 section 11, and the salted passwords behind the examples of RFC 5802 and
+ * RFC 7677. Of vectors longer than a block, the
+ * first block. */
+static void pbkdf2_vectors(void **state)
+{
+	static const struct {
+		enum hash hash;
+		const char *pass;
+		size_t pass_len;
+		const char *salt;
+		size_t salt_len;
+		unsigned rounds;
+		const char *want;
+	} rows[] = {
+		{ HASH_SHA1, TEXT("password"), TEXT("salt"), 1,
+		  "0c60c80f961f0e71f3a9b524af6012062fe037a6" },
+		{ HASH_SHA1, TEXT("password"), TEXT("salt"), 2,
+		  "ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957" },
+		{ HASH_SHA1, TEXT("password"), TEXT("salt"), 4096,
+		  "4b007901b765489abead49d926f721d065a429c1" },
+		{ HASH_SHA1, TEXT("passwordPASSWORDpassword"),
+		  TEXT("saltSALTsaltSALTsaltSALTsaltSALTsalt"), 4096,
+		  "3d2eec4fe41c849b80c8d83662c0e44a8b291a96" },
+		{ HASH_SHA1, TEXT("pass\0word"), TEXT("sa\0lt"), 4096,
+		  "56fa6aa75548099dcc37d7f03425e0c3" },
+		{ HASH_SHA1, TEXT("pencil"),
+		  TEXT("\x41\x25\xc2\x47\xe4\x3a\xb1\xe9\x3c\x6d\xff\x76"), 4096,
+		  "1d96ee3a529b5a5f9e47c01f229a2cb8a6e15f7d" },
+		{ HASH_SHA256, TEXT("pencil"),
+		  TEXT("\x5b\x6d\x99\x68\x9d\x12\x35\x8e\xec\xa0\x4b\x14\x12\x36\xfa\x81"), 4096,
+		  "c4a49510323ab4f952cac1fa99441939e78ea74d6be81ddf7096e87513dc615d" },
+		{ HASH_SHA256, TEXT("passwd"), TEXT("salt"), 1,
+		  "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc" },
+		{ HASH_SHA256, TEXT("Password"), TEXT("NaCl"), 80000,
+		  "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56" },
+	};
+	unsigned char out[HASH_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		pbkdf2(rows[i].hash, out, rows[i].pass, rows[i].pass_len, rows[i].salt,
+		       rows[i].salt_len, rows[i].rounds);
+		is_hex(out, strlen(rows[i].want) / 2, rows[i].want);
+	}
 }
 
 /* An empty key must be an empty key and not the one before. */
@@ -129,6 +194,10 @@ static void *work(void *arg)
 		wrong += sum[0] != 0x90;
 		hmac_sha256(sum, "Jefe", 4, "what do ya want for nothing?", 28);
 		wrong += sum[0] != 0x5b;
+		hmac(HASH_SHA1, sum, "Jefe", 4, "what do ya want for nothing?", 28);
+		wrong += sum[0] != 0xef;
+		pbkdf2(HASH_SHA1, sum, "password", 8, "salt", 4, 1);
+		wrong += sum[0] != 0x0c;
 	}
 	return (void *)wrong;
 }
@@ -160,6 +229,8 @@ int main(void)
 		cmocka_unit_test(threads_do_not_disturb_each_other), /* first: it races to fetch */
 		cmocka_unit_test(hashes),
 		cmocka_unit_test(hmac_vectors_of_rfc_4231),
+		cmocka_unit_test(hmac_vectors_of_rfc_2202),
+		cmocka_unit_test(pbkdf2_vectors),
 		cmocka_unit_test(hmac_of_nothing),
 		cmocka_unit_test(gcm_vector),
 		cmocka_unit_test(opens_only_what_was_sealed),
