@@ -371,6 +371,27 @@ def test_two_administrators_at_once(admin):
     assert len(rows(admin, "list", "example.com")) == 10
 
 
+def test_adding_while_the_service_starts(make_server):
+    """A start tidies up what a crash left; what somebody is just making is not that."""
+    server = make_server(start=False)
+    starting = threading.Event()
+
+    def add(k):
+        n = 0
+        while not starting.is_set():
+            n += 1
+            server.winpop_ok("add", f"box{k}-{n}@example.com", "/createuser", "pw")
+            server.winpop_ok("delete", f"box{k}-{n}@example.com")
+        return n
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(add, k) for k in range(4)]
+        for _ in range(10):
+            server.start()
+            server.stop()
+        starting.set()
+        assert all(r.result(30) for r in running)
+
+
 def test_service_commands(admin):
     before = json.loads(admin.winpop_ok("status", "--json"))
     assert before["pid"] == admin.pid

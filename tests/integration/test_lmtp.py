@@ -60,7 +60,7 @@ def test_every_reply_has_an_enhanced_code(box, lmtp):
                     "MAIL FROM:<x", "VRFY kim", "RSET", "BDAT x"):
         code, text = lmtp.cmd(command)
         assert re.match(rf"{code // 100}\.\d+\.\d+ ", text), f"{command}: {code} {text}"
-    assert lmtp.ended(), "nobody knows where the data behind a wrong BDAT ends"
+    assert lmtp.reply()[0] == 421 and lmtp.ended(), "nobody knows where the data behind a wrong BDAT ends"
 
 
 def test_null_sender_and_odd_spaces(box, lmtp):
