@@ -221,6 +221,8 @@ static void back(struct job *j)
 	free(a);
 	if (is_signin(q) && l->doubted)
 		doubt(l, q);
+	if (delay_ms > 0)
+		l->rest_until_ms = clock_mono_ms() + delay_ms;
 	if (delay_ms == 0 || l->phase == LINK_CLOSED) {
 		link_answered(l, q);
 		return;

@@ -167,6 +167,7 @@ void link_bury(struct link *l)
 	if (l->engine)
 		p3_gone(l->engine);
 	land_waiting(l);
+	unthrottle(l);
 	if (l->box)
 		answer_release(p, l->at->loop, &l->box);
 	if (l->signed_in)
@@ -179,6 +180,23 @@ void link_bury(struct link *l)
 	pop3_link_gone(p);
 }
 
+static void rested(void *ctx)
+{
+	link_bury(ctx);
+}
+
+/* A guesser who hangs up instead of waiting for his answer is counted for his address until the wait is over: otherwise
+ * the wait would slow only those who keep to it. */
+static void rest(struct link *l)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (l->throttled && !l->loopback && now < l->rest_until_ms)
+		timer_set(l->at->loop, &l->timer, l->rest_until_ms - now, rested, l);
+	else
+		link_bury(l);
+}
+
 void link_close(struct link *l, const char *why)
 {
 	enum link_phase was = l->phase;
@@ -189,10 +207,9 @@ void link_close(struct link *l, const char *why)
 	log_end(l, why);
 	timer_cancel(&l->timer);
 	conn_free(&l->conn);
-	unthrottle(l);
 	leave_slot(l, was);
 	if (!l->asking && !l->slot_comes)
-		link_bury(l);
+		rest(l);
 }
 
 /* The last reply goes out first. */
@@ -319,7 +336,7 @@ void link_answered(struct link *l, struct p3_ask *q)
 	land_waiting(l);
 	if (l->phase == LINK_CLOSED) {
 		link_drop_answer(l, q);
-		link_bury(l);
+		rest(l);
 		return;
 	}
 	enum verdict v = p3_answered(l->engine, q);
@@ -333,6 +350,9 @@ void link_end(struct link *l, enum p3_end why)
 	if (l->phase == LINK_OPEN) {
 		p3_end(l->engine, why);
 		leave(l, NULL);
+	} else if (l->phase == LINK_CLOSED) {
+		if (why == P3_END_STOP && l->timer)
+			link_bury(l); /* it rests; a stop waits for nobody's penalty */
 	} else if (l->phase != LINK_LEAVING) {
 		link_close(l, why == P3_END_STOP ? "stopping" : "kicked");
 	}

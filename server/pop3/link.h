@@ -99,7 +99,8 @@ struct link {
 	struct flight *landed; /* while a job had the mailbox */
 
 	uint64_t born_ms, asked_ms;
-	const char *why; /* it ends, if the engine does not know; NULL */
+	uint64_t rest_until_ms; /* a failed sign-in's wait; hanging up does not shorten it */
+	const char *why;        /* it ends, if the engine does not know; NULL */
 	struct log log;
 	char sid[SID_MAX];
 	char peer[PEER_TEXT_MAX];

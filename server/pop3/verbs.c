@@ -241,7 +241,7 @@ static enum verdict do_quit(struct p3 *s, const struct p3_req *req)
 	bool keeps = s->policy->expire_days != EXPIRE_NEVER && s->n_fetched;
 	struct marks *marks = arena_alloc(s->mem, sizeof(*marks));
 	marks->removed = s->n_removed ? s->removed : NULL;
-	marks->fetched = s->fetched;
+	marks->fetched = keeps ? s->fetched : NULL;
 	s->q = (struct p3_ask){ .marks = s->n_removed || keeps ? marks : NULL };
 	return p3_ask(s, P3_ASK_COMMIT, P3_UPDATE);
 }

@@ -1,4 +1,5 @@
 /* rig.c - the POP3 service with a mailbox in memory, and a client that insists. */
+#include <arpa/inet.h>
 #include "tests/unit/pop3/rig.h"
 
 static const char small[] = "Subject: small" N N "hello" N;
@@ -202,15 +203,18 @@ void rig_begin(const char *settings, unsigned n_workers, unsigned max_jobs)
 	rig.sink = log_open(LOG_TO_STDERR, "test", LV_INFO);
 	log_capture(rig.sink, heard, NULL);
 	rig.log.sink = rig.sink;
+	struct pop3_setup setup = rig_settings(settings);
 	struct auth_setup as = { .service = "pop",
 				 .hostname = "mx.test",
 				 .mechanisms = "PLAIN LOGIN",
 				 .apop = true,
+				 .penalty_ms =
+					 strstr(settings, "penalty_ms") ? rig.conf->penalty_ms : 0,
 				 .accounts = &rig.people.base,
 				 .log = &rig.log };
 	if (auth_open(&as, NULL, &rig.auth, &e) != EC_OK)
 		fail_msg("%s", e.text);
-	struct pop3_setup setup = rig_settings(settings);
+	setup.auth = rig.auth;
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(loop_new(i, &rig.loops[i], &e), EC_OK);
 	assert_int_equal(work_new("test", n_workers, max_jobs, &rig.work, &e), EC_OK);
@@ -251,17 +255,31 @@ bool nobody_is_in(void)
 
 /* ---- the client ---- */
 
-int rig_client(void)
+static int client(const struct sockaddr *sa, socklen_t len)
 {
-	static const struct sockaddr_un unnamed = { .sun_family = AF_UNIX };
 	struct timeval patience = { .tv_sec = PATIENCE_S };
 	int fd[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
 	setsockopt(fd[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	assert_int_equal(fcntl(fd[1], F_SETFL, O_NONBLOCK), 0);
-	pop3_accept(rig.pop3, fd[1], (const struct sockaddr *)&unnamed, sizeof(sa_family_t), false);
+	pop3_accept(rig.pop3, fd[1], sa, len, false);
 	return fd[0];
+}
+
+int rig_client(void)
+{
+	static const struct sockaddr_un unnamed = { .sun_family = AF_UNIX };
+
+	return client((const struct sockaddr *)&unnamed, sizeof(sa_family_t));
+}
+
+int rig_client_from(const char *ipv4)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET };
+
+	assert_int_equal(inet_pton(AF_INET, ipv4, &sa.sin_addr), 1);
+	return client((const struct sockaddr *)&sa, sizeof(sa));
 }
 
 void say(int fd, const char *z)

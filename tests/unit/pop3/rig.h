@@ -72,6 +72,7 @@ unsigned count_logged(const char *text);
 
 /* A client's end of a connection, new or signed in as kim. */
 int rig_client(void);
+int rig_client_from(const char *ipv4); /* who is not on this machine */
 int rig_signed_in(void);
 void say(int fd, const char *z);
 bool hear_line(int fd, char *line,

@@ -117,6 +117,7 @@ static void drain_when_empty(void **state)
 	rig_begin("", 2, 64);
 	pop3_drain(rig.pop3, is_idle, NULL);
 	sem_wait(&rig.idle);
+	wait_until(both_loops_went_by);
 	rig_end();
 }
 
@@ -173,6 +174,37 @@ static void kick_while_signing_in(void **state)
 	rig_end();
 }
 
+static unsigned failures_wanted;
+
+static bool failed_so_often(void)
+{
+	return count_logged("event=signin-failed") == failures_wanted;
+}
+
+/* A wait that ends when the guesser hangs up would slow nobody but the honest. */
+static void hanging_up_is_no_way_round_the_penalty(void **state)
+{
+	enum { EACH = 3 }; /* half of socketmax */
+
+	(void)state;
+	rig_begin("plaintext_without_tls = yes\nsocketmax = 6\nsocketmin = 1\nsocketthreshold = 1\n"
+		  "penalty_ms = 15000\n",
+		  2, 64);
+	for (failures_wanted = 1; failures_wanted <= EACH; failures_wanted++) {
+		int fd = rig_client_from("192.0.2.7");
+		hear(fd, "+OK");
+		say(fd, "USER kim@example.com" N "PASS guess" N);
+		wait_until(failed_so_often);
+		close(fd);
+	}
+	wait_until(both_loops_went_by);
+	int again = rig_client_from("192.0.2.7"), other = rig_client_from("192.0.2.8");
+	hear_end(again);
+	hear(other, "+OK");
+	close(other);
+	rig_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +216,7 @@ int main(void)
 		cmocka_unit_test(drain_when_empty),
 		cmocka_unit_test(kick),
 		cmocka_unit_test(kick_while_signing_in),
+		cmocka_unit_test(hanging_up_is_no_way_round_the_penalty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
