@@ -1,9 +1,10 @@
 /* file.c - accounts whose passwords lie encrypted in their mailboxes.
  *
- * Recoverable by design: APOP and the migration to a directory need the password itself. What protects it is the key file
- * outside the mail root, so a copied mail root gives nothing away.
+ * Recoverable by design: APOP and the migration to a directory need the password itself. What
+ * protects it is the key file outside the mail root, so a copied mail root gives nothing away.
  *
- * An unknown account costs what a known one costs: a record is opened and passwords are compared all the same.
+ * An unknown account costs what a known one costs: a record is opened and passwords are compared
+ * all the same. /
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -145,7 +146,8 @@ static enum ec file_verify(struct accounts *a, const struct name *n, const struc
 	return rc;
 }
 
-/* The lock stays with the draft until that is in place: a rekeying that began meanwhile will find the mailbox. */
+/* The lock stays with the draft until that is in place: a rekeying that began meanwhile will find
+ * the mailbox. */
 static enum ec create_in_draft(struct accounts_file *f, const struct name *n,
 			       const struct secret *s, struct draft *draft, struct err *e)
 {
@@ -167,8 +169,10 @@ static enum ec create_in_draft(struct accounts_file *f, const struct name *n,
 }
 
 /* Replaces the record in an existing mailbox; `must` says whether one is there already. */
+/* Whoever has a mailbox may be given a password: a record that is damaged or lost, or never was (a tree copied from elsewhere),
+ * is mended by a new one. fresh: there must be none yet. */
 static enum ec put_record(struct accounts_file *f, const struct name *n, const struct secret *s,
-			  bool must, struct err *e)
+			  bool fresh, struct err *e)
 {
 	char text[RECORD_TEXT_MAX], who[NAME_TEXT_MAX + 1];
 	size_t len;
@@ -182,11 +186,7 @@ static enum ec put_record(struct accounts_file *f, const struct name *n, const s
 		keyring_unlock(f->ring, token);
 		return rc;
 	}
-	/* Damaged is there: a new password is how it is mended. */
-	bool there = faccessat(dir, RECORD_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-	if (must && !there)
-		rc = no_account(n, e);
-	else if (!must && there)
+	if (fresh && faccessat(dir, RECORD_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		rc = err_set(e, EC_EXISTS, "account %s exists already", name_text(n, who));
 	if (rc == EC_OK)
 		rc = accounts_file_seal(f, n, s, text, &len, e);
@@ -205,7 +205,7 @@ static enum ec file_create(struct accounts *a, const struct account *account,
 	if (rc != EC_OK)
 		return rc;
 	return draft ? create_in_draft(file_of(a), &account->name, s, draft, e)
-		     : put_record(file_of(a), &account->name, s, false, e);
+		     : put_record(file_of(a), &account->name, s, true, e);
 }
 
 static enum ec file_set_password(struct accounts *a, const struct name *n, const struct secret *s,
@@ -213,7 +213,7 @@ static enum ec file_set_password(struct accounts *a, const struct name *n, const
 {
 	enum ec rc = password_check(s, e);
 
-	return rc == EC_OK ? put_record(file_of(a), n, s, true, e) : rc;
+	return rc == EC_OK ? put_record(file_of(a), n, s, false, e) : rc;
 }
 
 static enum ec file_remove(struct accounts *a, const struct name *n, struct err *e)

@@ -11,7 +11,8 @@ struct accounts_file {
 	const struct log *log;
 };
 
-/* Opens the mailbox's directory and reads its record; EC_ABSENT: no mailbox, or one without an account. dir < 0 then. */
+/* Opens the mailbox's directory and reads its record; EC_ABSENT: no mailbox, or one without an
+ * account. dir < 0 then. */
 enum ec accounts_file_load(struct accounts_file *f, const struct name *n, int *dir,
 			   struct record *out, struct err *e);
 /* Opens the record under whatever key it names. */

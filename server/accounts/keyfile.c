@@ -1,6 +1,7 @@
 /* keyfile.c - reading, forming and replacing the key file.
  *
- * file.h replaces files too, but as its process' own; a key file made by root belongs to the service from its first moment.
+ * file.h replaces files too, but as its process' own; a key file made by root belongs to the
+ * service from its first moment. /
  */
 #include <errno.h>
 #include <fcntl.h>

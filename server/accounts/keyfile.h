@@ -2,7 +2,8 @@
  *
  *	key = 5f3a9c10 Base64OfThe32Bytes...
  *
- * Pure but for keyfile_replace. Owner: struct keys is a plain value; whoever holds one wipes it. Thread: any.
+ * Pure but for keyfile_replace. Owner: struct keys is a plain value; whoever holds one wipes it.
+ * Thread: any. /
  */
 #pragma once
 #include <stdbool.h>
@@ -21,7 +22,8 @@ struct keys {
 	size_t n; /* the last one is current */
 };
 
-/* EC_BROKEN: no key at all, a damaged line (its number is told, nothing of its text), twice the same id. */
+/* EC_BROKEN: no key at all, a damaged line (its number is told, nothing of its text), twice the
+ * same id. */
 enum ec keyfile_parse(const char *p, size_t len, const char *path, struct keys *out, struct err *e);
 size_t keyfile_form(const struct keys *k, char out[KEYFILE_MAX]);
 const struct key *keys_find(const struct keys *k, const char *id); /* id NULL: the current one */

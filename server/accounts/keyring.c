@@ -1,12 +1,13 @@
 /* keyring.c - the key file, and the lock that replacing a password record needs.
  *
- * The lock is flock(2) on the key file itself: no second file, free with its holder, and it works for a service that may only
- * read. The file is replaced as a whole now and then, so after locking we look whether the path still leads to what we
- * locked. Taking the lock also reads the keys again: who seals a record under it always uses the current key, even if
- * another process made that key a moment ago; otherwise pruning could throw away the key of a record just written.
+ * The lock is flock(2) on the key file itself: no second file, free with its holder, and it works
+ * for a service that may only read. The file is replaced as a whole now and then, so after locking
+ * we look whether the path still leads to what we locked. Taking the lock also reads the keys
+ * again: who seals a record under it always uses the current key, even if another process made that
+ * key a moment ago; otherwise pruning could throw away the key of a record just written.
  *
- * The mutex: the keys are read by every sign-in on every worker and replaced when the file changed; it is held for a copy of
- * 40 octets or for swapping a pointer, never across a system call.
+ * The mutex: the keys are read by every sign-in on every worker and replaced when the file changed;
+ * it is held for a copy of 40 octets or for swapping a pointer, never across a system call. /
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,19 +20,17 @@
 #include <unistd.h>
 #include "server/accounts/keyring.h"
 #include "server/accounts/keyfile.h"
-#include "server/base/clock.h"
 #include "server/base/file.h"
 #include "server/base/mem.h"
 #include "server/base/secret.h"
 
-#define REREAD_MS 1000
 #define LOCK_TRIES 16
 
 struct keyring {
 	char *path;
 	pthread_mutex_t mutex;
 	struct keys keys;
-	uint64_t read_ms;
+	struct stat seen; /* the file they were read from */
 };
 
 static enum ec check_file(int fd, const char *path, struct err *e)
@@ -92,14 +91,17 @@ static enum ec read_fd(int fd, const char *path, struct keys *out, struct err *e
 static enum ec reread_fd(struct keyring *r, int fd, struct err *e)
 {
 	struct keys fresh, old;
-	enum ec rc = read_fd(fd, r->path, &fresh, e);
+	struct stat st;
 
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "cannot look at key file %s", r->path);
+	enum ec rc = read_fd(fd, r->path, &fresh, e);
 	if (rc != EC_OK)
 		return rc;
 	pthread_mutex_lock(&r->mutex);
 	old = r->keys;
 	r->keys = fresh;
-	r->read_ms = clock_mono_ms();
+	r->seen = st;
 	pthread_mutex_unlock(&r->mutex);
 	wipe(&old, sizeof(old));
 	wipe(&fresh, sizeof(fresh));
@@ -157,17 +159,21 @@ static bool copy_key(struct keyring *r, const char *id, unsigned char key[AEAD_K
 	return k != NULL;
 }
 
-/* Guessing at key ids must not become reading the file for each. */
-static bool may_reread(struct keyring *r)
+/* Is it another file than the one we read? A record with a made-up key id costs no more than this
+ * question. */
+static bool has_changed(struct keyring *r)
 {
-	uint64_t now = clock_mono_ms();
+	struct stat now;
 
+	if (lstat(r->path, &now) < 0)
+		return true; /* reading it will say what is wrong */
 	pthread_mutex_lock(&r->mutex);
-	bool may = now - r->read_ms >= REREAD_MS;
-	if (may)
-		r->read_ms = now;
+	const struct stat *seen = &r->seen;
+	bool same = now.st_dev == seen->st_dev && now.st_ino == seen->st_ino &&
+		    now.st_size == seen->st_size && now.st_mtim.tv_sec == seen->st_mtim.tv_sec &&
+		    now.st_mtim.tv_nsec == seen->st_mtim.tv_nsec;
 	pthread_mutex_unlock(&r->mutex);
-	return may;
+	return !same;
 }
 
 enum ec keyring_get(struct keyring *r, const char *id, unsigned char key[AEAD_KEY],
@@ -175,7 +181,7 @@ enum ec keyring_get(struct keyring *r, const char *id, unsigned char key[AEAD_KE
 {
 	if (copy_key(r, id, key, id_out))
 		return EC_OK;
-	if (may_reread(r)) {
+	if (has_changed(r)) {
 		enum ec rc = reread(r, e);
 		if (rc != EC_OK)
 			return rc;

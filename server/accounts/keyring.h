@@ -3,7 +3,7 @@
  *	key = 5f3a9c10 Base64OfThe32Bytes...      (kv.h lines; the last one is current)
  *
  * A record names its key, so that old and new keys work side by side while `winpop rekey` runs. A running service meets
- * an unknown key id by reading the file again (at most once a second), so rekeying needs no restart.
+ * an unknown key id by reading the file again if it changed, so rekeying needs no restart.
  * Thread: any. Keys are wiped on close and never logged.
  */
 #pragma once

@@ -1,5 +1,5 @@
-/* record.c - sealing and opening. A nonce is 96 random bits per sealing; a key seals a few thousand records in its life, far
- * from where random nonces would meet.
+/* record.c - sealing and opening. A nonce is 96 random bits per sealing; a key seals a few thousand
+ * records in its life, far from where random nonces would meet. /
  */
 #include <stdio.h>
 #include <string.h>

@@ -2,8 +2,9 @@
  *
  *	v1 = KEYID NONCE DATA          (base64; AES-256-GCM under the key of that id)
  *
- * DATA seals the password, padded so that its length does not show, together with the mailbox's name: a record copied into
- * another mailbox does not open there. Thread: any. Failure: EC_BROKEN with a text that holds nothing of the record.
+ * DATA seals the password, padded so that its length does not show, together with the mailbox's
+ * name: a record copied into another mailbox does not open there. Thread: any. Failure: EC_BROKEN
+ * with a text that holds nothing of the record. /
  */
 #pragma once
 #include "server/accounts/keyring.h"
@@ -24,7 +25,8 @@ struct record {
 	size_t sealed_len;
 };
 
-/* 1..256 octets of UTF-8 without NUL, CR, LF: what POP3 and mail programs can carry. EC_USAGE says what is wrong. */
+/* 1..256 octets of UTF-8 without NUL, CR, LF: what POP3 and mail programs can carry. EC_USAGE says
+ * what is wrong. */
 enum ec password_check(const struct secret *s, struct err *e);
 
 enum ec record_parse(const char *p, size_t len, const struct name *n, struct record *out,

@@ -1,7 +1,8 @@
 /* rekey.c - every password record under the current key, while the service runs.
  *
- * Record by record under the keyring's lock: a password that is being changed at the same time is either the one we read, or
- * written after us; never is an older one written back. Running again after a crash passes over what is done.
+ * Record by record under the keyring's lock: a password that is being changed at the same time is
+ * either the one we read, or written after us; never is an older one written back. Running again
+ * after a crash passes over what is done. /
  */
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,8 @@ static bool each_domain(void *ctx, const struct name *domain)
 	struct rekey *k = ctx;
 	enum ec rc = mailroot_each(k->f->root, domain, each_mailbox, k, k->e);
 
-	/* A domain that cannot be listed may hold records under the old key: that is a failure of the whole. */
+	/* A domain that cannot be listed may hold records under the old key: that is a failure of
+	 * the whole. */
 	if (rc != EC_OK && rc != EC_ABSENT)
 		k->rc = rc;
 	return k->rc == EC_OK;

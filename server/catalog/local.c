@@ -4,8 +4,8 @@
  *	domain/P3_kim.mbx/lock       the mailbox is locked
  *	domain/P3_kim.mbx/quota      account = NAME; a copy from another mailbox works as it is
  *
- * Nothing is cached: an administrator who makes or removes these files by hand is obeyed at once. A lock that cannot be looked
- * at is an error, never "not locked".
+ * Nothing is cached: an administrator who makes or removes these files by hand is obeyed at once. A
+ * lock that cannot be looked at is an error, never "not locked". /
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* beneath.c - openat2(2): the kernel itself refuses links and ways out, so that there is no gap between looking and opening. */
+/* beneath.c - openat2(2): the kernel itself refuses links and ways out, so that there is no gap
+ * between looking and opening. */
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>

@@ -1,10 +1,12 @@
 /* canon.c - a streaming scan for line ends.
  *
- * Only two octets matter, LF and what stands before it, so the body is crossed with memchr from LF to LF; a run between two
- * points of interest is copied or counted as a whole. What must survive a cut between two pieces is one enum: what the last
- * octet was. A CR at the end of a piece is already written; whether it belongs to a line end shows with the next octet.
+ * Only two octets matter, LF and what stands before it, so the body is crossed with memchr from LF
+ * to LF; a run between two points of interest is copied or counted as a whole. What must survive a
+ * cut between two pieces is one enum: what the last octet was. A CR at the end of a piece is
+ * already written; whether it belongs to a line end shows with the next octet.
  *
- * MSG_UTF8 looks at the header only: up to the first empty line, in whatever way its ends are written.
+ * MSG_UTF8 looks at the header only: up to the first empty line, in whatever way its ends are
+ * written. /
  */
 #include <string.h>
 #include "server/base/utf8.h"

@@ -1,12 +1,13 @@
 /* claim.c - flock(2) on the mailbox's directory.
  *
- * The lock hangs on the open descriptor: it works between two sessions of one process as between two processes, and the
- * kernel drops it with the last descriptor. Lock files were rejected (a kill -9 leaves them), POSIX record locks too (any
- * close in the process drops them). Network file systems turn flock into a record lock that wants a writable file; there an
- * open-file-description lock on the file `claim` does the same work.
+ * The lock hangs on the open descriptor: it works between two sessions of one process as between
+ * two processes, and the kernel drops it with the last descriptor. Lock files were rejected (a kill
+ * -9 leaves them), POSIX record locks too (any close in the process drops them). Network file
+ * systems turn flock into a record lock that wants a writable file; there an open-file-description
+ * lock on the file `claim` does the same work.
  *
- * Between opening the directory and locking it the mailbox may have been removed, and perhaps made anew: after locking, the
- * name must still lead to the same directory.
+ * Between opening the directory and locking it the mailbox may have been removed, and perhaps made
+ * anew: after locking, the name must still lead to the same directory. /
  */
 #include <errno.h>
 #include <fcntl.h>

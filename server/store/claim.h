@@ -1,7 +1,7 @@
 /* claim.h - one session's exclusive hold on a mailbox.
  *
- * At once or not at all; gone with the process that took it, whatever kills that; leaves nothing behind. Delivery takes no
- * notice of it. Thread: any. Owner: drop it once.
+ * At once or not at all; gone with the process that took it, whatever kills that; leaves nothing
+ * behind. Delivery takes no notice of it. Thread: any. Owner: drop it once. /
  */
 #pragma once
 #include "server/store/mailroot.h"

@@ -1,10 +1,11 @@
 /* commit.c - removing what a session marked, and remembering what it fetched.
  *
- * In batches, each in one short hold of the index: deliveries get their turn in between, and a process that dies leaves a
- * dirty index and files that are either there or not. One fsync of the directory at the end makes all removals durable.
+ * In batches, each in one short hold of the index: deliveries get their turn in between, and a
+ * process that dies leaves a dirty index and files that are either there or not. One fsync of the
+ * directory at the end makes all removals durable.
  *
- * If the index is not ours any more (deleted, rewritten, stale), the files are removed all the same and the index is left
- * for the next scan.
+ * If the index is not ours any more (deleted, rewritten, stale), the files are removed all the same
+ * and the index is left for the next scan. /
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -2,12 +2,14 @@
  *
  *	file without a name -> octets -> fdatasync -> [index lock: name, record] -> fsync of the directory -> EC_OK
  *
- * A reader sees the whole message or none, and a crash leaves nothing, because until the link the file has no name. Where the
- * file system has no such files (O_TMPFILE), a temporary name stands in; scan.c sweeps what a crash leaves of those. The
- * arrival stamp is taken under the index lock and is above every earlier one: messages never change places.
+ * A reader sees the whole message or none, and a crash leaves nothing, because until the link the
+ * file has no name. Where the file system has no such files (O_TMPFILE), a temporary name stands
+ * in; scan.c sweeps what a crash leaves of those. The arrival stamp is taken under the index lock
+ * and is above every earlier one: messages never change places.
  *
- * Both syncs go through make_durable. Deliveries run in parallel on several workers and the file system's journal merges their
- * syncs into few commits; should that not be enough one day, batching belongs there.
+ * Both syncs go through make_durable. Deliveries run in parallel on several workers and the file
+ * system's journal merges their syncs into few commits; should that not be enough one day, batching
+ * belongs there. /
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +24,8 @@
 #include "server/base/file.h"
 #include "server/store/files.h"
 #include "server/store/uidl.h"
+
+#define FUTURE_US (INT64_C(86400) * 1000000)
 
 struct incoming {
 	int dir, fd;
@@ -176,18 +180,28 @@ static int give_name(const struct incoming *in, const char *name)
 	return linkat(AT_FDCWD, self, in->dir, name, AT_SYMLINK_FOLLOW);
 }
 
-/* Above every stamp of this process and every one in the index. */
-static uint64_t stamp(struct files *f, const struct index_hold *h)
+/* Strictly rising in this process. */
+static uint64_t next_stamp(struct files *f)
 {
 	uint64_t last = atomic_load(&f->last_us), us;
 
 	do {
 		us = clock_wall_us();
-		if (h->intact && us <= (uint64_t)h->head.last_us)
-			us = (uint64_t)h->head.last_us + 1;
 		if (us <= last)
 			us = last + 1;
 	} while (!atomic_compare_exchange_weak(&f->last_us, &last, us));
+	return us;
+}
+
+/* Above every stamp in the mailbox, whichever process made it and wherever the clock was set since.
+ * A copied file from the far future is not followed there: it comes last for good. */
+static uint64_t stamp(struct files *f, const struct index_hold *h)
+{
+	uint64_t us = next_stamp(f);
+	int64_t last = h->intact ? h->head.last_us : 0;
+
+	if (last >= (int64_t)us && last < (int64_t)us + FUTURE_US)
+		us = (uint64_t)last + 1;
 	return us;
 }
 

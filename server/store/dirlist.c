@@ -1,4 +1,5 @@
-/* dirlist.c - names lie end to end in one buffer, items point into it: a directory of 100,000 costs two allocations that grow. */
+/* dirlist.c - names lie end to end in one buffer, items point into it: a directory of 100,000 costs
+ * two allocations that grow. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

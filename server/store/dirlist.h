@@ -1,6 +1,7 @@
 /* dirlist.h - a directory read at once: the names somebody wants, sorted.
  *
- * Owner: the caller drops it. Thread: one at a time. A directory that changes meanwhile gives each name at most once.
+ * Owner: the caller drops it. Thread: one at a time. A directory that changes meanwhile gives each
+ * name at most once. /
  */
 #pragma once
 #include <stdbool.h>

@@ -1,9 +1,10 @@
 /* fetch.c - a message's octets: small ones in memory, large ones as a file range for sendfile(2).
  *
- * On an event loop nothing may wait for a disk. RESOLVE_CACHED and RWF_NOWAIT make the kernel say so instead of waiting; the
- * caller then asks again on a worker, which reads ahead.
+ * On an event loop nothing may wait for a disk. RESOLVE_CACHED and RWF_NOWAIT make the kernel say
+ * so instead of waiting; the caller then asks again on a worker, which reads ahead.
  *
- * LIST has promised a number of octets. A file that is not as long as it was counted is not sent at all.
+ * LIST has promised a number of octets. A file that is not as long as it was counted is not sent at
+ * all. /
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,8 @@ static enum ec would_wait(struct err *e)
 	return err_set(e, EC_BUSY, "the message is not in memory");
 }
 
-/* The next claim shall look at the directory again, and count this message anew even if its inode is the same. */
+/* The next claim shall look at the directory again, and count this message anew even if its inode
+ * is the same. */
 static void distrust_index(struct files_box *fb, uint32_t i)
 {
 	char room[NAME_MAX + 1];

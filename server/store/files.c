@@ -1,9 +1,11 @@
-/* files.c - the local store: claim, table, usage. Delivery, retrieval and commit have files of their own.
+/* files.c - the local store: claim, table, usage. Delivery, retrieval and commit have files of
+ * their own.
  *
- * Claiming reads the index's head and nothing else, so it costs the same for ten messages and for 100,000. The table is read
- * when somebody asks for a message. Between the two the index may be deleted, rewritten, damaged: then the directory is
- * scanned, and what arrived after the claim is left out; if the rest is not what was counted, the session ends with EC_TEMP
- * instead of numbers that changed under it.
+ * Claiming reads the index's head and nothing else, so it costs the same for ten messages and for
+ * 100,000. The table is read when somebody asks for a message. Between the two the index may be
+ * deleted, rewritten, damaged: then the directory is scanned, and what arrived after the claim is
+ * left out; if the rest is not what was counted, the session ends with EC_TEMP instead of numbers
+ * that changed under it. /
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,13 +1,15 @@
 /* index.c - the index file: locking, validity, changes in place.
  *
- * Why in place and not by rename: a delivery must cost two small writes, not a copy of 8 MB. Why no fsync: after a power cut
- * the boot id differs and the directory is read again; the records that came through spare reading the messages.
+ * Why in place and not by rename: a delivery must cost two small writes, not a copy of 8 MB. Why no
+ * fsync: after a power cut the boot id differs and the directory is read again; the records that
+ * came through spare reading the messages.
  *
- * The lock is an open-file-description lock on the index itself, so the file may be deleted at any moment: after locking we
- * look whether it still has a name.
+ * The lock is an open-file-description lock on the index itself, so the file may be deleted at any
+ * moment: after locking we look whether it still has a name.
  *
- * Known limit: a kernel before 6.13 stamps directories with the time of the last clock tick (1 to 10 ms). A file that another
- * program adds or removes in the very tick of a change of ours is then not noticed until the directory changes again.
+ * Known limit: a kernel before 6.13 stamps directories with the time of the last clock tick (1 to
+ * 10 ms). A file that another program adds or removes in the very tick of a change of ours is then
+ * not noticed until the directory changes again. /
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -144,7 +146,8 @@ static bool write_head(struct index_hold *h, enum index_state state)
 	return write_at(h, raw, sizeof(raw), 0);
 }
 
-/* The head says dirty before the directory changes: dying half-way must cost a scan, also within one clock tick. */
+/* The head says dirty before the directory changes: dying half-way must cost a scan, also within
+ * one clock tick. */
 void index_begin(struct index_hold *h)
 {
 	if (!h->writable)

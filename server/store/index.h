@@ -1,13 +1,16 @@
-/* index.h - the message index of one mailbox: how many messages and octets, without looking at them.
+/* index.h - the message index of one mailbox: how many messages and octets, without looking at
+ * them.
  *
- * A cache in the file `index`, never the truth: the truth is the directory. It counts only while its head says CLEAN, was
- * written since the machine started, and names the directory's present mtime. Everything happens between index_take and
- * index_drop, which hold a lock across processes; such a section is short, but for no scan.
+ * A cache in the file `index`, never the truth: the truth is the directory. It counts only while
+ * its head says CLEAN, was written since the machine started, and names the directory's present
+ * mtime. Everything happens between index_take and index_drop, which hold a lock across processes;
+ * such a section is short, but for no scan.
  *
  *	take -> clean? -> begin (head says dirty) -> change directory and records -> end (head says clean again) -> drop
  *
- * A process that dies in between leaves a dirty head, and whoever claims next scans. Thread: any; one hold, one thread.
- * Failure: none that matters: without a usable file (read-only root, a directory in its place) fd is -1, nothing is clean.
+ * A process that dies in between leaves a dirty head, and whoever claims next scans. Thread: any;
+ * one hold, one thread. Failure: none that matters: without a usable file (read-only root, a
+ * directory in its place) fd is -1, nothing is clean. /
  */
 #pragma once
 #include <stdbool.h>
@@ -30,9 +33,11 @@ void index_drop(struct index_hold *h);
 
 void index_begin(struct index_hold *h);
 void index_end(struct index_hold *h);
-/* Between begin and end. Appending to an index that is not clean is no waste: the next scan need not read the message. */
+/* Between begin and end. Appending to an index that is not clean is no waste: the next scan need
+ * not read the message. */
 void index_append(struct index_hold *h, const struct index_rec *r);
-/* Sets flags of the record at that offset, if it is there and has that name; INDEX_DEAD takes it out of the sums. */
+/* Sets flags of the record at that offset, if it is there and has that name; INDEX_DEAD takes it
+ * out of the sums. */
 bool index_mark(struct index_hold *h, uint64_t at, const char *name, uint32_t flags);
 /* Drops dead records when they are many. Moves records: the generation changes. */
 void index_compact(struct index_hold *h);

@@ -1,8 +1,9 @@
 /* indexform.c - forming and reading the index.
  *
- * The sum is a word-wise multiply-and-fold: it must notice torn writes, zeroed pages and flipped bits at a rate of gigabytes
- * per second (a mailbox of 100,000 has 8 MB of records); it guards against accidents, not against those who may write the
- * mail root. Every step is a bijection of the state, so a change confined to one word never goes unnoticed.
+ * The sum is a word-wise multiply-and-fold: it must notice torn writes, zeroed pages and flipped
+ * bits at a rate of gigabytes per second (a mailbox of 100,000 has 8 MB of records); it guards
+ * against accidents, not against those who may write the mail root. Every step is a bijection of
+ * the state, so a change confined to one word never goes unnoticed. /
  */
 #include <endian.h>
 #include <string.h>

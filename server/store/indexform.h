@@ -2,8 +2,9 @@
  *
  *	head: who wrote it, which state of the directory it describes, the sums     | record | record | ...
  *
- * Reading is pure and trusts nothing: sums over every part, names checked, flags masked. Whatever does not fit is damage, and
- * damage only costs a scan of the directory. All numbers are little-endian. Thread: any.
+ * Reading is pure and trusts nothing: sums over every part, names checked, flags masked. Whatever
+ * does not fit is damage, and damage only costs a scan of the directory. All numbers are
+ * little-endian. Thread: any. /
  */
 #pragma once
 #include <stdbool.h>
@@ -42,5 +43,6 @@ void index_head_form(const struct index_head *h, unsigned char out[INDEX_HEAD_LE
 bool index_head_parse(const void *p, size_t len, struct index_head *out);
 
 void index_rec_form(const struct index_rec *r, struct buf *out);
-/* Takes the record at *pos of p (records only, no head) and moves on; false at the end and at damage: *pos tells. */
+/* Takes the record at *pos of p (records only, no head) and moves on; false at the end and at
+ * damage: *pos tells. */
 bool index_next(const char *p, size_t len, size_t *pos, struct index_rec *out);

@@ -1,7 +1,8 @@
-/* mailfile.c - the small files beside the messages (lock, quota, password): read whole, replaced whole.
+/* mailfile.c - the small files beside the messages (lock, quota, password): read whole, replaced
+ * whole.
  *
- * file.h does the same for files of our own; here the directory may have been filled by somebody else, and the one who
- * replaces may be root while the service that reads is not.
+ * file.h does the same for files of our own; here the directory may have been filled by somebody
+ * else, and the one who replaces may be root while the service that reads is not. /
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* mailroot.c - the mail root's handle: from names to directories, and the small files in them.
  *
- * The two steps domain and mailbox are one openat2(2) when both are spelled our way, which is what nearly every call is.
- * Only a miss goes step by step and asks for other spellings (oddcase.h).
+ * The two steps domain and mailbox are one openat2(2) when both are spelled our way, which is what
+ * nearly every call is. Only a miss goes step by step and asks for other spellings (oddcase.h). /
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "server/base/crypto.h"
@@ -136,20 +137,43 @@ void tree_side_name(char out[SIDE_NAME_MAX], const char *prefix)
 	snprintf(out, SIDE_NAME_MAX, "%s%016jx", prefix, (uintmax_t)random_u64());
 }
 
-int tree_make_side(struct mailroot *root, int parent, char side[SIDE_NAME_MAX], const char *prefix)
+/* Held until its maker closes it: the sweep tells by the lock that somebody is at work. It may come between making and
+ * locking; then the directory has lost its name. */
+static bool hold_side(int fd)
 {
-	tree_side_name(side, prefix);
+	struct stat st;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return false;
+	return fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
+/* -2: the sweep took it. */
+static int try_make_side(struct mailroot *root, int parent, const char *side)
+{
 	if (mkdirat(parent, side, 0700) < 0)
 		return -1;
 	int fd = beneath_open(parent, side, DIR_FLAGS, 0);
-	if (fd >= 0 && mailroot_own(root, fd, 0750) == 0)
+	bool lost = fd < 0 ? errno == ENOENT : !hold_side(fd);
+	if (fd >= 0 && !lost && mailroot_own(root, fd, 0750) == 0)
 		return fd;
 	int failed = errno;
 	if (fd >= 0)
 		close(fd);
 	unlinkat(parent, side, AT_REMOVEDIR);
 	errno = failed;
-	return -1;
+	return lost ? -2 : -1;
+}
+
+int tree_make_side(struct mailroot *root, int parent, char side[SIDE_NAME_MAX], const char *prefix)
+{
+	int fd;
+
+	do {
+		tree_side_name(side, prefix);
+		fd = try_make_side(root, parent, side);
+	} while (fd == -2);
+	return fd;
 }
 
 int tree_rename_new(int dirfd, const char *from, const char *to)
@@ -160,7 +184,8 @@ int tree_rename_new(int dirfd, const char *from, const char *to)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
-	/* Not every file system knows the flag; without it only an empty directory could be replaced. */
+	/* Not every file system knows the flag; without it only an empty directory could be
+	 * replaced. */
 	if (fstatat(dirfd, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		errno = EEXIST;
 		return -1;
@@ -183,13 +208,13 @@ enum ec mailroot_add_domain(struct mailroot *root, const struct name *domain, st
 	int fd = tree_make_side(root, root->fd, side, DRAFT_PREFIX);
 	if (fd < 0)
 		return err_sys(e, "cannot make domain %s", domain->domain);
-	close(fd);
 	if (tree_rename_new(root->fd, side, domain->domain) < 0) {
 		rc = err_sys(e, "cannot make domain %s", domain->domain);
 		unlinkat(root->fd, side, AT_REMOVEDIR);
 	} else if (fsync(root->fd) < 0) {
 		rc = err_sys(e, "cannot make domain %s durable", domain->domain);
 	}
+	close(fd);
 	return rc;
 }
 
@@ -204,7 +229,8 @@ int mailroot_own(const struct mailroot *root, int fd, unsigned mode)
 	return fchmod(fd, mode);
 }
 
-/* Turns an entry into the name it stands for; false if it stands for none. The entry is in lower case. */
+/* Turns an entry into the name it stands for; false if it stands for none. The entry is in lower
+ * case. */
 static bool entry_name(const char *entry, const struct name *domain, struct name *out)
 {
 	char text[NAME_MAX + 1 + NAME_DOMAIN_MAX + 1];

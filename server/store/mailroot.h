@@ -31,7 +31,8 @@ enum ec mailroot_remove(struct mailroot *root, const struct name *n, struct err 
 /* Names in order; stops when fn returns false. domain NULL: domains. What is no name by name.h's widest rule is passed over. */
 enum ec mailroot_each(struct mailroot *root, const struct name *domain,
 		      bool (*fn)(void *ctx, const struct name *), void *ctx, struct err *e);
-/* Removes drafts and removals that a crash left (older than an hour, or all when nobody else runs). Returns how many. */
+/* Removes drafts and removals that a crash left: all that nobody holds, or only those older than an hour (all = false; and
+ * always so for temporary files). Safe beside others at work. Returns how many. */
 unsigned mailroot_sweep(struct mailroot *root, bool all);
 
 /* An unfinished mailbox. Put small files in, then commit: EC_EXISTS if the mailbox is there by then. */

@@ -4,7 +4,8 @@
 #include "server/store/mailroot.h"
 #include "server/store/oddcase.h"
 
-/* '~' can stand in no domain name, and neither begins a mailbox directory: such entries are never names. */
+/* '~' can stand in no domain name, and neither begins a mailbox directory: such entries are never
+ * names. */
 #define DRAFT_PREFIX "new~"
 #define GONE_PREFIX "gone~"
 #define SIDE_NAME_MAX 32
@@ -30,6 +31,7 @@ int tree_make_side(struct mailroot *root, int parent, char side[SIDE_NAME_MAX], 
 int tree_rename_new(int dirfd, const char *from, const char *to);
 /* Removes an entry with all below it. 0, or -1 with errno. */
 int tree_delete(int dirfd, const char *entry);
-/* A new file with these octets, owned and durable but for its name; nothing is left of a failure. 0, or -1 with errno. */
+/* A new file with these octets, owned and durable but for its name; nothing is left of a failure.
+ * 0, or -1 with errno. */
 int tree_put(struct mailroot *root, int dirfd, const char *file, const void *p, size_t len,
 	     unsigned mode);

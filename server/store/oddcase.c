@@ -1,11 +1,12 @@
-/* oddcase.c - per directory, the list of its odd-case entries, valid while the directory's mtime stands.
+/* oddcase.c - per directory, the list of its odd-case entries, valid while the directory's mtime
+ * stands.
  *
- * The kernel may stamp two changes within one clock tick alike, so a list made within a moment of the last change is used but
- * not remembered.
+ * The kernel may stamp two changes within one clock tick alike, so a list made within a moment of
+ * the last change is used but not remembered.
  *
- * The mutex: the notes are the only memory that all threads share below the mail root, a note is read and replaced in
- * microseconds, and the scan that makes one runs outside of it; two threads may scan the same directory at the same time,
- * which is wasteful but harmless.
+ * The mutex: the notes are the only memory that all threads share below the mail root, a note is
+ * read and replaced in microseconds, and the scan that makes one runs outside of it; two threads
+ * may scan the same directory at the same time, which is wasteful but harmless. /
  */
 #include <pthread.h>
 #include <stdint.h>

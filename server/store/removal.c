@@ -1,9 +1,11 @@
-/* removal.c - taking mailboxes and domains away: renamed out of sight first, then deleted at leisure.
+/* removal.c - taking mailboxes and domains away: renamed out of sight first, then deleted at
+ * leisure.
  *
- * A mailbox in use is not removed: its claim is taken first and kept until it is out of sight. A domain's mailboxes are too
- * many to hold all their claims (one descriptor each), so they are probed one by one, the domain goes out of sight - from
- * now on no claim can succeed, because claim.c looks the name up again after locking - and they are probed once more. Only
- * who claimed between the two probes makes us put the domain back.
+ * A mailbox in use is not removed: its claim is taken first and kept until it is out of sight. A
+ * domain's mailboxes are too many to hold all their claims (one descriptor each), so they are
+ * probed one by one, the domain goes out of sight - from now on no claim can succeed, because
+ * claim.c looks the name up again after locking - and they are probed once more. Only who claimed
+ * between the two probes makes us put the domain back. /
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "server/base/clock.h"
@@ -172,7 +175,10 @@ static enum ec remove_domain(struct mailroot *root, const struct name *n, struct
 
 	if (rc != EC_OK)
 		return rc;
-	rc = probe_claims(dir, n, e);
+	if (flock(dir, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		rc = err_set(e, EC_LOCKED, "%s is being removed already", n->domain);
+	if (rc == EC_OK)
+		rc = probe_claims(dir, n, e);
 	if (rc == EC_OK)
 		rc = hide(parent, actual, gone, n, e);
 	if (rc == EC_OK) {
@@ -199,13 +205,28 @@ static bool is_side(const char *name)
 	       strncmp(name, FILE_TEMP_PREFIX, strlen(FILE_TEMP_PREFIX)) == 0;
 }
 
+/* Whoever makes or removes a directory beside the names holds a lock on it. */
+static bool is_abandoned(int dirfd, const char *name)
+{
+	int fd = beneath_open(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		return false;
+	bool free_to_take = flock(fd, LOCK_EX | LOCK_NB) == 0;
+	close(fd);
+	return free_to_take;
+}
+
 /* ctime: the rename that hid a mailbox left its mtime alone. */
 static bool is_left(int dirfd, const char *name, bool all)
 {
 	struct stat st;
 
-	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       (all || st.st_ctim.tv_sec + LEFT_S < clock_wall_s());
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (st.st_ctim.tv_sec + LEFT_S >= clock_wall_s() && !(all && S_ISDIR(st.st_mode)))
+		return false;
+	return !S_ISDIR(st.st_mode) || is_abandoned(dirfd, name);
 }
 
 static unsigned sweep_dir(int dirfd, bool all)

@@ -1,11 +1,13 @@
-/* scan.c - directory and old index are both sorted by name and merged; what only the directory has is opened and counted.
+/* scan.c - directory and old index are both sorted by name and merged; what only the directory has
+ * is opened and counted.
  *
- * The count is done in rounds: list under the lock; if more than a few files are new, drop the lock, read them, list again.
- * The last round finds few, so the lock is never held for long, and still the index that is written agrees with the
- * directory as it was when the mtime in its head was taken.
+ * The count is done in rounds: list under the lock; if more than a few files are new, drop the
+ * lock, read them, list again. The last round finds few, so the lock is never held for long, and
+ * still the index that is written agrees with the directory as it was when the mtime in its head
+ * was taken.
  *
- * A message that cannot be read just now (rights, a bad sector) is left out and must not take the mailbox down with it; the
- * index is then good for a minute only.
+ * A message that cannot be read just now (rights, a bad sector) is left out and must not take the
+ * mailbox down with it; the index is then good for a minute only. /
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +41,7 @@ struct scan {
 	int dir;
 	struct dirlist list;
 	struct found *found;
+	char *piece; /* READ_BYTES, made for the first message that is read */
 	size_t n, n_unknown;
 	int64_t mtime_ns, look_again_s;
 	uint64_t dir_ino;
@@ -48,8 +51,7 @@ static void drop(struct scan *s)
 {
 	dirlist_drop(&s->list);
 	free(s->found);
-	s->found = NULL;
-	s->n = 0;
+	free(s->piece);
 }
 
 static bool is_temp(const char *name)
@@ -161,20 +163,20 @@ static int64_t arrival(const char *name, const struct stat *st)
 	return (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
 }
 
-static int count_octets(int fd, struct canon *c)
+static int count_octets(struct scan *s, int fd, struct canon *c)
 {
-	char *piece = mem_new(READ_BYTES);
 	ssize_t n;
 
+	if (!s->piece)
+		s->piece = mem_new(READ_BYTES);
 	canon_begin(c);
-	while ((n = read(fd, piece, READ_BYTES)) != 0) {
+	while ((n = read(fd, s->piece, READ_BYTES)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			break;
-		canon_feed(c, piece, (size_t)n, NULL);
+		canon_feed(c, s->piece, (size_t)n, NULL);
 	}
-	free(piece);
 	canon_end(c, NULL);
 	return n < 0 ? -1 : 0;
 }
@@ -189,7 +191,7 @@ static int count_message(struct scan *s, struct index_rec *r)
 	if (fd < 0)
 		return errno == ELOOP || errno == ENOENT || errno == ENXIO ? 0 : -1;
 	int rc = fstat(fd, &st);
-	if (rc == 0 && S_ISREG(st.st_mode) && (rc = count_octets(fd, &c)) == 0) {
+	if (rc == 0 && S_ISREG(st.st_mode) && (rc = count_octets(s, fd, &c)) == 0) {
 		r->octets = c.out;
 		r->stored = c.in;
 		r->flags = c.flags;

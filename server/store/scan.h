@@ -1,8 +1,8 @@
 /* scan.h - making the index from the directory.
  *
- * Reads names, keeps what the old index knows about files that are still the same (name and inode), reads only the others.
- * May take long for a tree that was copied in; the index's lock is let go while many messages are read, so that delivery goes
- * on. Thread: a worker.
+ * Reads names, keeps what the old index knows about files that are still the same (name and inode),
+ * reads only the others. May take long for a tree that was copied in; the index's lock is let go
+ * while many messages are read, so that delivery goes on. Thread: a worker. /
  */
 #pragma once
 #include "server/base/log.h"
@@ -14,7 +14,7 @@ struct scan_env {
 	uint64_t boot;
 };
 
-/* h is held before and after. records: as in the index file, live only, in order; h->head: their sums. Also where no index
- * can be written (then h->clean stays false). */
+/* h is held before and after. records: as in the index file, live only, in order; h->head: their
+ * sums. Also where no index can be written (then h->clean stays false). */
 enum ec scan_settle(struct index_hold *h, const struct scan_env *env, struct buf *records,
 		    struct err *e);

@@ -1,7 +1,8 @@
 /* table.c - two passes over the records: one counts and sorts, one fills the block.
  *
- * The records nearly always stand in order already (delivery appends, a scan sorts), so the order is looked at before it is
- * made. Names of our own making are not stored: UIDL and ".eml" give them back.
+ * The records nearly always stand in order already (delivery appends, a scan sorts), so the order
+ * is looked at before it is made. Names of our own making are not stored: UIDL and ".eml" give them
+ * back. /
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* table.h - a mailbox's messages in memory, as its session sees them.
  *
- * One block: the public messages, what we keep of each beside them, and the strings. 100,000 messages take about 8 MB.
- * Owner: free() it.
+ * One block: the public messages, what we keep of each beside them, and the strings. 100,000
+ * messages take about 8 MB. Owner: free() it. /
  */
 #pragma once
 #include <limits.h>
@@ -20,7 +20,8 @@ struct msg_table {
 	struct msg msgs[];
 };
 
-/* From index records (no head), those arrived up to last_us; NULL: damage. In order of arrival, then name. */
+/* From index records (no head), those arrived up to last_us; NULL: damage. In order of arrival,
+ * then name. */
 struct msg_table *msg_table_new(const struct buf *records, int64_t last_us);
 /* The file's name. */
 const char *table_name(const struct msg_table *t, uint32_t i, char room[NAME_MAX + 1]);

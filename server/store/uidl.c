@@ -1,6 +1,7 @@
 /* uidl.c - stems where they will do, hashes where they will not.
  *
- * A stem that looks like one of our hashes is hashed itself, else a file could be named after another one's UIDL.
+ * A stem that looks like one of our hashes is hashed itself, else a file could be named after
+ * another one's UIDL. /
  */
 #include <stdio.h>
 #include <string.h>

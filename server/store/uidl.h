@@ -1,6 +1,7 @@
 /* uidl.h - what a message's file name says: is it one, when did it arrive, what is its UIDL.
  *
- * All three come from the name alone, never from the index, so that no damage to a cache can change a UIDL. Pure.
+ * All three come from the name alone, never from the index, so that no damage to a cache can change
+ * a UIDL. Pure. /
  */
 #pragma once
 #include <stdbool.h>

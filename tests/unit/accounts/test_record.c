@@ -1,4 +1,5 @@
-/* record: seals and opens, bound to a name and a key; every damage is EC_BROKEN and tells nothing. */
+/* record: seals and opens, bound to a name and a key; every damage is EC_BROKEN and tells nothing.
+ */
 #include <string.h>
 #include "server/accounts/record.h"
 #include "tests/unit/store/tree.h"

@@ -61,7 +61,8 @@ struct race {
 	unsigned n_changed, n_added;
 };
 
-/* Another process in all but its number: a keyring of its own, which learns of new keys by the file alone. */
+/* Another process in all but its number: a keyring of its own, which learns of new keys by the file
+ * alone. */
 static void *change_passwords(void *arg)
 {
 	static const struct log silent = { 0 };
@@ -108,7 +109,8 @@ static void check_latest(struct people *p, const struct race *r)
 	}
 }
 
-/* add, rekey, prune - three times over while passwords change: no password is lost, none comes back. */
+/* add, rekey, prune - three times over while passwords change: no password is lost, none comes
+ * back. */
 static void while_in_use(void **state)
 {
 	struct people p;

@@ -1,4 +1,5 @@
-/* A full disk: delivery says "later", nothing half is left, what is there stays readable and removable. */
+/* A full disk: delivery says "later", nothing half is left, what is there stays readable and
+ * removable. */
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>

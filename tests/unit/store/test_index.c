@@ -1,4 +1,5 @@
-/* The index is a cache: lost, torn, foreign, hostile or stale it costs a scan and nothing else. And foreign trees. */
+/* The index is a cache: lost, torn, foreign, hostile or stale it costs a scan and nothing else. And
+ * foreign trees. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* indexform: what is formed is read back; no single damaged octet goes unnoticed; nothing hostile is believed. */
+/* indexform: what is formed is read back; no single damaged octet goes unnoticed; nothing hostile
+ * is believed. */
 #include <stdlib.h>
 #include <string.h>
 #include "tests/unit/store/tree.h"
@@ -31,13 +32,16 @@ static struct index_rec sample(const char *name)
 
 static void head_round_trip(void **state)
 {
-	unsigned char raw[INDEX_HEAD_LEN];
+	unsigned char raw[INDEX_HEAD_LEN], again[INDEX_HEAD_LEN];
 	struct index_head h;
 
 	(void)state;
 	index_head_form(&sample_head, raw);
 	assert_true(index_head_parse(raw, sizeof(raw), &h));
-	assert_memory_equal(&h, &sample_head, sizeof(h));
+	index_head_form(&h, again); /* not memcmp of the structs: they have padding */
+	assert_memory_equal(again, raw, sizeof(raw));
+	assert_int_equal(h.octets, sample_head.octets);
+	assert_int_equal(h.n, sample_head.n);
 	for (size_t len = 0; len < sizeof(raw); len++)
 		assert_false(index_head_parse(raw, len, &h));
 	for (size_t bit = 0; bit < sizeof(raw) * 8; bit++) {

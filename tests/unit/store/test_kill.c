@@ -1,8 +1,10 @@
-/* Processes that deliver, fetch and remove, killed at random moments; then an audit of what is there.
+/* Processes that deliver, fetch and remove, killed at random moments; then an audit of what is
+ * there.
  *
- * Each message carries its author and number, filled to a length that its number gives. An author notes in shared memory
- * what was acknowledged, and a reader what it asked to remove, before the call; so the audit knows for every message whether
- * it must be there, must be gone, or may be either.
+ * Each message carries its author and number, filled to a length that its number gives. An author
+ * notes in shared memory what was acknowledged, and a reader what it asked to remove, before the
+ * call; so the audit knows for every message whether it must be there, must be gone, or may be
+ * either. /
  */
 #include <signal.h>
 #include <stdatomic.h>
@@ -231,7 +233,8 @@ static void *deliver_some(void *arg)
 	return NULL;
 }
 
-/* Threads deliver while sessions of the same process claim, read and remove; nobody gets in another's way. */
+/* Threads deliver while sessions of the same process claim, read and remove; nobody gets in
+ * another's way. */
 static void threads(void **state)
 {
 	struct tree t;

@@ -1,4 +1,5 @@
-/* 100,000 messages: claiming and STAT must not depend on their number. The times are printed, and bounded loosely. */
+/* 100,000 messages: claiming and STAT must not depend on their number. The times are printed, and
+ * bounded loosely. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

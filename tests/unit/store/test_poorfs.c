@@ -1,6 +1,8 @@
-/* A file system that can do less: no O_TMPFILE, no flock on directories, no RENAME_NOREPLACE, no link from a descriptor.
+/* A file system that can do less: no O_TMPFILE, no flock on directories, no RENAME_NOREPLACE, no
+ * link from a descriptor.
  *
- * The linker puts our functions in front of the C library's (--wrap), and they refuse what such file systems refuse.
+ * The linker puts our functions in front of the C library's (--wrap), and they refuse what such
+ * file systems refuse. /
  */
 #include <errno.h>
 #include <fcntl.h>

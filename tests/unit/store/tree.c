@@ -106,7 +106,8 @@ static struct timespec parent_mtime(const char *path, char parent[512])
 	return st.st_mtim;
 }
 
-/* Two changes within one tick of an older kernel's clock look like one: go on until the directory shows this one. */
+/* Two changes within one tick of an older kernel's clock look like one: go on until the directory
+ * shows this one. */
 static void until_seen(const char *path, struct timespec before)
 {
 	char parent[512];

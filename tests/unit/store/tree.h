@@ -15,7 +15,8 @@ struct tree {
 	struct store *store;
 };
 
-/* A fresh directory under /tmp with the domain example.com and the mailbox kim@example.com; asserts on any trouble. */
+/* A fresh directory under /tmp with the domain example.com and the mailbox kim@example.com; asserts
+ * on any trouble. */
 void tree_setup(struct tree *t);
 void tree_teardown(struct tree *t);
 void tree_reopen(struct tree *t, bool keep_fetched);
