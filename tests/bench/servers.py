@@ -64,10 +64,14 @@ class Ours(Server):
     def __init__(self, build, certs, users):
         self.server = Winpopd(build, certs, logging=3, socketmax=5000, socketmin=100, socketthreshold=100, socketbacklog=100,
                               threadcount=os.cpu_count(), workers=None, drain=1)
-        self.server.init()
-        for n in users:
-            self.server.mailbox(f"box{n}", PASSWORD)
-        self.server.start(limit_files=65536)
+        try:
+            self.server.init()
+            for n in users:
+                self.server.mailbox(f"box{n}", PASSWORD)
+            self.server.start()
+        except BaseException:
+            self.server.cleanup()
+            raise
         self.port, self.tls_port, self.lmtp = self.server.port, self.server.tls_port, self.server.lmtp_socket
 
     def pid(self):

@@ -78,11 +78,11 @@ def box(service):
 
 @pytest.fixture
 def make_server(build, certs):
-    """make_server(tls=True, start=True, **settings) -> Winpopd; ended after the test."""
+    """make_server(tls=True, start=True, space=None, **settings) -> Winpopd, in that space; ended after the test."""
     made = []
 
-    def make(tls=False, start=True, **settings):
-        server = Winpopd(build, certs if tls else None, **settings)
+    def make(tls=False, start=True, space=None, **settings):
+        server = Winpopd(build, certs if tls else None, prefix=space.prefix if space else (), **settings)
         made.append(server)
         server.init()
         return server.start() if start else server

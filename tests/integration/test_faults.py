@@ -13,7 +13,6 @@ import pytest
 
 from fixtures.load import Load
 from fixtures.waiting import wait_until
-from fixtures.wire import Pop
 
 ROUNDS = int(os.environ.get("WINPOP_KILL_ROUNDS", "40"))
 BODY = b"Subject: x\r\n\r\nbody\r\n"
@@ -96,8 +95,7 @@ def test_kill_while_mailboxes_are_made_and_removed(make_server):
 
 
 def small_disk(make_server, space, size):
-    server = make_server(start=False)
-    server.prefix = space.prefix
+    server = make_server(start=False, space=space)
     address = server.mailbox()
     kept = server.home / "kept"
     shutil.copytree(server.mailroot, kept)
@@ -149,8 +147,7 @@ def test_a_large_message_on_a_full_disk(make_server, space):
 
 
 def test_a_read_only_mail_root(make_server, space):
-    server = make_server(start=False)
-    server.prefix = space.prefix
+    server = make_server(start=False, space=space)
     address = server.mailbox()
     space.bind(server.mailroot, server.mailroot)
     server.start()
@@ -335,7 +332,7 @@ def test_no_descriptors_left(make_server):
         assert inside.body().endswith(BODY)
     else:
         assert reply.startswith(b"-ERR [SYS/TEMP]"), reply
-    quiet = Pop.silent(inside, 1)
+    quiet = inside.silent(1)
     assert quiet and cpu_seconds(server.pid) - before < 0.5, "the service spins"
     for sock in crowd:
         sock.close()

@@ -567,8 +567,7 @@ def test_a_file_that_vanishes_in_a_session(box):
 
 def test_quit_says_when_a_removal_failed(make_server, space):
     """The mailbox directory is read-only at QUIT: -ERR, and nothing is lost."""
-    server = make_server(start=False)
-    server.prefix = space.prefix
+    server = make_server(start=False, space=space)
     address = server.mailbox()
     directory = server.box_dir(address)
     space.bind(directory, directory)
@@ -586,8 +585,7 @@ def test_quit_says_when_a_removal_failed(make_server, space):
 
 def test_a_hundred_thousand_messages(make_server, space):
     """Sign-in and STAT do not depend on the number of messages once there is an index."""
-    server = make_server(start=False)
-    server.prefix = space.prefix
+    server = make_server(start=False, space=space)
     address = server.mailbox()
     directory = server.box_dir(address)
     space.run("cp", "-a", directory, server.home / "kept")

@@ -9,7 +9,6 @@ import pytest
 
 from fixtures.certs import Certs
 from fixtures.waiting import wait_until
-from fixtures.winpopd import Winpopd
 from fixtures.wire import Pop, Scram, sign_in_scram, tls_context
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -219,37 +218,33 @@ def test_channel_binding(service, box, certs, mech):
         assert mech not in pop.capa()["SASL"]
 
 
-def test_passwords_in_the_clear_from_afar(build, certs, space):
+def test_passwords_in_the_clear_from_afar(make_server, certs, space):
     """A peer that is not loopback: nothing in the clear is offered or taken, unless the administrator says so."""
     space.add_address("10.99.0.1")
-    server = Winpopd(build, certs, prefix=space.prefix, listen="10.99.0.1 127.0.0.1")
-    try:
-        server.init().start()
-        address = server.mailbox()
-        with space.inside():
-            with Pop(server.port, host="10.99.0.1", source="10.99.0.1") as pop:
-                capa = pop.capa()
-                assert "USER" not in capa and not {"PLAIN", "LOGIN"} & set(capa["SASL"])
-                assert {"CRAM-MD5", "SCRAM-SHA-256"} <= set(capa["SASL"])
-                refused = pop.cmd(f"USER {address}")
-                if refused.startswith(b"+OK"):
-                    refused = pop.cmd("PASS pw-kim")
-                assert refused.startswith(b"-ERR") and b"[AUTH]" not in refused
-                pop.err("AUTH PLAIN")
-                pop.err("AUTH PLAIN AGtpbUBleGFtcGxlLmNvbQBwdy1raW0=")
-                assert sign_in_scram(pop, "SCRAM-SHA-256", address, "pw-kim").startswith(b"+OK")
-                pop.quit()
-            with Pop(server.port, host="10.99.0.1", source="10.99.0.1").stls(tls_context(certs.ca)) as pop:
-                assert {"PLAIN", "LOGIN"} <= set(pop.capa()["SASL"])
-                pop.signin(address, "pw-kim").quit()
-            server.pop().signin(address, "pw-kim").quit()
-            server.write_conf(plaintext_without_tls="yes")
-            server.reload()
-            with Pop(server.port, host="10.99.0.1", source="10.99.0.1") as pop:
-                assert "USER" in pop.capa()
-                pop.signin(address, "pw-kim").quit()
-    finally:
-        server.cleanup()
+    server = make_server(tls=True, space=space, listen="10.99.0.1 127.0.0.1")
+    address = server.mailbox()
+    with space.inside():
+        with Pop(server.port, host="10.99.0.1", source="10.99.0.1") as pop:
+            capa = pop.capa()
+            assert "USER" not in capa and not {"PLAIN", "LOGIN"} & set(capa["SASL"])
+            assert {"CRAM-MD5", "SCRAM-SHA-256"} <= set(capa["SASL"])
+            refused = pop.cmd(f"USER {address}")
+            if refused.startswith(b"+OK"):
+                refused = pop.cmd("PASS pw-kim")
+            assert refused.startswith(b"-ERR") and b"[AUTH]" not in refused
+            pop.err("AUTH PLAIN")
+            pop.err("AUTH PLAIN AGtpbUBleGFtcGxlLmNvbQBwdy1raW0=")
+            assert sign_in_scram(pop, "SCRAM-SHA-256", address, "pw-kim").startswith(b"+OK")
+            pop.quit()
+        with Pop(server.port, host="10.99.0.1", source="10.99.0.1").stls(tls_context(certs.ca)) as pop:
+            assert {"PLAIN", "LOGIN"} <= set(pop.capa()["SASL"])
+            pop.signin(address, "pw-kim").quit()
+        server.pop().signin(address, "pw-kim").quit()
+        server.write_conf(plaintext_without_tls="yes")
+        server.reload()
+        with Pop(server.port, host="10.99.0.1", source="10.99.0.1") as pop:
+            assert "USER" in pop.capa()
+            pop.signin(address, "pw-kim").quit()
 
 
 def test_no_certificate_no_stls(make_server):
