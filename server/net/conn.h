@@ -69,7 +69,8 @@ struct conn_tls_info {
 	const char *version, *cipher, *sni; /* NULL when off */
 	const char *peer_name; /* from a verified client certificate: e-mail SAN, else CN; NULL */
 	unsigned bits;
-	const char *binding_name;  /* "tls-exporter" (1.3) or "tls-unique" (1.2) */
+	/* "tls-exporter" (1.3), "tls-unique" (1.2); NULL: none (1.2 without RFC 7627) */
+	const char *binding_name;
 	unsigned char binding[64]; /* RFC 9266, RFC 5929 */
 	size_t binding_len;
 };

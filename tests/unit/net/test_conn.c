@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "server/base/clock.h"
 #include "tests/unit/net/rig.h"
 
 static void count_done(void *ctx)
@@ -116,6 +117,7 @@ static void a_bare_end_is_seen_while_held(void **state)
 
 static void idle_time_fires_and_fires_again(void **state)
 {
+	uint64_t began = clock_mono_ms();
 	struct loop *l = rig_loop();
 	struct owner o = { 0 };
 	int fd[2];
@@ -125,6 +127,7 @@ static void idle_time_fires_and_fires_again(void **state)
 	owner_start(&o, l, fd[0], 1000);
 	conn_timeout(o.c, 20);
 	rig_until_told(l, &o, CONN_TIMEOUT, 2);
+	assert_true(clock_mono_ms() - began >= 2 * 20 - 1); /* the first one fell in mid-ms */
 	conn_timeout(o.c, 0);
 	owner_drop(&o);
 	close(fd[1]);

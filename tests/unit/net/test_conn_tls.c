@@ -139,17 +139,34 @@ static void what_openssl_holds_is_delivered(void **state)
 	tls_unref(&t);
 }
 
+/* One record, received whole, and an owner who has little room. */
+static void a_record_larger_than_the_input_comes_in_bites(void **state)
+{
+	struct place *p = *state;
+	struct tls *t = place_tls(p);
+	char line[12000];
+	struct peer c;
+
+	memset(line, 'x', sizeof(line));
+	peer_open(&c, p, TLS1_3_VERSION);
+	c.in_max = 500;
+	peer_connect(&c);
+	peer_shake(&c, t);
+	assert_int_equal(SSL_write(c.ssl, line, sizeof(line)), sizeof(line));
+	rig_until_input(p->loop, &c.o, sizeof(line));
+	assert_int_equal(c.o.told[CONN_DATA], sizeof(line) / 500);
+	peer_close(&c);
+	tls_unref(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(octets_behind_stls_do_not_survive, place_open,
-						place_close),
-		cmocka_unit_test_setup_teardown(octets_after_stls_break_the_handshake, place_open,
-						place_close),
-		cmocka_unit_test_setup_teardown(octets_before_the_go_ahead_left_are_dropped,
-						place_open, place_close),
-		cmocka_unit_test_setup_teardown(what_openssl_holds_is_delivered, place_open,
-						place_close),
+		PLACE_TEST(octets_behind_stls_do_not_survive),
+		PLACE_TEST(octets_after_stls_break_the_handshake),
+		PLACE_TEST(octets_before_the_go_ahead_left_are_dropped),
+		PLACE_TEST(what_openssl_holds_is_delivered),
+		PLACE_TEST(a_record_larger_than_the_input_comes_in_bites),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -1,5 +1,6 @@
 /* test_loop.c - jobs from other threads, timers, turns. */
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include "server/base/mem.h"
@@ -80,6 +81,35 @@ static void posts_arrive_in_order(void **state)
 	loop_free(&t.loop);
 	assert_null(t.loop);
 	loop_free(&t.loop);
+}
+
+struct ping {
+	struct job job;
+	sem_t pong;
+};
+
+static void on_ping(struct job *j)
+{
+	sem_post(&((struct ping *)j)->pong);
+}
+
+/* One at a time, each to a loop that has gone to sleep. */
+static void a_single_post_wakes_the_loop(void **state)
+{
+	struct loop *l = rig_loop();
+	struct ping p = { .job.done = on_ping };
+
+	(void)state;
+	sem_init(&p.pong, 0, 0);
+	assert_int_equal(loop_start(l, NULL), EC_OK);
+	for (int i = 0; i < 2000; i++) {
+		loop_post(l, &p.job);
+		sem_wait(&p.pong);
+	}
+	loop_stop(l);
+	loop_join(l);
+	sem_destroy(&p.pong);
+	loop_free(&l);
 }
 
 static void stop_before_run_is_kept(void **state)
@@ -195,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(posts_arrive_in_order),
+		cmocka_unit_test(a_single_post_wakes_the_loop),
 		cmocka_unit_test(stop_before_run_is_kept),
 		cmocka_unit_test(timers_fire_once_and_can_be_set_again),
 		cmocka_unit_test(nobody_is_starved),

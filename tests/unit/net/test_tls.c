@@ -161,7 +161,7 @@ static void garbage_and_departure_during_the_handshake(void **state)
 	struct place *p = *state;
 	struct tls *t = place_tls(p);
 
-	for (int how = 0; how < 3; how++) {
+	for (int how = 0; how < 4; how++) {
 		struct peer c;
 
 		peer_open(&c, p, TLS1_3_VERSION);
@@ -170,6 +170,8 @@ static void garbage_and_departure_during_the_handshake(void **state)
 		rig_spin(p->loop);
 		if (how == 0) {
 			rig_send(c.fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+		} else if (how == 3) {
+			shutdown(c.fd, SHUT_WR); /* quietly, before a word */
 		} else {
 			SSL_connect(c.ssl);
 			rig_spin(p->loop);
@@ -190,16 +192,12 @@ static void garbage_and_departure_during_the_handshake(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(wrong_files_are_named, place_open, place_close),
-		cmocka_unit_test_setup_teardown(a_broken_pair_among_the_names_fails_the_load,
-						place_open, place_close),
-		cmocka_unit_test_setup_teardown(both_versions_speak_and_end, place_open,
-						place_close),
-		cmocka_unit_test_setup_teardown(an_end_with_or_without_notice_is_an_end, place_open,
-						place_close),
-		cmocka_unit_test_setup_teardown(old_versions_are_refused, place_open, place_close),
-		cmocka_unit_test_setup_teardown(garbage_and_departure_during_the_handshake,
-						place_open, place_close),
+		PLACE_TEST(wrong_files_are_named),
+		PLACE_TEST(a_broken_pair_among_the_names_fails_the_load),
+		PLACE_TEST(both_versions_speak_and_end),
+		PLACE_TEST(an_end_with_or_without_notice_is_an_end),
+		PLACE_TEST(old_versions_are_refused),
+		PLACE_TEST(garbage_and_departure_during_the_handshake),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -77,8 +77,7 @@ static void a_client_without_certificate_may_come_one_with_a_bad_one_may_not(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(alpn_is_enforced_when_offered, place_open,
-						place_close),
+		PLACE_TEST(alpn_is_enforced_when_offered),
 		cmocka_unit_test_setup_teardown(
 			a_client_without_certificate_may_come_one_with_a_bad_one_may_not,
 			place_open, place_close),

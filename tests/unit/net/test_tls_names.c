@@ -62,7 +62,7 @@ static void certificates_by_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(certificates_by_name, place_open, place_close),
+		PLACE_TEST(certificates_by_name),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -95,10 +95,8 @@ static void both_ends_have_the_same_binding(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(client_certificates_have_a_name, place_open,
-						place_close),
-		cmocka_unit_test_setup_teardown(both_ends_have_the_same_binding, place_open,
-						place_close),
+		PLACE_TEST(client_certificates_have_a_name),
+		PLACE_TEST(both_ends_have_the_same_binding),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -59,8 +59,7 @@ static void only_good_answers_are_stapled(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(only_good_answers_are_stapled, place_open,
-						place_close),
+		PLACE_TEST(only_good_answers_are_stapled),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -101,12 +101,9 @@ static void a_new_authority_ends_old_sessions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(tickets_resume_and_survive_a_reload, place_open,
-						place_close),
-		cmocka_unit_test_setup_teardown(tickets_of_the_last_key_are_good_once_more,
-						place_open, place_close),
-		cmocka_unit_test_setup_teardown(a_new_authority_ends_old_sessions, place_open,
-						place_close),
+		PLACE_TEST(tickets_resume_and_survive_a_reload),
+		PLACE_TEST(tickets_of_the_last_key_are_good_once_more),
+		PLACE_TEST(a_new_authority_ends_old_sessions),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -109,7 +109,7 @@ static void on_info(const SSL *ssl, int where, int value)
 
 void peer_open(struct peer *c, struct place *p, int version)
 {
-	*c = (struct peer){ .p = p, .ctx = SSL_CTX_new(TLS_client_method()) };
+	*c = (struct peer){ .p = p, .in_max = 20000, .ctx = SSL_CTX_new(TLS_client_method()) };
 	SSL_CTX_set_min_proto_version(c->ctx, version);
 	SSL_CTX_set_max_proto_version(c->ctx, version);
 	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -124,7 +124,7 @@ void peer_connect(struct peer *c)
 	rig_tcp_pair(fd);
 	c->fd = fd[1];
 	fcntl(c->fd, F_SETFL, O_NONBLOCK);
-	owner_start(&c->o, c->p->loop, fd[0], 20000);
+	owner_start(&c->o, c->p->loop, fd[0], c->in_max);
 	c->ssl = SSL_new(c->ctx);
 	SSL_set_app_data(c->ssl, c);
 	SSL_set_fd(c->ssl, c->fd);

@@ -22,6 +22,7 @@ struct peer {
 	struct place *p;
 	struct owner o;
 	int fd;
+	size_t in_max; /* of the connection */
 	SSL_CTX *ctx;
 	SSL *ssl;
 	SSL_SESSION *ticket;
@@ -31,6 +32,7 @@ struct peer {
 
 int place_open(void **state); /* set-up and tear-down of a test */
 int place_close(void **state);
+#define PLACE_TEST(f) cmocka_unit_test_setup_teardown(f, place_open, place_close)
 char *place_path(const struct place *p, const char *file, char out[64]);
 void place_add_name(struct place *p, const char *file, const char *dns, bool ocsp);
 struct tls *place_tls(struct place *p);
