@@ -38,11 +38,8 @@ static enum ec make_dir(const char *path, const struct owner *o, struct err *e)
 	enum ec rc = identity_may_write(path, e);
 	if (rc != EC_OK)
 		return rc;
-	if (mkdir(path, DIR_MODE) < 0)
-		return err_sys(e, "cannot make %s", path);
-	if (geteuid() == 0 && chown(path, o->uid, o->gid) < 0)
-		return err_sys(e, "cannot give %s to the service", path);
-	return EC_OK;
+	bool root = geteuid() == 0;
+	return file_make_dir(path, DIR_MODE, root ? o->uid : (uid_t)-1, o->gid, e);
 }
 
 /* The directory a path lies in. Root keeps it: were it the service's, a break-in there could

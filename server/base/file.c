@@ -143,3 +143,20 @@ enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, 
 	close(parent);
 	return rc;
 }
+
+enum ec file_make_dir(const char *path, unsigned mode, uid_t uid, gid_t gid, struct err *e)
+{
+	enum ec rc = EC_OK;
+
+	if (mkdir(path, 0700) < 0)
+		return err_sys(e, "cannot make %s", path);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "cannot open %s", path);
+	if (uid != (uid_t)-1 && fchown(fd, uid, gid) < 0)
+		rc = err_sys(e, "cannot change the owner of %s", path);
+	else if (fchmod(fd, mode) < 0)
+		rc = err_sys(e, "cannot change the mode of %s", path);
+	close(fd);
+	return rc;
+}

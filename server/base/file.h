@@ -6,6 +6,7 @@
  */
 #pragma once
 #include <stddef.h>
+#include <sys/types.h>
 #include "server/base/arena.h"
 #include "server/base/err.h"
 
@@ -21,3 +22,6 @@ enum ec file_read_at(struct arena *a, int dirfd, const char *path, size_t max_by
  * mode is exact, whatever the umask; the owner is the process. */
 enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, unsigned mode,
 			struct err *e);
+/* Makes a directory that belongs to somebody else, for root (uid -1: to us). EC_EXISTS: there is something of that
+ * name, which is left alone. A link that is put in its place meanwhile is not followed. */
+enum ec file_make_dir(const char *path, unsigned mode, uid_t uid, gid_t gid, struct err *e);

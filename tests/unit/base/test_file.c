@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <cmocka.h>
 #include <dirent.h>
@@ -129,6 +130,29 @@ static void refuses_what_is_no_small_file(void **state)
 	assert_non_null(strstr(e.text, "larger than 9"));
 }
 
+static void makes_a_directory_for_another(void **state)
+{
+	struct place *p = *state;
+	bool root = geteuid() == 0;
+	char path[512];
+	struct stat st;
+	struct err e;
+
+	snprintf(path, sizeof(path), "%s/made", p->path);
+	assert_int_equal(file_make_dir(path, 0750, root ? 1 : (uid_t)-1, 2, &e), EC_OK);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode, S_IFDIR | 0750);
+	assert_int_equal(st.st_uid, root ? 1 : geteuid());
+	if (root)
+		assert_int_equal(st.st_gid, 2);
+	assert_int_equal(file_make_dir(path, 0700, (uid_t)-1, 0, &e), EC_EXISTS);
+	assert_int_equal(symlinkat("made", p->fd, "link"), 0);
+	snprintf(path, sizeof(path), "%s/link", p->path);
+	assert_int_equal(file_make_dir(path, 0700, (uid_t)-1, 0, &e), EC_EXISTS);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode, S_IFDIR | 0750); /* what it leads to is as it was */
+}
+
 static void failed_replace_leaves_the_old_file_alone(void **state)
 {
 	struct place *p = *state;
@@ -159,6 +183,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(replaces_with_exact_mode, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(paths_of_every_kind, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_what_is_no_small_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(makes_a_directory_for_another, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(failed_replace_leaves_the_old_file_alone, set_up,
 						tear_down),
 	};
