@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,19 +43,6 @@ static enum ec check_readable(const char *setting, const char *path, struct err 
 		return err_sys(e, "%s: cannot read %s", setting, path);
 	close(fd);
 	return EC_OK;
-}
-
-static enum ec check_parent(const char *setting, const char *path, struct err *e)
-{
-	char dir[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-
-	if (!*path)
-		return EC_OK;
-	size_t len = slash == path ? 1 : (size_t)(slash - path);
-	memcpy(dir, path, len); /* option_check bounds it far below PATH_MAX */
-	dir[len] = '\0';
-	return check_directory(setting, dir, e);
 }
 
 /* Symbolic links are followed: a key that lies in the mail root by a detour lies there too. */
@@ -139,11 +125,5 @@ enum ec conf_check_world(const struct conf *c, struct err *e)
 		rc = check_directory("mailroot", c->mailroot, e);
 	if (rc == EC_OK)
 		rc = check_key_file(c, e);
-	if (rc == EC_OK)
-		rc = check_tls(c, e);
-	if (rc == EC_OK)
-		rc = check_parent("control_socket", c->control_socket, e);
-	if (rc == EC_OK)
-		rc = check_parent("lmtp_socket", c->lmtp_socket, e);
-	return rc;
+	return rc == EC_OK ? check_tls(c, e) : rc;
 }

@@ -3,6 +3,7 @@
  * A socket handed over by systemd replaces what the settings say for its kind; so an administrator who uses socket activation
  * has one place for addresses, and one who does not has none too many.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include "server/main/winpopd.h"
@@ -22,7 +23,7 @@ static enum ec add_door(struct winpopd *w, enum door_kind kind, struct listener 
 		listen_close(&l);
 		return err_set(e, EC_BROKEN, "more than %d listening sockets", WINPOPD_DOORS_MAX);
 	}
-	w->doors[w->n_doors++] = (struct door){ w, kind, l };
+	w->doors[w->n_doors++] = (struct door){ .w = w, .kind = kind, .l = l };
 	return EC_OK;
 }
 
@@ -125,6 +126,12 @@ static void came_in(int fd, const struct sockaddr *sa, socklen_t len, void *ctx)
 		pop3_accept(d->w->pop3, fd, sa, len, d->kind == DOOR_POP3S);
 }
 
+static void shut_door(struct job *j)
+{
+	struct door *d = (struct door *)((char *)j - offsetof(struct door, shut));
+	listen_close(&d->l);
+}
+
 void doors_start(struct winpopd *w)
 {
 	for (unsigned i = 0; i < w->n_doors; i++) {
@@ -133,9 +140,20 @@ void doors_start(struct winpopd *w)
 			w->control = control_new(w->keeper, d->l, winpopd_request, w, &w->log);
 			d->l = NULL; /* the control server's now */
 		} else {
-			listen_start(d->l, w->loops[i % w->n_loops], &w->log, came_in, d);
+			struct loop *home = w->loops[i % w->n_loops];
+			d->shut = (struct job){ .home = home, .done = shut_door };
+			listen_start(d->l, home, &w->log, came_in, d);
 		}
 	}
+}
+
+/* A listener is its loop's. Closed rather than paused: whoever comes now is to be refused at once and try
+ * elsewhere or later, not to wait in the kernel's queue for a service that will not look there again. */
+void doors_shut(struct winpopd *w)
+{
+	for (unsigned i = 0; i < w->n_doors; i++)
+		if (w->doors[i].shut.home)
+			loop_post(w->doors[i].shut.home, &w->doors[i].shut);
 }
 
 void doors_close(struct winpopd *w)

@@ -67,7 +67,9 @@ static int complain(const struct err *e)
 static int check_only(struct winpopd *w)
 {
 	struct err e;
-	enum ec rc = privs_drop(w->conf, &e);
+	enum ec rc = privs_socket_dirs(w->conf, true, &e);
+	if (rc == EC_OK)
+		rc = privs_drop(w->conf, &e);
 	if (rc == EC_OK)
 		rc = conf_check_world(w->conf, &e);
 	if (rc == EC_OK)
@@ -143,9 +145,7 @@ void winpopd_stop(struct winpopd *w)
 	w->stopping = true;
 	notify_manager("STOPPING=1");
 	log_event(&w->log, LV_CRIT, "stopping");
-	for (unsigned i = 0; i < w->n_doors; i++)
-		if (w->doors[i].l)
-			listen_pause(w->doors[i].l, true);
+	doors_shut(w);
 	pop3_drain(w->pop3, pop3_is_idle, w);
 	lmtp_drain(w->lmtp, lmtp_is_idle, w);
 	timer_set(w->keeper, &w->drain_timer, (uint64_t)w->conf->drain_s * 1000, drain_is_over, w);
@@ -194,9 +194,7 @@ static enum ec start(struct winpopd *w, struct err *e)
 	if (rc == EC_OK)
 		rc = doors_open_tcp(w, e);
 	if (rc == EC_OK)
-		rc = privs_own_dir(w->conf, w->conf->lmtp_socket, e);
-	if (rc == EC_OK)
-		rc = privs_own_dir(w->conf, w->conf->control_socket, e);
+		rc = privs_socket_dirs(w->conf, false, e);
 	if (rc == EC_OK)
 		rc = privs_drop(w->conf, e);
 	if (rc == EC_OK)

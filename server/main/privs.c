@@ -6,13 +6,16 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include "server/base/file.h"
 #include "server/main/privs.h"
 
 /* A session needs its socket, the mailbox directory, its index and a message; workers and listeners a few more. */
@@ -85,6 +88,17 @@ static enum ec become(const struct passwd *pw, gid_t gid, const char *user, stru
 	return EC_OK;
 }
 
+/* systemd may start us as the service's user with the one capability that ports below 1024 need; they are open by now. */
+static enum ec drop_capabilities(struct err *e)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 ||
+	    syscall(SYS_capset, &head, none) != 0)
+		return err_sys(e, "giving up capabilities");
+	return EC_OK;
+}
+
 enum ec privs_drop(const struct conf *c, struct err *e)
 {
 	struct passwd *pw;
@@ -92,24 +106,49 @@ enum ec privs_drop(const struct conf *c, struct err *e)
 	enum ec rc = find_user(c, &pw, &gid, e);
 	if (rc == EC_OK && pw)
 		rc = become(pw, gid, c->user, e);
+	if (rc == EC_OK && geteuid() != 0)
+		rc = drop_capabilities(e);
 	if (rc == EC_OK && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		rc = err_sys(e, "making the process untraceable");
 	return rc;
 }
 
-enum ec privs_own_dir(const struct conf *c, const char *socket_path, struct err *e)
+static enum ec make_socket_dir(const struct conf *c, const char *dir, struct err *e)
 {
 	struct passwd *pw;
 	gid_t gid;
-	char dir[PATH_MAX];
-	const char *slash = strrchr(socket_path, '/');
 	enum ec rc = find_user(c, &pw, &gid, e);
-	if (rc != EC_OK || !pw || !slash || slash == socket_path)
-		return rc;
-	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - socket_path), socket_path);
-	if (mkdir(dir, 0755) != 0)
-		return errno == EEXIST ? EC_OK : err_sys(e, "making %s for the socket", dir);
-	if (chown(dir, pw->pw_uid, gid) != 0 || chmod(dir, 0755) != 0)
-		return err_sys(e, "giving %s to %s", dir, c->user);
-	return EC_OK;
+	if (rc == EC_OK)
+		rc = file_make_dir(dir, 0755, pw ? pw->pw_uid : (uid_t)-1, gid, e);
+	return rc;
+}
+
+static enum ec socket_dir(const struct conf *c, const char *setting, const char *path, bool look,
+			  struct err *e)
+{
+	char dir[PATH_MAX];
+	struct stat st;
+	const char *slash = strrchr(path, '/');
+	if (!slash || slash == path)
+		return EC_OK;
+	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+	if (stat(dir, &st) == 0)
+		return S_ISDIR(st.st_mode) ? EC_OK
+					   : err_set(e, EC_BROKEN,
+						     "%s: %s is not a directory: move it away, or "
+						     "change %s",
+						     setting, dir, setting);
+	if (errno != ENOENT)
+		return err_sys(e, "%s: cannot look at %s", setting, dir);
+	if (geteuid() != 0)
+		return err_set(e, EC_ABSENT,
+			       "%s: directory %s is missing: make it, or set %s to where it is",
+			       setting, dir, setting);
+	return look ? EC_OK : make_socket_dir(c, dir, e);
+}
+
+enum ec privs_socket_dirs(const struct conf *c, bool look, struct err *e)
+{
+	enum ec rc = socket_dir(c, "control_socket", c->control_socket, look, e);
+	return rc == EC_OK ? socket_dir(c, "lmtp_socket", c->lmtp_socket, look, e) : rc;
 }

@@ -3,12 +3,14 @@
  * Thread: main, before any other thread exists.
  */
 #pragma once
+#include <stdbool.h>
 #include "server/base/err.h"
 #include "server/conf/conf.h"
 
 /* Core dumps off, not traceable by others, no new privileges, descriptors enough for what the settings allow. */
 enum ec privs_harden(const struct conf *c, struct err *e);
-/* Becomes c->user and c->group for good; nothing to do when not root. EC_BROKEN: no such user. */
+/* The directories that the sockets stand in. As root, one that is missing is made for c->user, or is to be made when `look` only:
+ * /run is empty after a reboot. For anybody else a missing one is EC_ABSENT. */
+enum ec privs_socket_dirs(const struct conf *c, bool look, struct err *e);
+/* Becomes c->user and c->group for good; not root, it stays who it is. Capabilities go in either case. EC_BROKEN: no such user. */
 enum ec privs_drop(const struct conf *c, struct err *e);
-/* As root: makes the directory that socket_path stands in, for c->user, if it is not there: /run is empty after a reboot. */
-enum ec privs_own_dir(const struct conf *c, const char *socket_path, struct err *e);

@@ -26,7 +26,8 @@ struct winpopd;
 struct door { /* one listening socket, and whom its connections belong to */
 	struct winpopd *w;
 	enum door_kind kind;
-	struct listener *l;
+	struct listener *l; /* its loop's, once that runs */
+	struct job shut;
 };
 
 struct winpopd {
@@ -60,7 +61,8 @@ struct winpopd {
 enum ec doors_open_tcp(struct winpopd *w, struct err *e);
 enum ec doors_open_unix(struct winpopd *w, struct err *e);
 void doors_start(struct winpopd *w);
-void doors_close(struct winpopd *w);
+void doors_shut(struct winpopd *w);  /* while the loops run: each lets go of its own */
+void doors_close(struct winpopd *w); /* after they ended: what is left */
 void doors_text(const struct winpopd *w, enum door_kind kind, char *out,
 		size_t len); /* "110" or "11000 11001" */
 

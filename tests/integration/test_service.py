@@ -153,6 +153,27 @@ def test_stop_lets_sessions_finish(server):
     assert len(server.messages(address)) == 2
 
 
+def test_stop_lets_nobody_in(server):
+    """While an open session is waited for, newcomers are refused at once: they are not kept in a queue nobody looks at."""
+    with server.session("kim@example.com") as pop:
+        server.signal(signal.SIGTERM)
+        server.wait_event("stopping")
+        wait_until(lambda: not server.lmtp_socket.exists(), why="the LMTP socket is still there")
+        for port in server.port, server.lmtp_port:
+            wait_until(lambda port=port: refused(port), why=f"port {port} still takes connections")
+        pop.quit()
+    assert server.process.wait(20) == 0
+    server.process = None
+
+
+def refused(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 20).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_stop_does_not_wait_for_ever(make_server):
     server = make_server(drain=1)
     address = server.mailbox()
@@ -257,10 +278,40 @@ def test_root_becomes_an_ordinary_user(make_server):
     assert len(server.messages(address, "pw-new")) == 1
 
 
+def test_check_before_the_socket_directory_is_made(make_server):
+    """/run is empty after a reboot: what root would make at start is not missing; for anybody else it is."""
+    server = make_server(start=False)
+    missing = server.home / "run"
+    server.write_conf(lmtp_socket=missing / "lmtp", control_socket=missing / "control")
+    assert check(server) == (0, f"winpopd: {server.conf} is good\n", "") and not missing.exists()
+    subprocess.run(["chown", "-R", "nobody:nogroup", server.home], check=True)
+    server.prefix = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+    code, _, err = check(server)
+    assert code == 3 and f"directory {missing} is missing: make it" in err
+
+
+def test_never_root_with_one_capability(make_server, space):
+    """As the unit for systemd starts it: the service's user, who may open port 110 and then gives that up too."""
+    server = make_server(start=False)
+    subprocess.run(["chown", "-R", "nobody:nogroup", server.home], check=True)
+    drop = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs", "--bounding-set=-all,+net_bind_service",
+            "--inh-caps=-all,+net_bind_service", "--ambient-caps=-all,+net_bind_service", "--"]
+    server.write_conf(port=110, user="nobody", group="nogroup")
+    address = server.mailbox()
+    server.prefix, server.port = [*space.prefix, *drop], 110
+    server.start()
+    status = open(f"/proc/{server.pid}/status").read()
+    assert all(int(status.split(f"Cap{k}:")[1].split()[0], 16) == 0 for k in ("Inh", "Prm", "Eff", "Amb"))
+    with space.inside():
+        server.session(address).quit()
+    server.reload()
+    assert server.events("reload")
+
+
 def test_ports_of_root_for_an_ordinary_user(make_server, space):
     """Port 110 in a network of its own: opened by root, served by nobody."""
-    server = make_server(start=False)
-    server.prefix, server.port = space.prefix, 110
+    server = make_server(start=False, space=space)
+    server.port = 110
     server.home.chmod(0o755)
     subprocess.run(["chown", "-R", "nobody:nogroup", server.home], check=True)
     server.write_conf(port=110, user="nobody", group="nogroup")

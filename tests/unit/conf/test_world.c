@@ -98,7 +98,6 @@ static void each_fault_is_found_and_explained(void **state)
 		{ "rm ocsp", "touch ocsp", EC_ABSENT, "tls_ocsp: ", "put it there" },
 		{ "rm ca", "touch ca", EC_ABSENT, "tls_client_ca: ", "put it there" },
 		{ "rmdir sni", "mkdir sni", EC_ABSENT, "tls_sni_dir: ", "make it" },
-		{ "rmdir run", "mkdir run", EC_ABSENT, "control_socket: ", "make it" },
 	};
 	const struct machine *m = *state;
 
