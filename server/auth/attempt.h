@@ -4,7 +4,7 @@
  * microsecond, is spent after one try, and idle sessions need none. Passwords are proved inside, by
  * callbacks into accounts; what accounts said is kept in `class` and `why` beside libsasl's opinion,
  * which knows no "try later".
- * Thread: one at a time; start, step, pass and apop may block. Owner: setup, facts and log
+ * Thread: one at a time; start, step, pass and apop may block. Owner: setup, scram, facts and log
  * are lent and outlive it; a challenge lives until the next call.
  */
 #pragma once
@@ -12,8 +12,11 @@
 #include "server/auth/auth.h"
 #include "server/auth/mech.h"
 
+struct scram;
+
 struct attempt {
 	const struct auth_setup *setup;
+	struct scram *scram; /* keys of the process */
 	const struct auth_facts *facts;
 	const struct log *log;
 	const struct mech *mech; /* NULL: USER/PASS or APOP */
@@ -36,7 +39,7 @@ struct attempt {
 enum ec attempt_library(struct err *e);
 bool attempt_can(const struct mech *m); /* its plug-in is loaded */
 
-/* setup, facts, log, mech and plus are filled in; the rest is zero. */
+/* setup, scram, facts, log, mech and plus are filled in; the rest is zero. */
 bool attempt_open(struct attempt *at);
 enum auth_state attempt_start(struct attempt *at, const char *ir, size_t len,
 			      const char **challenge, size_t *challenge_len);
@@ -47,9 +50,15 @@ enum auth_state attempt_pass(struct attempt *at, const char *user, size_t user_l
 enum auth_state attempt_apop(struct attempt *at, const char *stamp, const char *response);
 void attempt_close(struct attempt *at);
 
+/* The account, however it was spelled; or what was typed, if that is none. */
+const char *attempt_account(const struct attempt *at, char text[NAME_TEXT_MAX + 1]);
+
 /* accounts or a check said no. The first word stays, but trouble of ours outranks a denial. */
 void attempt_blame(struct attempt *at, enum ec class, const struct err *e);
 
-/* auxprop.c: our property plug-in, and the word that names it to libsasl. */
+/* auxprop.c: our property plug-in, the word that names it to libsasl, and the properties it has. The
+ * asterisk: of who signs in, not of whom it acts for. */
 #define AUXPROP_NAME "winpop"
+#define PROP_PASSWORD "*userPassword"
+#define PROP_SCRAM_KEYS "*authPassword"
 int auxprop_register(void);

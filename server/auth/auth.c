@@ -2,7 +2,8 @@
  *
  * What may be offered depends on three facts about a connection only, so the eight possible lists
  * are written once, at the opening; CAPA then costs a look-up and no connection object of libsasl.
- * Penalties pass from one snapshot to the next: a reload does not pardon a guesser.
+ * Penalties pass from one snapshot to the next: a reload does not pardon a guesser. So do SCRAM
+ * keys: a salt that changed at a reload would be news to clients that remember it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,7 @@ static struct auth *auth_new(const struct auth_setup *s, const struct auth *befo
 		a->log.sink = s->log->sink;
 	a->setup.log = &a->log;
 	a->penalty = before ? penalty_ref(before->penalty) : penalty_new();
+	a->scram = before ? scram_ref(before->scram) : scram_new();
 	return a;
 }
 
@@ -125,6 +127,7 @@ void auth_unref(struct auth **pp)
 	if (!a || atomic_fetch_sub(&a->refs, 1) > 1)
 		return;
 	penalty_unref(&a->penalty);
+	scram_unref(&a->scram);
 	arena_drop(&a->mem);
 	free(a);
 }

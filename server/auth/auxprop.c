@@ -1,23 +1,20 @@
 /* auxprop.c - accounts -> SASL properties.
  *
- * CRAM-MD5, SCRAM and APOP compute with the clear password; libsasl asks for it by the property
- * *userPassword, and this plug-in, the only one ever asked, answers from accounts->reveal.
+ * CRAM-MD5 and APOP compute with the clear password; libsasl asks for it by the property
+ * *userPassword, and this plug-in, the only one ever asked, answers from accounts->reveal. SCRAM
+ * would take that too, and derive its keys from it at every try, four times slower than we can; but
+ * it also asks for *authPassword, keys that are ready, and uses them if it gets nothing else.
  *
- * An account that does not exist has a secret all the same, a random one. The exchange then runs the
- * same steps at the same cost and fails at the end like a wrong password; the salt that SCRAM shows
- * is the plug-in's own function of the name, so it stays the same from one try to the next. The same
- * stands in for accounts that may not be revealed.
- * Only when the accounts cannot be asked does the exchange end at once.
+ * An account that does not exist has a secret all the same, one that nobody can know. The exchange
+ * then runs the same steps at the same cost and fails at the end like a wrong password; salt and
+ * secret stay the same from one try to the next. The same stands in for accounts that may not be
+ * revealed. Only when the accounts cannot be asked does the exchange end at once.
  */
 #include <sasl/sasl.h>
 #include <sasl/saslplug.h>
 #include <string.h>
 #include "server/auth/attempt.h"
-#include "server/base/b64.h"
-#include "server/base/crypto.h"
-
-#define PASSWORD_PROPERTY                                                                          \
-	"*userPassword" /* the asterisk: of who signs in, not of whom it acts for */
+#include "server/auth/scram.h"
 
 /* A plug-in knows its connection only; ours finds the attempt as the context of a callback that
  * every connection of ours has. */
@@ -31,26 +28,15 @@ static struct attempt *attempt_of(sasl_server_params_t *params)
 	return rc == SASL_OK ? context : NULL;
 }
 
-static bool password_wanted(sasl_server_params_t *params)
+static bool wanted(sasl_server_params_t *params, const char *property)
 {
 	const struct propval *want = params->utils->prop_get(params->propctx);
 
 	for (; want && want->name; want++) {
-		if (strcmp(want->name, PASSWORD_PROPERTY) == 0)
+		if (strcmp(want->name, property) == 0)
 			return want->values == NULL;
 	}
 	return false;
-}
-
-static void stand_in(struct secret *out)
-{
-	unsigned char noise[16];
-	char text[2 * sizeof(noise)];
-
-	random_bytes(noise, sizeof(noise));
-	hex_encode(text, noise, sizeof(noise));
-	secret_set(out, text, sizeof(text));
-	wipe(text, sizeof(text));
 }
 
 /* libsasl will read the secret as a C string: one with a NUL inside would shrink to its front. */
@@ -74,25 +60,55 @@ static enum ec reveal(struct attempt *at, struct secret *out)
 	return ec;
 }
 
+/* The stand-in is made even where it is not needed, so that all cost the same. */
+static void reveal_or_stand_in(struct attempt *at, const char *account, struct secret *out)
+{
+	struct secret real = { 0 };
+
+	scram_stand_in(at->scram, account, out);
+	if (reveal(at, &real) == EC_OK)
+		secret_move(out, &real);
+	secret_drop(&real);
+}
+
+static int give_keys(struct attempt *at, const char *account, const struct secret *pass,
+		     sasl_server_params_t *params)
+{
+	const struct scram_query q = { .mech = at->mech->name,
+				       .account = account,
+				       .peer = at->facts->peer };
+	char value[SCRAM_VALUE_MAX];
+	int rc;
+
+	scram_value(at->scram, &q, pass, value);
+	rc = params->utils->prop_set(params->propctx, PROP_SCRAM_KEYS, value, -1);
+	wipe(value, sizeof(value));
+	return rc;
+}
+
 static int look_up(void *glob, sasl_server_params_t *params, unsigned flags, const char *user,
 		   unsigned ulen)
 {
 	struct attempt *at = attempt_of(params);
+	char text[NAME_TEXT_MAX + 1];
 	struct secret s = { 0 };
+	const char *account;
 	int rc;
 
 	(void)glob;
 	(void)user;
 	(void)ulen;
-	if ((flags & SASL_AUXPROP_AUTHZID) || !at || !password_wanted(params))
+	if ((flags & SASL_AUXPROP_AUTHZID) || !at || !wanted(params, PROP_PASSWORD))
 		return SASL_OK; /* PLAIN and EXTERNAL come by here and want nothing */
-	if (reveal(at, &s) != EC_OK)
-		stand_in(&s);
+	account = attempt_account(at, text);
+	reveal_or_stand_in(at, account, &s);
 	if (at->class >= EC_BUSY)
 		rc = SASL_UNAVAIL;
+	else if (wanted(params, PROP_SCRAM_KEYS)) /* by libscram and nobody else */
+		rc = give_keys(at, account, &s, params);
 	else
-		rc = params->utils->prop_set(params->propctx, PASSWORD_PROPERTY,
-					     (const char *)s.bytes, (int)s.len);
+		rc = params->utils->prop_set(params->propctx, PROP_PASSWORD, (const char *)s.bytes,
+					     (int)s.len);
 	secret_drop(&s);
 	return rc;
 }

@@ -7,6 +7,7 @@
 #include "server/auth/attempt.h"
 #include "server/auth/auth.h"
 #include "server/auth/penalty.h"
+#include "server/auth/scram.h"
 #include "server/base/arena.h"
 
 #define OFFERS_MAX 16
@@ -24,6 +25,7 @@ struct auth {
 	struct auth_setup setup; /* strings in mem */
 	struct log log;
 	struct penalty *penalty;
+	struct scram *scram;
 	struct offer offers[OFFERS_MAX]; /* in the order of the settings */
 	size_t n_offers;
 	const char *listed[MECH_NEEDS]; /* their names, by what a connection has */

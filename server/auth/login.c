@@ -87,12 +87,11 @@ static void warn_burst(struct login *l, const char *key, const char *account)
 		  KV_U("failures", PENALTY_BURST));
 }
 
-/* The key of a penalty is the account, however it was spelled; or what was typed, if that is none. */
 static unsigned penalize(struct login *l, const struct attempt *at)
 {
 	struct auth *a = l->auth;
 	char text[NAME_TEXT_MAX + 1];
-	const char *account = at->named ? name_text(&at->who, text) : at->typed;
+	const char *account = attempt_account(at, text);
 	struct penalty_verdict v = penalty_fail(a->penalty, a->setup.penalty_ms, l->facts.peer,
 						account, clock_mono_ms());
 
@@ -170,6 +169,7 @@ static bool begin(struct login *l, const struct offer *o, struct auth_answer *ou
 	login_cancel(l);
 	l->attempt = at;
 	at->setup = &l->auth->setup;
+	at->scram = l->auth->scram;
 	at->facts = &l->facts;
 	at->log = &l->log;
 	at->mech = o ? o->mech : NULL;

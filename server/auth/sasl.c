@@ -103,8 +103,7 @@ static const struct {
 	{ "auxprop_plugin", AUXPROP_NAME },
 	{ "auto_transition", "no" },
 	{ "canon_user_plugin", "INTERNAL" },
-	{ "pwcheck_method", "none" },          /* our callback has said no: nobody else is asked */
-	{ "scram_iteration_counter", "4096" }, /* RFC 7677 section 4; the same for everybody */
+	{ "pwcheck_method", "none" }, /* our callback has said no: nobody else is asked */
 };
 
 /* context: the attempt, or NULL while libsasl is being set up. */
@@ -151,6 +150,11 @@ void attempt_blame(struct attempt *at, enum ec class, const struct err *e)
 		return;
 	at->class = class == EC_REFUSED || class >= EC_BUSY ? class : EC_DENIED;
 	at->why = *e;
+}
+
+const char *attempt_account(const struct attempt *at, char text[NAME_TEXT_MAX + 1])
+{
+	return at->named ? name_text(&at->who, text) : at->typed;
 }
 
 /* The identity to sign in as, out of foreign bytes. A malformed one goes on as nobody, so that it
@@ -329,8 +333,10 @@ static void forget_password(struct attempt *at)
 {
 	struct propctx *props = sasl_auxprop_getctx(at->conn);
 
-	if (props)
-		prop_erase(props, SASL_AUX_PASSWORD);
+	if (!props)
+		return;
+	prop_erase(props, PROP_PASSWORD);
+	prop_erase(props, PROP_SCRAM_KEYS);
 }
 
 /* What libsasl says, weighed against what accounts said. */

@@ -3,7 +3,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 #include <cmocka.h>
 #include "tests/unit/auth/client.h"
 #include "tests/unit/auth/people.h"
@@ -216,36 +218,102 @@ static void nothing_is_cut_off(void **state)
 	}
 }
 
-/* An unknown account is asked the same questions: the same number of steps, the same salt again. */
+static void begin_scram(struct auth *a, const char *peer, const char *who, char salt[128])
+{
+	const struct auth_facts f = { .peer = peer, .clear_ok = true };
+	struct login *l = login_new(a, &f);
+	char msg[128], text[512];
+	int n = snprintf(msg, sizeof(msg), "n,,n=%s,r=abcdefgh", who);
+	struct auth_answer out;
+	char *at;
+
+	login_begin(l, "SCRAM-SHA-256", msg, (size_t)n, &out);
+	assert_int_equal(out.state, AUTH_MORE);
+	memcpy(text, out.challenge, out.challenge_len);
+	text[out.challenge_len] = 0;
+	at = strstr(text, ",s=");
+	assert_non_null(at);
+	assert_non_null(strstr(at, ",i=4096"));
+	snprintf(salt, 128, "%s", at);
+	login_free(&l);
+}
+
+/* An unknown account is asked the same questions: the same number of steps, the same salt again,
+ * whoever asks and however the name is spelled. */
 static void an_unknown_account_looks_real(void **state)
 {
-	static const char first[] = "n,,n=%s,r=abcdefgh";
+	static const char *const who[][2] = {
+		{ "ghost@example.com", "GHOST@Example.com" },
+		{ "kim@example.com", "KIM@Example.com" },
+		{ "off@example.com", "off@example.com" },
+		{ "kim@@example.com", "kim@@example.com" },
+	};
 	struct auth *a = open_auth(ALL);
-	struct login *l = login_new(a, &plain_facts);
-	struct auth_answer out;
-	char salts[3][128] = { "" };
-	static const char *const who[] = { "ghost@example.com", "ghost@example.com",
-					   "kim@example.com" };
+	char salts[4][128], again[128];
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		char msg[128], text[512];
-		int n = snprintf(msg, sizeof(msg), first, who[i]);
-		char *salt;
-
-		login_begin(l, "SCRAM-SHA-256", msg, (size_t)n, &out);
-		assert_int_equal(out.state, AUTH_MORE);
-		memcpy(text, out.challenge, out.challenge_len);
-		text[out.challenge_len] = 0;
-		salt = strstr(text, ",s=");
-		assert_non_null(salt);
-		assert_non_null(strstr(text, ",i=4096"));
-		snprintf(salts[i], sizeof(salts[i]), "%s", salt);
+	for (size_t i = 0; i < 4; i++) {
+		begin_scram(a, "192.0.2.7", who[i][0], salts[i]);
+		begin_scram(a, "192.0.2.8", who[i][1], again);
+		assert_string_equal(salts[i], again);
+		assert_int_equal(strlen(salts[i]), strlen(salts[0]));
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(salts[i], salts[k]);
 	}
-	assert_string_equal(salts[0], salts[1]);
-	assert_int_equal(strlen(salts[0]), strlen(salts[2]));
-	assert_string_not_equal(salts[0], salts[2]);
-	login_free(&l);
+	auth_unref(&a);
+}
+
+static void a_salt_survives_a_reload(void **state)
+{
+	struct auth_setup setup = { .service = "pop",
+				    .hostname = "mail.example.com",
+				    .mechanisms = "SCRAM-SHA-256",
+				    .accounts = &people.base };
+	struct auth *a = open_auth(ALL), *next = NULL;
+	char before[128], after[128];
+
+	(void)state;
+	begin_scram(a, "192.0.2.7", "kim@example.com", before);
+	assert_int_equal(auth_open(&setup, a, &next, NULL), EC_OK);
+	auth_unref(&a);
+	begin_scram(next, "192.0.2.7", "kim@example.com", after);
+	assert_string_equal(before, after);
+	auth_unref(&next);
+}
+
+static uint64_t cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Deriving keys is what SCRAM costs: once for an account and an address, and for an account that
+ * does not exist, is disabled or is none just as for any other. */
+static void a_second_try_is_cheap_for_all_alike(void **state)
+{
+	static const char *const who[] = { "kim@example.com", "ghost@example.com",
+					   "off@example.com", "kim@@example.com" };
+	struct auth *a = open_auth(ALL);
+	uint64_t spent[4][2] = { 0 };
+	char salt[128], peer[32];
+
+	(void)state;
+	for (int i = 0; i < 8 * 4 * 2; i++) { /* addresses, names, tries */
+		int name = i / 2 % 4;
+		uint64_t began;
+
+		snprintf(peer, sizeof(peer), "192.0.2.%d", i / 8);
+		began = cpu_us();
+		begin_scram(a, peer, who[name], salt);
+		spent[name][i % 2] += cpu_us() - began;
+	}
+	for (int name = 0; name < 4; name++) {
+		assert_true(spent[name][1] * 2 < spent[name][0]);
+		assert_true(spent[name][0] < spent[0][0] * 2);
+		assert_true(spent[name][0] > spent[0][0] / 2);
+	}
 	auth_unref(&a);
 }
 
@@ -451,6 +519,8 @@ int main(void)
 		cmocka_unit_test(nobody_acts_for_another),
 		cmocka_unit_test(nothing_is_cut_off),
 		cmocka_unit_test(an_unknown_account_looks_real),
+		cmocka_unit_test(a_salt_survives_a_reload),
+		cmocka_unit_test(a_second_try_is_cheap_for_all_alike),
 		cmocka_unit_test(a_client_may_cancel_at_any_step),
 		cmocka_unit_test(channel_binding),
 		cmocka_unit_test(external_is_for_certificates),
