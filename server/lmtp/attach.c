@@ -113,13 +113,22 @@ static void one_less(struct lmtp *p)
 	tell_if_idle(p);
 }
 
-/* One try: a new socket's buffer is empty, and whoever can't take a line that way has gone. */
-static void turn_away(int fd, const char *hostname)
+/* One try: a new socket's buffer is empty, and whoever can't take a line that way has gone. The reply names the setting,
+ * because the administrator meets it in the log of the MTA. */
+static void turn_away(struct lmtp *p, int fd, const struct conf *c)
 {
+	bool stopping = atomic_load(&p->draining);
 	char line[400];
-	int n = snprintf(line, sizeof(line), "421 4.3.2 %.253s takes no more just now\r\n",
-			 hostname);
+	int n = stopping ? snprintf(line, sizeof(line), "421 4.3.2 %.253s is shutting down\r\n",
+				    c->hostname)
+			 : snprintf(line, sizeof(line),
+				    "421 4.3.2 %.253s: all %u LMTP connections are taken "
+				    "(lmtp_socketmax), try again later\r\n",
+				    c->hostname, c->lmtp_socketmax);
 
+	if (!stopping)
+		log_event(&p->log, LV_WARN, "lmtp-turned-away",
+			  KV_U("lmtp_socketmax", c->lmtp_socketmax));
 	if (send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
 		/* nothing to be done, and nothing lost: no mail was taken */
 	}
@@ -203,13 +212,15 @@ static void settle(struct session *s, enum lm_verdict v)
 }
 
 /* A client that pipelines without reading its replies is not served further: they are ours to keep
- * until it does. CONN_DRAINED goes on. */
+ * until it does, and its idle time runs. CONN_DRAINED goes on. */
 static bool output_is_full(struct session *s)
 {
 	bool full = conn_queued(s->conn) > CONN_HIGH;
 
-	if (full)
+	if (full) {
 		conn_hold(s->conn, true);
+		conn_timeout(s->conn, (uint64_t)s->setup.conf->lmtp_timeout_s * 1000);
+	}
 	return full;
 }
 
@@ -479,8 +490,7 @@ void lmtp_accept(struct lmtp *p, int fd, const struct sockaddr *sa, socklen_t le
 
 	a->setup = take_setup(p);
 	if (n >= a->setup.conf->lmtp_socketmax || atomic_load(&p->draining)) {
-		log_event(&p->log, LV_WARN, "lmtp-turned-away", KV_U("sessions", n));
-		turn_away(fd, a->setup.conf->hostname);
+		turn_away(p, fd, a->setup.conf);
 		conf_unref(&a->setup.conf);
 		free(a);
 		one_less(p);

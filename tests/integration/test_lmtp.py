@@ -2,6 +2,7 @@
 import concurrent.futures
 import os
 import re
+import select
 import signal
 import socket
 
@@ -228,6 +229,23 @@ def test_idle_clients_are_told_to_leave(make_server):
         assert lmtp.ended()
 
 
+def test_a_client_that_reads_no_replies(make_server):
+    """It keeps its place no longer than an idle one, although it has always more to say."""
+    server = make_server(lmtp_timeout=5)
+    with server.lmtp() as lmtp:
+        lmtp.mail()
+        lmtp.sock.setblocking(False)
+        rcpt, refused = b"RCPT TO:<nobody-of-that-name@example.com>\r\n" * 100, 0
+        while refused < 3:  # until nothing is taken any more
+            try:
+                lmtp.sock.send(rcpt)
+                refused = 0
+            except BlockingIOError:
+                refused += 1
+                select.select([], [lmtp.sock], [], 0.5)
+        wait_until(lambda: server.events("lmtp-end"), seconds=30, why="it still has its place")
+
+
 def test_more_connections_than_allowed(make_server):
     server = make_server(lmtp_socketmax=2)
     server.mailbox()
@@ -235,6 +253,7 @@ def test_more_connections_than_allowed(make_server):
         sock = socket.socket(socket.AF_UNIX)
         sock.connect(str(server.lmtp_socket))
         with Wire(sock) as third:
-            assert third.line().startswith(b"421 4.")
+            line = third.line()
+            assert line.startswith(b"421 4.") and b"lmtp_socketmax" in line
             assert third.ended()
     server.deliver("kim@example.com", BODY)

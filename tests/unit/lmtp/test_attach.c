@@ -268,7 +268,9 @@ static void test_turned_away(void **state)
 	rig_begin("lmtp_socketmax = 1\n", 100);
 	int first = client(), second = client();
 
-	hear(second, "421 4.3.2 mx.test ");
+	hear(second,
+	     "421 4.3.2 mx.test: all 1 LMTP connections are taken (lmtp_socketmax), try again "
+	     "later" N);
 	hear(second, "");
 	close(second);
 	sayz(first, "QUIT" N);
