@@ -62,7 +62,7 @@ struct client {
 struct reader {
 	struct client client;
 	uint64_t want, send, got;
-	uint64_t wrong_at; /* UINT64_MAX: nothing was wrong */
+	bool right;
 	uint32_t seed;
 	atomic_bool over;
 	pthread_t thread;
