@@ -5,8 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,11 +19,6 @@
 
 #define DIR_MODE 0750
 #define CONF_MODE 0640
-
-struct owner {
-	uid_t uid;
-	gid_t gid;
-};
 
 /* What is there is left alone. */
 static enum ec make_dir(const char *path, const struct owner *o, struct err *e)
@@ -92,23 +85,6 @@ static enum ec put_given(struct wp *w, const struct wp_args *a, const char **tex
 		       : err_set(e, EC_USAGE, "%.40s: the value is missing", a->argv[a->argc - 1]);
 }
 
-/* As whom the service runs: the user it becomes if root starts it, else us. */
-static enum ec find_owner(const struct conf *c, struct owner *o, struct err *e)
-{
-	*o = (struct owner){ geteuid(), getegid() };
-	if (geteuid() != 0 || !*c->user)
-		return EC_OK;
-	struct passwd *pw = getpwnam(c->user);
-	if (!pw)
-		return err_set(e, EC_REFUSED,
-			       "there is no user \"%s\" for the service; make it with adduser "
-			       "--system --group --no-create-home %s",
-			       c->user, c->user);
-	struct group *gr = *c->group ? getgrnam(c->group) : NULL;
-	*o = (struct owner){ pw->pw_uid, gr ? gr->gr_gid : pw->pw_gid };
-	return EC_OK;
-}
-
 static void told(struct wp *w, const char *key, const char *path, bool made)
 {
 	out_field(w->out, key, path);
@@ -166,7 +142,7 @@ static enum ec load_or_make(struct wp *w, const struct wp_args *a, struct owner 
 	if (make && rc == EC_OK)
 		rc = conf_parse(w->conf_path, text, strlen(text), &w->conf, e);
 	if (rc == EC_OK)
-		rc = find_owner(w->conf, o, e);
+		rc = identity_service(w->conf, o, e);
 	if (make && rc == EC_OK)
 		rc = make_conf(w, text, o, e);
 	if (rc == EC_OK)

@@ -142,9 +142,12 @@ static enum ec check_method(struct change *c)
 	return c->ed.was ? no_domains(c) : EC_OK;
 }
 
+/* Somebody else's directory could not be served; and what winpop deletes there as its owner would not be mail. */
 static enum ec check_mailroot(struct change *c)
 {
+	struct owner service;
 	struct stat st;
+	enum ec rc;
 
 	if (c->ed.was && strcmp(c->ed.was->mailroot, c->now->mailroot) == 0)
 		return EC_OK;
@@ -155,6 +158,14 @@ static enum ec check_mailroot(struct change *c)
 			c->now->mailroot);
 		return err_set(c->e, EC_REFUSED, "%s is not a directory", c->now->mailroot);
 	}
+	rc = identity_service(c->now, &service, c->e);
+	if (rc != EC_OK)
+		return rc;
+	if (st.st_uid != service.uid)
+		return err_set(
+			c->e, EC_REFUSED,
+			"%s does not belong to the user of the service: chown it, or make another",
+			c->now->mailroot);
 	out_note(c->w->out, "mail in the old mail root is not moved");
 	return EC_OK;
 }
@@ -175,8 +186,6 @@ static bool in_list(const char *names, const char *name)
 
 static void show_changes(struct change *c, const char *when, const char *waiting)
 {
-	bool restart = false;
-
 	out_list(c->w->out, "settings");
 	for (size_t i = 0; i < c->n_changed; i++) {
 		const struct option *o = c->changed[i];
@@ -186,11 +195,12 @@ static void show_changes(struct change *c, const char *when, const char *waiting
 		out_field(c->w->out, "value", setting_text(c->w->mem, o, c->now));
 		out_field(c->w->out, "takes_effect", waits ? "at restart" : when);
 		out_end(c->w->out);
-		restart |= waits;
 	}
 	out_end(c->w->out);
-	if (restart)
-		out_note(c->w->out, "restart winpopd to apply: systemctl restart winpopd");
+	/* Also what was changed before, or has to follow from what was changed now. */
+	if (waiting && *waiting)
+		out_note(c->w->out, "restart winpopd to apply %s: systemctl restart winpopd",
+			 waiting);
 }
 
 /* The running service is reached where it listens now, not where it will after a restart. */

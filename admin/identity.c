@@ -56,18 +56,32 @@ static enum ec look(const char *mailroot, struct stat *st, struct err *e)
 	return err_sys(e, "cannot look at %s", mailroot);
 }
 
-enum ec identity_become_owner(const char *mailroot, bool for_good, struct err *e)
+/* Then it is no mail root the service could use, but perhaps /home, named by mistake, and root could remove from it whatever has
+ * the name of a domain. */
+static bool is_foreign(const struct conf *c, const struct stat *st)
+{
+	return st->st_uid == 0 && *c->user && strcmp(c->user, "root") != 0;
+}
+
+enum ec identity_become_owner(const struct conf *c, bool for_good, struct err *e)
 {
 	struct stat st;
 	char name[64];
-	enum ec rc = look(mailroot, &st, e);
+	enum ec rc = look(c->mailroot, &st, e);
 
-	if (rc != EC_OK || geteuid() == st.st_uid)
+	if (rc != EC_OK)
 		return rc;
+	if (geteuid() == 0 && is_foreign(c, &st))
+		return err_set(e, EC_BROKEN,
+			       "the mail root %s belongs to root and the service runs as %s: give "
+			       "it to %s, or set mailroot to where the mail is",
+			       c->mailroot, c->user, c->user);
+	if (geteuid() == st.st_uid)
+		return EC_OK;
 	if (geteuid() != 0)
 		return err_set(e, EC_DENIED,
 			       "not permitted; run winpop as root or as %s, who owns %s",
-			       user_text(st.st_uid, name), mailroot);
+			       user_text(st.st_uid, name), c->mailroot);
 	return become(&st, for_good, e);
 }
 
@@ -103,4 +117,20 @@ enum ec identity_may_write(const char *path, struct err *e)
 	    (errno != EACCES && errno != EPERM))
 		return EC_OK;
 	return err_set(e, EC_DENIED, "not permitted to change %s; run winpop as root", path);
+}
+
+enum ec identity_service(const struct conf *c, struct owner *o, struct err *e)
+{
+	*o = (struct owner){ geteuid(), getegid() };
+	if (geteuid() != 0 || !*c->user)
+		return EC_OK;
+	struct passwd *pw = getpwnam(c->user);
+	if (!pw)
+		return err_set(e, EC_REFUSED,
+			       "there is no user \"%s\" for the service; make it with adduser "
+			       "--system --group --no-create-home %s",
+			       c->user, c->user);
+	struct group *gr = *c->group ? getgrnam(c->group) : NULL;
+	*o = (struct owner){ pw->pw_uid, gr ? gr->gr_gid : pw->pw_gid };
+	return EC_OK;
 }

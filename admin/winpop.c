@@ -36,7 +36,7 @@ static enum ec prepare(struct wp *w, enum wp_needs needs, struct err *e)
 	enum ec rc = needs >= WP_CONF ? load_conf(w, e) : EC_OK;
 
 	if (rc == EC_OK && needs >= WP_MAIL)
-		rc = identity_become_owner(w->conf->mailroot, needs == WP_MAIL, e);
+		rc = identity_become_owner(w->conf, needs == WP_MAIL, e);
 	if (rc == EC_OK && needs >= WP_MAIL)
 		rc = backends_open(w->conf, &w->log, &w->backends, e);
 	return rc;

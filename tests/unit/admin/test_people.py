@@ -162,6 +162,17 @@ class Identity:
         assert "lee@b.org" in reachable.ok("list", "b.org", preexec_fn=as_somebody)
         reachable.ok("add", "ann@b.org", "/createuser", "x", preexec_fn=as_somebody)
 
+    def test_a_mail_root_of_somebody_else(self, reachable):
+        """`winpop set mailroot /home` by mistake, and `winpop delete kim /y` would remove a home."""
+        home = reachable.path / "home"
+        (home / "kim").mkdir(parents=True)
+        reachable.ok("set", "user", "daemon", "group", "daemon")
+        assert "does not belong to" in reachable.fails(1, "set", "mailroot", str(home))
+        reachable.conf.write_text(reachable.conf.read_text().replace(str(reachable.root), str(home)))
+        for words in ["list"], ["delete", "kim", "/y"]:
+            assert "belongs to root" in reachable.fails(4, *words)
+        assert (home / "kim").exists()
+
     def test_init_gives_to_the_service(self, tmp_path):
         p = Place(tmp_path / "new")
         p.ok("init", "user", "daemon", "group", "daemon", "mailroot", str(p.root), "key_file", str(p.keys))
