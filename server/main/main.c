@@ -63,24 +63,6 @@ static int complain(const struct err *e)
 	return EXIT_SETTINGS;
 }
 
-/* --check: everything a start would look at, without opening a socket or changing a file. */
-static int check_only(struct winpopd *w)
-{
-	struct err e;
-	enum ec rc = privs_socket_dirs(w->conf, true, &e);
-	if (rc == EC_OK)
-		rc = privs_drop(w->conf, &e);
-	if (rc == EC_OK)
-		rc = conf_check_world(w->conf, &e);
-	if (rc == EC_OK)
-		rc = load_tls(w->conf, NULL, &w->log, &w->tls, &e);
-	tls_unref(&w->tls);
-	if (rc != EC_OK)
-		return complain(&e);
-	printf("winpopd: %s is good\n", w->conf->path);
-	return EXIT_SUCCESS;
-}
-
 static void on_signal(evutil_socket_t sig, short what, void *ctx)
 {
 	struct winpopd *w = ctx;
@@ -188,15 +170,10 @@ static enum ec start_services(struct winpopd *w, struct err *e)
 	return rc;
 }
 
-static enum ec start(struct winpopd *w, struct err *e)
+/* What the settings name, seen by whom we shall be. */
+static enum ec open_named(struct winpopd *w, struct err *e)
 {
-	enum ec rc = privs_harden(w->conf, e);
-	if (rc == EC_OK)
-		rc = doors_open_tcp(w, e);
-	if (rc == EC_OK)
-		rc = privs_socket_dirs(w->conf, false, e);
-	if (rc == EC_OK)
-		rc = privs_drop(w->conf, e);
+	enum ec rc = privs_drop(w->conf, e);
 	if (rc == EC_OK)
 		rc = conf_check_world(w->conf, e);
 	if (rc == EC_OK)
@@ -205,6 +182,18 @@ static enum ec start(struct winpopd *w, struct err *e)
 		rc = backends_open(w->conf, &w->log, &w->backends, e);
 	if (rc == EC_OK)
 		rc = load_auth(w, w->conf, &w->auth, e);
+	return rc;
+}
+
+static enum ec start(struct winpopd *w, struct err *e)
+{
+	enum ec rc = privs_harden(w->conf, e);
+	if (rc == EC_OK)
+		rc = doors_open_tcp(w, e);
+	if (rc == EC_OK)
+		rc = privs_socket_dirs(w->conf, false, e);
+	if (rc == EC_OK)
+		rc = open_named(w, e);
 	if (rc == EC_OK)
 		rc = doors_open_unix(w, e);
 	if (rc == EC_OK)
@@ -285,6 +274,20 @@ static void finish(struct winpopd *w)
 	auth_unref(&w->auth);
 	tls_unref(&w->tls);
 	backends_close(&w->backends);
+}
+
+/* --check: everything a start would look at, without opening a socket or changing a file. */
+static int check_only(struct winpopd *w)
+{
+	struct err e;
+	enum ec rc = privs_socket_dirs(w->conf, true, &e);
+	if (rc == EC_OK)
+		rc = open_named(w, &e);
+	finish(w);
+	if (rc != EC_OK)
+		return complain(&e);
+	printf("winpopd: %s is good\n", w->conf->path);
+	return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
  * file here delays no session.
  */
 #include <stdio.h>
+#include <string.h>
 #include "server/main/notify.h"
 #include "server/main/winpopd.h"
 
@@ -49,6 +50,15 @@ static void swap_in(struct winpopd *w, struct conf *conf, struct tls *tls, struc
 	w->auth = auth;
 }
 
+/* Certificates are live, but the port that begins with TLS is opened at start, and only if there was one. */
+static void add_tls_port(const struct winpopd *w, const struct conf *now, char *list, size_t len)
+{
+	bool had = *w->started->tls_cert, has = *now->tls_cert;
+	size_t n = strlen(list);
+	if (had != has && now->tls_port == w->started->tls_port && now->tls_port > 0)
+		snprintf(list + n, len - n, "%stls_port", n ? " " : "");
+}
+
 static enum ec build(struct winpopd *w, struct conf **conf, struct tls **tls, struct auth **auth,
 		     struct err *e)
 {
@@ -71,6 +81,7 @@ enum ec winpopd_reload(struct winpopd *w, char *restart, size_t restart_len, str
 	enum ec rc = build(w, &conf, &tls, &auth, e);
 	if (rc == EC_OK) {
 		conf_restart_list(w->started, conf, restart, restart_len);
+		add_tls_port(w, conf, restart, restart_len);
 		swap_in(w, conf, tls, auth);
 		log_event(&w->log, LV_INFO, "reload",
 			  KV("restart_needed", restart[0] ? restart : NULL));

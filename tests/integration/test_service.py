@@ -65,6 +65,23 @@ def test_check_names_what_is_wrong(make_server, line, words):
     server.process = None
 
 
+def test_check_opens_what_a_start_opens(make_server):
+    """A damaged key file, or a mail root that the service's user may not enter, is not good."""
+    server = make_server(start=False)
+    key_file = server.settings["key_file"]
+    keys = key_file.read_bytes()
+    key_file.write_bytes(b"junk\n")
+    code, out, err = check(server)
+    assert code == 3 and out == "" and str(key_file) in err
+    key_file.write_bytes(keys)
+    server.home.chmod(0o755)
+    subprocess.run(["chown", "nobody:nogroup", key_file], check=True)
+    server.mailroot.chmod(0o700)
+    server.write_conf(user="nobody", group="nogroup")
+    code, out, err = check(server)
+    assert code == 3 and out == "" and str(server.mailroot) in err
+
+
 def test_a_missing_settings_file(make_server):
     server = make_server(start=False)
     server.conf.unlink()

@@ -109,6 +109,19 @@ def test_names(make_server, certs, tmp_path):
             assert name.startswith(".")
 
 
+def test_a_first_certificate_needs_a_restart_for_its_port(make_server, certs):
+    """STLS is there at once; the port that begins with TLS is opened at start."""
+    server = make_server()
+    cert, key = certs.dir / "pop.example.com.crt", certs.dir / "pop.example.com.key"
+    server.winpop_ok("set", "tls_cert", cert, "tls_key", key)
+    with server.pop() as pop:
+        assert "STLS" in pop.capa()
+    assert "restart_needed\ttls_port\n" in server.winpop_ok("reload")
+    server.stop()
+    server.start()
+    assert "restart_needed" not in server.winpop_ok("reload")
+
+
 def test_a_new_certificate_without_dropping_anybody(make_server, certs, tmp_path):
     cert, key = tmp_path / "cert", tmp_path / "key"
     shutil.copy(certs.dir / "pop.example.com.crt", cert)
