@@ -32,8 +32,8 @@ static ssize_t read_all(int fd, char *p, size_t room)
 	return (ssize_t)got;
 }
 
-static enum ec read_fd(struct arena *a, int fd, const char *path, size_t max_bytes, char **out,
-		       size_t *len, struct err *e)
+enum ec file_read_fd(struct arena *a, int fd, const char *path, size_t max_bytes, char **out,
+		     size_t *len, struct err *e)
 {
 	struct stat st;
 
@@ -66,13 +66,15 @@ enum ec file_read_at(struct arena *a, int dirfd, const char *path, size_t max_by
 
 	if (fd < 0)
 		return err_sys(e, "cannot open %s", path);
-	enum ec rc = read_fd(a, fd, path, max_bytes, out, len, e);
+	enum ec rc = file_read_fd(a, fd, path, max_bytes, out, len, e);
 	close(fd);
 	return rc;
 }
 
-static int write_all(int fd, const char *p, size_t len)
+int file_write_all(int fd, const void *from, size_t len)
 {
+	const char *p = from;
+
 	while (len > 0) {
 		ssize_t n = write(fd, p, len);
 		if (n < 0 && errno == EINTR)
@@ -114,7 +116,7 @@ static enum ec write_temp(int parent, const char *temp, const void *p, size_t le
 
 	if (fd < 0)
 		return err_sys(e, "cannot make a file beside %s", path);
-	if (fchmod(fd, mode) < 0 || write_all(fd, p, len) < 0 || fsync(fd) < 0)
+	if (fchmod(fd, mode) < 0 || file_write_all(fd, p, len) < 0 || fsync(fd) < 0)
 		rc = err_sys(e, "cannot write %s", path);
 	/* close reports what some network file systems hold back until now. */
 	if (close(fd) < 0 && rc == EC_OK)

@@ -18,6 +18,11 @@
  * file: EC_BROKEN. */
 enum ec file_read_at(struct arena *a, int dirfd, const char *path, size_t max_bytes, char **out,
 		     size_t *len, struct err *e);
+/* The same for a file that is open; path is its name in texts. The caller closes. */
+enum ec file_read_fd(struct arena *a, int fd, const char *path, size_t max_bytes, char **out,
+		     size_t *len, struct err *e);
+/* 0, or -1 with errno; interrupted and short writes go on. */
+int file_write_all(int fd, const void *p, size_t len);
 /* Replaces path as a whole: temporary file beside it, fsync, rename, fsync of the directory. The
  * mode is exact, whatever the umask; the owner is the process. */
 enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, unsigned mode,

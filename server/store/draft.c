@@ -1,7 +1,7 @@
 /* draft.c - a mailbox in the making: a directory beside its place, renamed into it.
  *
  * Whoever looks sees no mailbox or a whole one with its password record; what a crash leaves is a
- * directory that is no name, for the sweep (removal.c). /
+ * directory that is no name, for the sweep (removal.c).
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * whole.
  *
  * file.h does the same for files of our own; here the directory may have been filled by somebody
- * else, and the one who replaces may be root while the service that reads is not. /
+ * else, and the one who replaces may be root while the service that reads is not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,34 +14,6 @@
 #include "server/store/beneath.h"
 #include "server/store/mailtree.h"
 
-static enum ec read_plain(struct arena *a, int fd, const char *file, size_t max_bytes, char **out,
-			  size_t *len, struct err *e)
-{
-	struct stat st;
-	size_t got = 0;
-
-	if (fstat(fd, &st) < 0)
-		return err_sys(e, "cannot look at %s", file);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, EC_BROKEN, "%s is not a plain file", file);
-	if ((size_t)st.st_size > max_bytes)
-		return err_set(e, EC_BROKEN, "%s is larger than %zu octets", file, max_bytes);
-	char *p = arena_alloc(a, (size_t)st.st_size + 1);
-	while (got < (size_t)st.st_size) {
-		ssize_t n = read(fd, p + got, (size_t)st.st_size - got);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, "cannot read %s", file);
-		if (n == 0)
-			break;
-		got += (size_t)n;
-	}
-	*out = p;
-	*len = got;
-	return EC_OK;
-}
-
 enum ec mailroot_read(struct arena *a, int dirfd, const char *file, size_t max_bytes, char **out,
 		      size_t *len, struct err *e)
 {
@@ -49,23 +21,9 @@ enum ec mailroot_read(struct arena *a, int dirfd, const char *file, size_t max_b
 
 	if (fd < 0)
 		return err_sys(e, "cannot open %s", file);
-	enum ec rc = read_plain(a, fd, file, max_bytes, out, len, e);
+	enum ec rc = file_read_fd(a, fd, file, max_bytes, out, len, e);
 	close(fd);
 	return rc;
-}
-
-static int write_all(int fd, const char *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
 }
 
 int tree_put(struct mailroot *root, int dirfd, const char *file, const void *p, size_t len,
@@ -76,7 +34,7 @@ int tree_put(struct mailroot *root, int dirfd, const char *file, const void *p, 
 
 	if (fd < 0)
 		return -1;
-	if (mailroot_own(root, fd, mode) < 0 || write_all(fd, p, len) < 0 || fsync(fd) < 0)
+	if (mailroot_own(root, fd, mode) < 0 || file_write_all(fd, p, len) < 0 || fsync(fd) < 0)
 		failed = errno;
 	/* close reports what some network file systems hold back until now. */
 	if (close(fd) < 0 && !failed)
