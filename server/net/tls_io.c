@@ -19,8 +19,11 @@
 #include "server/base/mem.h"
 #include "server/net/tls_io.h"
 #include "server/net/tls_own.h"
+#include "server/net/turn.h"
 
 #define RECORD_BYTES 16384
+#define LEFT_MAX                                                                                   \
+	(2 * SCRATCH_WIRE) /* a turn's records, parked, and the small change of the protocol */
 
 struct tls_io {
 	struct tls *tls;
@@ -75,6 +78,12 @@ static int wire_write(BIO *b, const char *from, int len)
 		return len;
 	}
 	park(io);
+	/* What we say never comes to so much. A peer that reads nothing and asks for new keys without end is owed an
+	 * answer each time (RFC 8446 section 4.6.3); it may do that with somebody else's memory. */
+	if (io->left.len > LEFT_MAX) {
+		io->why_errno = ENOBUFS;
+		return -1;
+	}
 	buf_add(&io->left, from, len);
 	return len;
 }

@@ -159,6 +159,31 @@ static void a_record_larger_than_the_input_comes_in_bites(void **state)
 	tls_unref(&t);
 }
 
+/* RFC 8446 section 4.6.3: every request for new keys must be answered, and answers gather here while the client reads
+ * nothing. */
+static void who_asks_for_new_keys_without_end_is_left(void **state)
+{
+	struct place *p = *state;
+	struct tls *t = place_tls(p);
+	static char much[8u << 20];
+	struct peer c;
+
+	peer_open(&c, p, TLS1_3_VERSION);
+	peer_connect(&c);
+	peer_shake(&c, t);
+	conn_put(c.o.c, much, sizeof(much));
+	rig_spin(p->loop);
+	assert_true(conn_queued(c.o.c) > 0);
+	for (unsigned i = 0; i < 10000 && !c.o.told[CONN_ERROR]; i++) {
+		SSL_key_update(c.ssl, SSL_KEY_UPDATE_REQUESTED);
+		SSL_do_handshake(c.ssl);
+		rig_step(p->loop, 1);
+	}
+	assert_int_equal(c.o.told[CONN_ERROR], 1);
+	peer_close(&c);
+	tls_unref(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +192,7 @@ int main(void)
 		PLACE_TEST(octets_before_the_go_ahead_left_are_dropped),
 		PLACE_TEST(what_openssl_holds_is_delivered),
 		PLACE_TEST(a_record_larger_than_the_input_comes_in_bites),
+		PLACE_TEST(who_asks_for_new_keys_without_end_is_left),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
