@@ -142,6 +142,8 @@ static void send_plain(struct conn *c)
 		send_octets(c);
 }
 
+/* A record must not begin with octets and end within a file that goes by sendfile: should the kernel take a part of it,
+ * OpenSSL keeps the rest and wants the same octets again, and sendfile would send them for a second time. */
 static void send_tls(struct conn *c)
 {
 	struct scratch *s = loop_scratch(c->loop);
@@ -152,7 +154,7 @@ static void send_tls(struct conn *c)
 	if (tls_io_in_kernel(c->tls) && outq_large_file(&c->out, &f)) {
 		did = tls_io_sendfile(c->tls, f.fd, f.off, f.len < c->budget ? f.len : c->budget,
 				      &n);
-	} else if (!outq_copy(&c->out, s->out, sizeof(s->out), &total)) {
+	} else if (!outq_copy(&c->out, !tls_io_in_kernel(c->tls), s->out, sizeof(s->out), &total)) {
 		file_failed(c);
 		return;
 	} else {

@@ -183,12 +183,14 @@ bool outq_vectors(const struct outq *q, struct iovec iov[OUTQ_IOV], int *n_iov, 
 	return true;
 }
 
-bool outq_copy(const struct outq *q, char *to, size_t max, size_t *total)
+bool outq_copy(const struct outq *q, bool past_large, char *to, size_t max, size_t *total)
 {
 	*total = 0;
 	for (const struct piece *p = q->first; p && *total < max; p = p->next) {
 		size_t n = p->len < max - *total ? p->len : max - *total;
 
+		if (is_large(p) && !past_large)
+			break;
 		if (p->fd < 0)
 			memcpy(to + *total, p->octets + p->off, n);
 		else if (!read_whole(p, to + *total, n))

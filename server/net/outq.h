@@ -41,5 +41,5 @@ void outq_no_sendfile(struct outq *q); /* the file system cannot: read the first
  * into `scratch`. false: a file ended before its range did, or cannot be read (errno; 0 = it ended). */
 bool outq_vectors(const struct outq *q, struct iovec iov[OUTQ_IOV], int *n_iov, size_t *total,
 		  char *scratch, size_t max);
-/* The same copied to `to`, across large files as well: for TLS. */
-bool outq_copy(const struct outq *q, char *to, size_t max, size_t *total);
+/* The same copied to `to`: for TLS, and then across large files as well (past_large), unless they go by sendfile. */
+bool outq_copy(const struct outq *q, bool past_large, char *to, size_t max, size_t *total);
