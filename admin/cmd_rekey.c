@@ -32,14 +32,15 @@ static enum ec reencrypt(struct wp *w, struct rekey_result *r, struct err *e)
 	return rc;
 }
 
-/* The key file's directory is not the service's to write in. */
-static enum ec as_root(struct wp *w, enum ec (*change)(struct keyring *, struct err *),
-		       struct err *e)
+/* Adds a key, or drops those older than `oldest`; as root, since the key file's directory is not the service's to write in. */
+static enum ec change_keys(struct wp *w, const char *oldest, struct err *e)
 {
+	struct keyring *ring = w->backends.ring;
+
 	identity_root(true);
 	enum ec rc = identity_may_write(w->conf->key_file, e);
 	if (rc == EC_OK)
-		rc = change(w->backends.ring, e);
+		rc = oldest ? keyring_prune(ring, oldest, e) : keyring_add(ring, e);
 	identity_root(false);
 	return rc;
 }
@@ -53,13 +54,13 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 		return err_set(e, EC_REFUSED,
 			       "there is no encrypted password file: authentication "
 			       "is not file");
-	enum ec rc = as_root(w, keyring_add, e);
+	enum ec rc = change_keys(w, NULL, e);
 	if (rc == EC_REFUSED) /* full of keys of interrupted runs: finish with the newest */
 		rc = EC_OK;
 	if (rc == EC_OK)
 		rc = reencrypt(w, &r, e);
 	if (rc == EC_OK)
-		rc = as_root(w, keyring_prune, e);
+		rc = change_keys(w, r.key_id, e);
 	out_field_u(w->out, "reencrypted", r.n_done + r.n_already);
 	out_field_u(w->out, "failed", r.n_failed);
 	return rc;

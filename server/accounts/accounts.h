@@ -7,6 +7,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include "server/accounts/keyring.h"
 #include "server/base/err.h"
 #include "server/base/log.h"
 #include "server/base/name.h"
@@ -49,13 +50,14 @@ struct accounts {
 };
 
 /* The encrypted password file: one AES-256-GCM record per mailbox, in its directory, bound to its name (keyring.h). */
-struct keyring;
 enum ec accounts_file_open(struct mailroot *root, struct keyring *ring, const struct log *log,
 			   struct accounts **out, struct err *e);
 /* Re-encrypts every record under the ring's current key while the service runs; each record once, atomically.
  * fn (may be NULL) is told of every mailbox that failed. Resumable: run again after a crash. */
 struct rekey_result {
 	unsigned n_done, n_already, n_failed;
+	/* If none failed, no record is under a key older than this one. */
+	char key_id[KEY_ID_LEN + 1];
 };
 enum ec accounts_file_rekey(struct accounts *a,
 			    void (*fn)(void *ctx, const struct name *, const struct err *),

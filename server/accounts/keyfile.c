@@ -125,13 +125,14 @@ bool keys_add_fresh(struct keys *k)
 	return true;
 }
 
-void keys_keep_last(struct keys *k)
+void keys_keep_from(struct keys *k, const char *id)
 {
-	if (k->n < 2)
-		return;
-	k->all[0] = k->all[k->n - 1];
-	wipe(&k->all[1], sizeof(k->all[1]) * (k->n - 1));
-	k->n = 1;
+	const struct key *from = keys_find(k, id);
+	size_t older = from ? (size_t)(from - k->all) : 0;
+
+	k->n -= older;
+	memmove(k->all, k->all + older, sizeof(k->all[0]) * k->n);
+	wipe(&k->all[k->n], sizeof(k->all[0]) * older);
 }
 
 /* A few hundred octets: a short write means a full disk. */

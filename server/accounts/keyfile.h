@@ -28,7 +28,8 @@ enum ec keyfile_parse(const char *p, size_t len, const char *path, struct keys *
 size_t keyfile_form(const struct keys *k, char out[KEYFILE_MAX]);
 const struct key *keys_find(const struct keys *k, const char *id); /* id NULL: the current one */
 bool keys_add_fresh(struct keys *k);                               /* false: full */
-void keys_keep_last(struct keys *k);
+void keys_keep_from(struct keys *k,
+		    const char *id); /* that one and newer ones; all if it is not there */
 /* Atomically, 0600, owned by uid and gid before it is seen under its name. */
 enum ec keyfile_replace(const char *path, const char *text, size_t len, unsigned uid, unsigned gid,
 			struct err *e);

@@ -191,15 +191,14 @@ enum ec keyring_get(struct keyring *r, const char *id, unsigned char key[AEAD_KE
 	return err_set(e, EC_BROKEN, "key file %s has no key %.8s", r->path, id ? id : "");
 }
 
-enum change { ADD_FRESH, KEEP_LAST };
-
-static enum ec write_changed(struct keys *k, enum change change, const char *path, unsigned uid,
+/* oldest NULL: with a fresh key; else without those older than that one. */
+static enum ec write_changed(struct keys *k, const char *oldest, const char *path, unsigned uid,
 			     unsigned gid, struct err *e)
 {
 	char text[KEYFILE_MAX];
 
-	if (change == KEEP_LAST)
-		keys_keep_last(k);
+	if (oldest)
+		keys_keep_from(k, oldest);
 	else if (!keys_add_fresh(k))
 		return err_set(e, EC_REFUSED, "key file %s is full: finish rekeying first", path);
 	size_t len = keyfile_form(k, text);
@@ -215,13 +214,13 @@ enum ec keyring_create(const char *path, unsigned uid, unsigned gid, struct err 
 	if (lstat(path, &st) == 0)
 		return err_set(e, EC_EXISTS, "key file %s exists already", path);
 	struct keys k = { 0 };
-	enum ec rc = write_changed(&k, ADD_FRESH, path, uid, gid, e);
+	enum ec rc = write_changed(&k, NULL, path, uid, gid, e);
 	wipe(&k, sizeof(k));
 	return rc;
 }
 
 /* The file keeps its owner, whoever rewrites it. keyring_lock has just read the keys. */
-static enum ec rewrite(struct keyring *r, enum change change, struct err *e)
+static enum ec rewrite(struct keyring *r, const char *oldest, struct err *e)
 {
 	struct stat st;
 	struct keys k;
@@ -236,7 +235,7 @@ static enum ec rewrite(struct keyring *r, enum change change, struct err *e)
 	if (fstat(token, &st) < 0)
 		rc = err_sys(e, "cannot look at key file %s", r->path);
 	else
-		rc = write_changed(&k, change, r->path, st.st_uid, st.st_gid, e);
+		rc = write_changed(&k, oldest, r->path, st.st_uid, st.st_gid, e);
 	if (rc == EC_OK)
 		rc = reread(r, e);
 	keyring_unlock(r, token);
@@ -246,12 +245,12 @@ static enum ec rewrite(struct keyring *r, enum change change, struct err *e)
 
 enum ec keyring_add(struct keyring *r, struct err *e)
 {
-	return rewrite(r, ADD_FRESH, e);
+	return rewrite(r, NULL, e);
 }
 
-enum ec keyring_prune(struct keyring *r, struct err *e)
+enum ec keyring_prune(struct keyring *r, const char *oldest_id, struct err *e)
 {
-	return rewrite(r, KEEP_LAST, e);
+	return rewrite(r, oldest_id, e);
 }
 
 static bool leads_to(const char *path, int fd)

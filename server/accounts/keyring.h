@@ -20,9 +20,10 @@ enum ec keyring_open(const char *path, struct keyring **out,
 void keyring_close(struct keyring **r);
 /* Makes the file with one fresh key, 0600, owned by uid/gid; EC_EXISTS if it is there. */
 enum ec keyring_create(const char *path, unsigned uid, unsigned gid, struct err *e);
-/* Appends a fresh key and makes it current / drops every key but the current one. Both replace the file atomically. */
+/* Appends a fresh key and makes it current / drops the keys older than that one. Both replace the file atomically.
+ * Not "all but the current": another rekeying may have added that a moment ago, and most records are under ours. */
 enum ec keyring_add(struct keyring *r, struct err *e);
-enum ec keyring_prune(struct keyring *r, struct err *e);
+enum ec keyring_prune(struct keyring *r, const char *oldest_id, struct err *e);
 /* Copies a key out; id NULL = current (its id goes to id_out). EC_BROKEN: no such key. */
 enum ec keyring_get(struct keyring *r, const char *id, unsigned char key[AEAD_KEY],
 		    char id_out[KEY_ID_LEN + 1], struct err *e);

@@ -106,7 +106,12 @@ enum ec accounts_file_rekey(struct accounts *a,
 		.f = (struct accounts_file *)a, .fn = fn, .ctx = ctx, .out = out, .e = e
 	};
 
+	unsigned char key[AEAD_KEY];
+
 	*out = (struct rekey_result){ 0 };
-	enum ec rc = mailroot_each(k.f->root, NULL, each_domain, &k, e);
+	enum ec rc = keyring_get(k.f->ring, NULL, key, out->key_id, e);
+	wipe(key, sizeof(key));
+	if (rc == EC_OK)
+		rc = mailroot_each(k.f->root, NULL, each_domain, &k, e);
 	return rc == EC_OK ? k.rc : rc;
 }

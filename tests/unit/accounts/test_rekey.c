@@ -45,7 +45,7 @@ static void all_records(void **state)
 	assert_ec(accounts_file_rekey(p.a, NULL, NULL, &r, &e), EC_OK);
 	assert_int_equal(r.n_already, MANY); /* again after a crash: nothing left to do */
 	assert_int_equal(r.n_done, 0);
-	assert_ec(keyring_prune(p.ring, &e), EC_OK);
+	assert_ec(keyring_prune(p.ring, r.key_id, &e), EC_OK);
 	for (int i = 0; i < MANY; i++) {
 		char who[32], password[16];
 		snprintf(who, sizeof(who), "u%d@example.com", i);
@@ -127,11 +127,46 @@ static void while_in_use(void **state)
 		assert_ec(keyring_add(p.ring, &e), EC_OK);
 		assert_ec(accounts_file_rekey(p.a, NULL, NULL, &r, &e), EC_OK);
 		assert_int_equal(r.n_failed, 0);
-		assert_ec(keyring_prune(p.ring, &e), EC_OK);
+		assert_ec(keyring_prune(p.ring, r.key_id, &e), EC_OK);
 	}
 	race.stop = true;
 	pthread_join(thread, NULL);
 	check_latest(&p, &race);
+	people_teardown(&p);
+}
+
+/* A second rekeying begins when the first is through the records and has not yet dropped the old keys. */
+static void two_at_once(void **state)
+{
+	struct people p;
+	struct keyring *other;
+	struct rekey_result r;
+	struct err e;
+	char id[KEY_ID_LEN + 1];
+	unsigned char key[AEAD_KEY];
+
+	(void)state;
+	people_setup(&p);
+	add_many(&p);
+	assert_ec(keyring_add(p.ring, &e), EC_OK);
+	assert_ec(accounts_file_rekey(p.a, NULL, NULL, &r, &e), EC_OK);
+	assert_ec(keyring_open(p.key_file, &other, &e), EC_OK);
+	assert_ec(keyring_add(other, &e), EC_OK);
+	assert_ec(keyring_prune(p.ring, r.key_id, &e), EC_OK);
+	assert_ec(people_verify(&p, "u0@example.com", "pw0"), EC_OK);
+
+	/* The second goes on and drops the first's key; the first may drop once more what is gone. */
+	assert_ec(keyring_get(other, NULL, key, id, &e), EC_OK);
+	char first[KEY_ID_LEN + 1];
+	strcpy(first, r.key_id);
+	assert_ec(accounts_file_rekey(p.a, NULL, NULL, &r, &e), EC_OK);
+	assert_string_equal(r.key_id, id);
+	assert_int_equal(r.n_done, MANY);
+	assert_ec(keyring_prune(other, r.key_id, &e), EC_OK);
+	assert_ec(keyring_prune(p.ring, first, &e), EC_OK);
+	assert_ec(keyring_get(p.ring, first, key, id, &e), EC_BROKEN);
+	assert_ec(people_verify(&p, "u0@example.com", "pw0"), EC_OK);
+	keyring_close(&other);
 	people_teardown(&p);
 }
 
@@ -140,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_records),
 		cmocka_unit_test(while_in_use),
+		cmocka_unit_test(two_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

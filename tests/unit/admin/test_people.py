@@ -220,3 +220,14 @@ def test_many_add_at_once(domain):
     codes = [p.wait(60) for p in running]
     assert sorted(codes) == [0] * 4 + [1] * 12
     assert len(domain.rows("list", "example.com")) == 5
+
+
+def test_many_rekey_at_once(domain):
+    """None throws away the key that another has just begun to use."""
+    for i in range(20):
+        domain.ok("add", f"box{i}@example.com", "/createuser", "x")
+    for _ in range(5):
+        running = [subprocess.Popen([WINPOP, "rekey"], env=domain.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                   for _ in range(6)]
+        assert [p.wait(60) for p in running] == [0] * 6
+    assert domain.json("rekey") == {"ok": True, "reencrypted": 21, "failed": 0}
