@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "server/base/file.h"
 #include "admin/args.h"
 #include "admin/ask.h"
 #include "admin/audit.h"
@@ -142,6 +143,7 @@ int main(int argc, char **argv)
 	struct wp_args args;
 	struct err e;
 
+	file_fill_standard();
 	umask(027);
 	enum ec rc = args_parse(argc, argv, &args, &e);
 	if (rc != EC_OK)

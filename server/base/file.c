@@ -162,3 +162,13 @@ enum ec file_make_dir(const char *path, unsigned mode, uid_t uid, gid_t gid, str
 	close(fd);
 	return rc;
 }
+
+void file_fill_standard(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		/* The lowest free number is this one. */
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			die("cannot open /dev/null");
+	}
+}

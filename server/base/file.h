@@ -30,3 +30,6 @@ enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, 
 /* Makes a directory that belongs to somebody else, for root (uid -1: to us). EC_EXISTS: there is something of that
  * name, which is left alone. A link that is put in its place meanwhile is not followed. */
 enum ec file_make_dir(const char *path, unsigned mode, uid_t uid, gid_t gid, struct err *e);
+/* First of all in a program: a standard descriptor that came closed would be the number of the next file opened, and
+ * the log would be written into that, or a password be read from it. Reading and writing the stand-ins fails. */
+void file_fill_standard(void);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "server/base/clock.h"
+#include "server/base/file.h"
 #include "server/base/mem.h"
 #include "server/main/notify.h"
 #include "server/main/privs.h"
@@ -295,6 +296,7 @@ int main(int argc, char **argv)
 	struct winpopd w = { .started_s = (uint64_t)clock_wall_s() };
 	struct args args;
 	struct err e = { 0 };
+	file_fill_standard();
 	int status = parse_args(argc, argv, &args);
 	if (status >= 0)
 		return status;

@@ -338,6 +338,17 @@ def test_ports_of_root_for_an_ordinary_user(make_server, space):
         server.session(address).quit()
 
 
+def test_closed_standard_descriptors(make_server):
+    """No file gets the number of standard error: the log would be written into it, and that may be a mailbox."""
+    server = make_server(start=False)
+    server.process = subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "-", *server.command()], env=server.environment())
+    wait_until(lambda: server.winpop("status").code == 0)
+    assert {os.readlink(f"/proc/{server.pid}/fd/{n}") for n in range(3)} == {"/dev/null"}
+    address = server.mailbox()
+    server.deliver(address, BODY)
+    assert len(server.messages(address)) == 1
+
+
 def test_no_core_dumps(server):
     assert resource.prlimit(server.pid, resource.RLIMIT_CORE) == (0, 0)
     # a process that may not be dumped may not be looked at by its own user either: its files belong to root

@@ -31,6 +31,16 @@ def test_password_leaves_the_list_of_processes(domain):
     assert p.returncode == 0 and b"topsecret" not in out + err
 
 
+def test_closed_standard_descriptors(domain):
+    """Nothing that is opened takes their numbers, to be read as a password or to be written into."""
+    for words, closed, code in [(["changepwd", "kim@example.com"], "<&-", 4), (["list"], ">&-", 4), (["frob"], "2>&-", 2)]:
+        done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "-", WINPOP, *words], env=domain.env, capture_output=True,
+                              text=True, timeout=60)
+        assert done.returncode == code, done
+        if code == 4:
+            assert "cannot read standard input" in done.stderr or "cannot write the answer" in done.stderr
+
+
 class Terminal:
     def __init__(self, place, *words):
         self.pid, self.fd = pty.fork()
