@@ -51,10 +51,12 @@ static int open_named(struct files *f, struct incoming *in)
 	index_take(&h, f->env.root, in->dir, f->env.boot);
 	index_begin(&h);
 	int fd = openat(in->dir, in->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int failed = errno;
 	index_end(&h);
 	index_drop(&h);
 	if (fd < 0)
 		in->temp[0] = '\0';
+	errno = failed;
 	return fd;
 }
 
@@ -173,8 +175,10 @@ static int give_name(const struct incoming *in, const char *name)
 
 	if (in->temp[0])
 		return linkat(in->dir, in->temp, in->dir, name, 0);
-	if (linkat(in->fd, "", in->dir, name, AT_EMPTY_PATH) == 0 || errno == EEXIST)
-		return errno == EEXIST ? -1 : 0;
+	if (linkat(in->fd, "", in->dir, name, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno == EEXIST)
+		return -1;
 	/* Older kernels want a privilege for that; this way round wants /proc. */
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", in->fd);
 	return linkat(AT_FDCWD, self, in->dir, name, AT_SYMLINK_FOLLOW);

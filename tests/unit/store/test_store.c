@@ -1,4 +1,5 @@
 /* store: what store.h promises; tree.c decides which backend is meant. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -367,6 +368,20 @@ static void marks_are_not_kept_unasked(void **state)
 	release(&box);
 }
 
+/* A call that succeeds leaves errno as it was. */
+static void an_old_errno_is_no_failure(void **state)
+{
+	struct tree *t = *state;
+	struct name kim = tree_name(KIM);
+	struct iovec iov = { (char *)"x\r\n", 3 };
+	struct message m = { .iov = &iov, .n_iov = 1, .spool_fd = -1 };
+	struct err e;
+
+	errno = EEXIST;
+	assert_ec(t->store->ops->deliver(t->store, &kim, &m, &e), EC_OK);
+	usage_is(t, 1, 3);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -382,6 +397,7 @@ int main(void)
 		T(two_blobs_and_ranges),
 		T(without_waiting),
 		T(commit_many),
+		T(an_old_errno_is_no_failure),
 		T(expiry),
 		T(marks_are_not_kept_unasked),
 	};
