@@ -113,7 +113,7 @@ static enum ec open_message(struct files_box *fb, uint32_t i, bool nowait, int *
 	*fd = beneath_open(fb->claim.dir, name, O_RDONLY, nowait ? BENEATH_CACHED : 0);
 	if (*fd >= 0)
 		return EC_OK;
-	if (nowait && errno == EAGAIN)
+	if (nowait) /* whatever it is: a worker may look closer */
 		return would_wait(e);
 	return err_sys(e, "cannot open message %s", name);
 }
@@ -128,6 +128,8 @@ enum ec files_fetch(struct box *box, uint32_t i, unsigned flags, struct blob *ou
 	if (!fb->table || i >= fb->table->n)
 		return err_set(e, EC_USAGE, "no such message");
 	enum ec rc = open_message(fb, i, nowait, &b.fd, e);
+	if (rc == EC_ABSENT)
+		distrust_index(fb, i);
 	if (rc != EC_OK)
 		return rc;
 	b.len = fb->table->slots[i].stored;

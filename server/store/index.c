@@ -5,7 +5,8 @@
  * came through spare reading the messages.
  *
  * The lock is an open-file-description lock on the index itself, so the file may be deleted at any
- * moment: after locking we look whether it still has a name.
+ * moment: after locking we look whether it still has a name, and after a change again: if it has lost
+ * it meanwhile, there may be a new one already, made by somebody who could not know of our change.
  *
  * Known limit: a kernel before 6.13 stamps directories with the time of the last clock tick (1 to
  * 10 ms). A file that another program adds or removes in the very tick of a change of ours is then
@@ -21,7 +22,7 @@
 #include "server/store/index.h"
 
 #define INDEX_FILE "index"
-#define INDEX_BYTES_MAX (UINT64_C(8) << 30) /* message ids are offsets in units of eight octets */
+#define INDEX_BYTES_MAX (UINT64_C(256) << 20) /* three million messages; it is read into memory */
 #define TAKE_TRIES 8
 #define COMPACT_MIN 32
 #define REC_BYTES_MAX (48 + 256)
@@ -70,7 +71,7 @@ static bool lock(int fd, bool writable)
 }
 
 /* 1: locked and still the index; 0: replaced meanwhile, try again; -1: no use. */
-static int try_take(struct index_hold *h, struct mailroot *root)
+static int try_take(struct index_hold *h)
 {
 	struct stat st;
 
@@ -83,7 +84,7 @@ static int try_take(struct index_hold *h, struct mailroot *root)
 	if (st.st_nlink == 0)
 		return 0;
 	if (h->writable && st.st_size == 0)
-		mailroot_own(root, h->fd, 0640);
+		mailroot_own(h->root, h->fd, 0640);
 	return 1;
 }
 
@@ -105,10 +106,10 @@ void index_take(struct index_hold *h, struct mailroot *root, int dir, uint64_t b
 {
 	int got = 0;
 
-	*h = (struct index_hold){ .dir = dir, .fd = -1, .boot = boot };
+	*h = (struct index_hold){ .dir = dir, .fd = -1, .root = root, .boot = boot };
 	for (unsigned tries = 0; got == 0 && tries < TAKE_TRIES; tries++) {
 		index_drop(h);
-		got = try_take(h, root);
+		got = try_take(h);
 	}
 	if (got == 1)
 		read_head(h);
@@ -160,12 +161,25 @@ void index_begin(struct index_hold *h)
 	h->clean = h->clean && h->changing;
 }
 
+static void distrust_successor(const struct index_hold *h)
+{
+	struct index_hold next;
+
+	index_take(&next, h->root, h->dir, h->boot);
+	next.clean = false;
+	index_begin(&next);
+	index_end(&next);
+	index_drop(&next);
+}
+
 void index_end(struct index_hold *h)
 {
 	struct stat st;
 
 	if (!h->changing)
 		return;
+	if (fstat(h->fd, &st) == 0 && st.st_nlink == 0)
+		distrust_successor(h);
 	h->changing = false;
 	if (h->clean && fstat(h->dir, &st) == 0) {
 		h->head.dir_mtime_ns = dir_mtime_ns(&st);

@@ -21,6 +21,7 @@
 
 struct index_hold {
 	int dir, fd;
+	struct mailroot *root;
 	bool writable, intact,
 		clean; /* may write; the head was readable; it describes the directory */
 	bool changing;

@@ -6,6 +6,10 @@
  * still the index that is written agrees with the directory as it was when the mtime in its head
  * was taken.
  *
+ * Directories are stamped with the time of the last clock tick. What happens within the tick of the
+ * stamp that we note goes unnoticed, so after a change that recent we look again soon; and once a
+ * day in any case, for what another program does in the tick of a change of ours.
+ *
  * A message that cannot be read just now (rights, a bad sector) is left out and must not take the
  * mailbox down with it; the index is then good for a minute only. /
  */
@@ -29,6 +33,9 @@
 #define ROUNDS_MAX                                                                                 \
 	6 /* then under the lock, however many: somebody fills the directory faster than we read */
 #define LEFT_S 3600
+#define EVERY_S 86400
+#define TICKS_US 50000 /* several ticks of the slowest usual clock (HZ=100) */
+#define TICKS_S 2
 #define UNREADABLE_S 60
 #define READ_BYTES 65536
 
@@ -56,7 +63,8 @@ static void drop(struct scan *s)
 
 static bool is_temp(const char *name)
 {
-	return strncmp(name, FILE_TEMP_PREFIX, strlen(FILE_TEMP_PREFIX)) == 0;
+	return strncmp(name, FILE_TEMP_PREFIX, strlen(FILE_TEMP_PREFIX)) == 0 &&
+	       !is_message_name(name); /* whatever that is, it is not ours to sweep */
 }
 
 static bool is_wanted(const char *name)
@@ -70,6 +78,15 @@ static void look_again(struct scan *s, int64_t in_s)
 
 	if (s->look_again_s == 0 || when < s->look_again_s)
 		s->look_again_s = when;
+}
+
+/* Whether something may yet happen, or has just happened, in the directory that its stamp does not show. */
+static bool is_fresh(const struct stat *st)
+{
+	int64_t age_us = (int64_t)clock_wall_us() - (int64_t)st->st_mtim.tv_sec * 1000000 -
+			 st->st_mtim.tv_nsec / 1000;
+
+	return age_us > -TICKS_US && age_us < TICKS_US;
 }
 
 /* A crash's leftover, or somebody at work. */
@@ -94,6 +111,7 @@ static int list_messages(struct scan *s)
 		return -1;
 	s->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 	s->dir_ino = st.st_ino;
+	look_again(s, is_fresh(&st) ? TICKS_S : EVERY_S);
 	s->found = mem_new((s->list.n + 1) * sizeof(*s->found));
 	for (size_t i = 0; i < s->list.n; i++) {
 		const char *name = dirlist_name(&s->list, i);

@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sched.h>
+#include <time.h>
 #include <unistd.h>
 #include "tests/unit/store/tree.h"
+#include "server/store/index.h"
 #include "server/store/uidl.h"
 
 #define KIM "kim@example.com"
@@ -443,6 +446,165 @@ static void leftovers_are_swept(void **state)
 	assert_true(tree_has(t, BOX ".tmp-2")); /* somebody may be at work */
 }
 
+static struct timespec box_stamp(struct tree *t)
+{
+	char path[512];
+	struct stat st;
+
+	tree_path(t, "example.com/P3_kim.mbx", path);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mtim;
+}
+
+/* As a clock with coarse ticks would: what has happened since does not show. */
+static void set_box_stamp(struct tree *t, struct timespec to)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, to };
+	char path[512];
+
+	tree_path(t, "example.com/P3_kim.mbx", path);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void messages_are(struct tree *t, uint32_t n)
+{
+	struct box *box = tree_claim(t, KIM);
+
+	assert_int_equal(box->n_msgs, n);
+	release(&box);
+}
+
+static struct index_hold take_index(struct tree *t)
+{
+	struct name kim = tree_name(KIM);
+	struct index_hold h;
+	struct err e;
+	int dir;
+
+	assert_ec(mailroot_dir(t->root, &kim, &dir, &e), EC_OK);
+	index_take(&h, t->root, dir, index_boot_id());
+	return h;
+}
+
+static void drop_index(struct index_hold *h)
+{
+	int dir = h->dir;
+
+	index_drop(h);
+	close(dir);
+}
+
+/* Whoever is told that a message is gone and signs in again is not told so for ever. */
+static void a_vanished_message_is_not_promised_twice(void **state)
+{
+	struct tree *t = *state;
+	char path[512];
+	struct blob b;
+	struct err e;
+
+	put(t, "one\r\n");
+	put(t, "two\r\n");
+	struct timespec stamp = box_stamp(t);
+	struct box *box = tree_claim(t, KIM);
+	snprintf(path, sizeof(path), "%s/" BOX "%s.eml", t->path, box->msgs[0].uidl);
+	assert_int_equal(unlink(path), 0);
+	set_box_stamp(t, stamp);
+	assert_ec(box->ops->fetch(box, 0, FETCH_NOWAIT, &b, &e), EC_BUSY);
+	assert_ec(box->ops->fetch(box, 0, 0, &b, &e), EC_ABSENT);
+	release(&box);
+	messages_are(t, 1);
+}
+
+/* The index is deleted while somebody is at work under its lock; another makes a new one. Whoever was at work tells the
+ * new one that the directory has changed. */
+static void deleted_under_somebody_at_work(void **state)
+{
+	struct tree *t = *state;
+
+	put(t, "one\r\n");
+	struct index_hold h = take_index(t);
+	index_begin(&h);
+	tree_unlink(t, BOX "index");
+	messages_are(t, 1);
+	struct timespec stamp = box_stamp(t);
+	tree_write(t, BOX "two.eml", "two\r\n", 5);
+	set_box_stamp(t, stamp);
+	index_end(&h);
+	drop_index(&h);
+	messages_are(t, 2);
+}
+
+static int64_t looks_again_in_s(struct tree *t)
+{
+	struct index_hold h = take_index(t);
+	int64_t at = h.head.look_again_s;
+
+	assert_true(h.clean);
+	drop_index(&h);
+	return at - time(NULL);
+}
+
+/* Within the tick of the last change there may be another one. */
+static void looked_at_again(void **state)
+{
+	struct tree *t = *state;
+	struct timespec now;
+
+	put(t, "one\r\n");
+	tree_unlink(t, BOX "index");
+	tree_write(t, BOX "index", "", 0);
+	clock_gettime(CLOCK_REALTIME, &now);
+	now.tv_sec -= 3600;
+	set_box_stamp(t, now);
+	messages_are(t, 1);
+	assert_in_range(looks_again_in_s(t), 86400 - 30, 86400);
+	for (int64_t in_s = 86400; in_s > 2;) { /* on a slow machine not at the first attempt */
+		tree_write(t, BOX "index", "", 0);
+		clock_gettime(CLOCK_REALTIME, &now);
+		set_box_stamp(t, now);
+		messages_are(t, 1);
+		in_s = looks_again_in_s(t);
+	}
+}
+
+/* Only what we name like our own temporary files, and those end in no ".eml". */
+static void a_message_named_like_a_temporary_file(void **state)
+{
+	struct tree *t = *state;
+	const struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	char path[512];
+
+	tree_write(t, BOX ".tmp-letter.eml", "one\r\n", 5);
+	tree_path(t, BOX ".tmp-letter.eml", path);
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+	messages_are(t, 1);
+	assert_true(tree_has(t, BOX ".tmp-letter.eml"));
+}
+
+static long memory_kib(void)
+{
+	struct rusage use;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &use), 0);
+	return use.ru_maxrss;
+}
+
+static void a_vast_index(void **state)
+{
+	struct tree *t = *state;
+	char path[512];
+	long before = memory_kib();
+
+	put(t, "one\r\n");
+	tree_path(t, BOX "index", path);
+	for (unsigned gib = 1; gib <= 64; gib *= 64) {
+		assert_int_equal(truncate(path, 10), 0);
+		assert_int_equal(truncate(path, (off_t)gib << 30), 0);
+		messages_are(t, 1);
+		assert_in_range(memory_kib() - before, 0, 400 << 10);
+	}
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -459,6 +621,11 @@ int main(void)
 		T(unreadable_message),
 		T(read_only_root),
 		T(leftovers_are_swept),
+		T(a_vanished_message_is_not_promised_twice),
+		T(deleted_under_somebody_at_work),
+		T(looked_at_again),
+		T(a_message_named_like_a_temporary_file),
+		T(a_vast_index),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
