@@ -1,4 +1,5 @@
-/* catalog: what catalog.h promises, for every backend that is built, and what `local` makes of files others put there. */
+/* catalog: what catalog.h promises, for every backend that is built, and what `local` makes of
+ * files others put there. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

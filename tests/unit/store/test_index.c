@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <errno.h>
 #include <sched.h>
 #include <time.h>
 #include <unistd.h>
@@ -375,7 +376,8 @@ static int read_only_child(struct tree *t)
 	uint8_t bits = 1;
 	struct commit done;
 
-	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (unshare(CLONE_NEWNS) ||
+	    (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) && errno != EINVAL) ||
 	    mount(t->path, t->path, NULL, MS_BIND, NULL) ||
 	    mount(NULL, t->path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
 		return 77;

@@ -27,7 +27,8 @@ int __wrap_renameat2(int from, const char *a, int to, const char *b, unsigned fl
 int __real_linkat(int from, const char *a, int to, const char *b, int flags);
 int __wrap_linkat(int from, const char *a, int to, const char *b, int flags);
 
-static bool no_tmpfile = true; /* the tests' own switch */
+static bool no_tmpfile = true; /* the tests' own switches */
+static int no_flock = EBADF;
 static unsigned refused;
 
 int __wrap_openat64(int dir, const char *path, int flags, ...)
@@ -51,7 +52,7 @@ int __wrap_flock(int fd, int how)
 	struct stat st;
 
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-		errno = EBADF;
+		errno = no_flock;
 		return -1;
 	}
 	return __real_flock(fd, how);
@@ -78,6 +79,7 @@ static int setup(void **state)
 	static struct tree t;
 
 	no_tmpfile = true;
+	no_flock = EBADF;
 	tree_setup(&t);
 	*state = &t;
 	return 0;
@@ -173,6 +175,36 @@ static void making_does_not_replace(void **state)
 	assert_true(tree_has(t, "example.com/P3_lee.mbx"));
 }
 
+/* Trouble that passes must not lead to another kind of lock. */
+static void no_lock_just_now(void **state)
+{
+	struct tree *t = *state;
+	struct name kim = tree_name(KIM);
+	struct box *box;
+	struct err e;
+
+	no_flock = ENOLCK;
+	assert_ec(t->store->ops->claim(t->store, &kim, "s1", &box, &e), EC_TEMP);
+}
+
+/* root has the service's mailbox open once: the claim's file is the service's all the same. */
+static void claimed_by_root(void **state)
+{
+	struct tree *t = *state;
+	const uid_t service = 65534;
+	char path[512];
+	struct stat st;
+
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(chown(t->path, service, service), 0);
+	struct box *box = tree_claim(t, KIM);
+	box->ops->release(&box);
+	tree_path(t, BOX "claim", path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, service);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -181,6 +213,8 @@ int main(void)
 		T(name_by_proc),
 		T(claim_by_file),
 		T(making_does_not_replace),
+		T(no_lock_just_now),
+		T(claimed_by_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
