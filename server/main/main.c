@@ -17,6 +17,8 @@
 #include "server/main/privs.h"
 #include "server/main/winpopd.h"
 
+/* A session has one question away at most, so only an administrator who allows thousands of sessions can meet this; whoever
+ * is above it would wait longer than a client does, and is told to try later instead. */
 #define JOBS_MAX 4096
 
 enum { EXIT_USAGE = 2, EXIT_SETTINGS = 3 };

@@ -77,6 +77,9 @@ enum ec winpopd_reload(struct winpopd *w, char *restart, size_t restart_len, str
 	struct conf *conf = NULL;
 	struct tls *tls = NULL;
 	struct auth *auth = NULL;
+	if (w->stopping)
+		return err_set(e, EC_REFUSED,
+			       "winpopd is stopping; it reads its settings when it starts");
 	notify_manager("RELOADING=1");
 	enum ec rc = build(w, &conf, &tls, &auth, e);
 	if (rc == EC_OK) {

@@ -178,6 +178,8 @@ def test_stop_lets_nobody_in(server):
         wait_until(lambda: not server.lmtp_socket.exists(), why="the LMTP socket is still there")
         for port in server.port, server.lmtp_port:
             wait_until(lambda port=port: refused(port), why=f"port {port} still takes connections")
+        assert server.winpop("reload").code == 1, "whoever ends does not read settings any more"
+        assert server.winpop("status").code == 0
         pop.quit()
     assert server.process.wait(20) == 0
     server.process = None
