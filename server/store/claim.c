@@ -24,7 +24,8 @@ static enum ec held(struct err *e)
 	return err_set(e, EC_LOCKED, "the mailbox is open in another session");
 }
 
-static enum ec take_file(int dir, struct claim *out, struct err *e)
+/* Whoever makes the file, an administrator's program perhaps, the service must be able to open it. */
+static enum ec take_file(const struct mailroot *root, int dir, struct claim *out, struct err *e)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd = openat(dir, CLAIM_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
@@ -33,12 +34,16 @@ static enum ec take_file(int dir, struct claim *out, struct err *e)
 	if (fd < 0)
 		return err_sys(e, "cannot open the mailbox's claim file");
 	out->file = fd;
+	if (geteuid() == 0 && mailroot_own(root, fd, 0640) < 0)
+		return err_sys(e, "cannot give the mailbox's claim file to its owner");
 	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
 		return EC_OK;
 	return errno == EAGAIN || errno == EACCES ? held(e) : err_sys(e, "cannot lock the mailbox");
 }
 
-enum ec claim_take_dir(int dir, struct claim *out, struct err *e)
+/* ENOLCK is not among the errors that say "no such locks here": it may pass, and then two would hold the mailbox, one
+ * by the directory and one by the file. */
+enum ec claim_take_dir(const struct mailroot *root, int dir, struct claim *out, struct err *e)
 {
 	enum ec rc = EC_OK;
 
@@ -46,9 +51,8 @@ enum ec claim_take_dir(int dir, struct claim *out, struct err *e)
 	if (flock(dir, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
 			rc = held(e);
-		else if (errno == EBADF || errno == EOPNOTSUPP || errno == ENOLCK ||
-			 errno == EINVAL)
-			rc = take_file(dir, out, e);
+		else if (errno == EBADF || errno == EOPNOTSUPP || errno == EINVAL)
+			rc = take_file(root, dir, out, e);
 		else
 			rc = err_sys(e, "cannot lock the mailbox");
 	}
@@ -83,7 +87,7 @@ enum ec claim_take(struct mailroot *root, const struct name *mailbox, struct cla
 		int dir;
 		enum ec rc = mailroot_dir(root, mailbox, &dir, e);
 		if (rc == EC_OK)
-			rc = claim_take_dir(dir, out, e);
+			rc = claim_take_dir(root, dir, out, e);
 		if (rc != EC_OK)
 			return rc;
 		rc = still_there(root, mailbox, dir, &same, e);

@@ -15,5 +15,5 @@ struct claim {
 enum ec claim_take(struct mailroot *root, const struct name *mailbox, struct claim *out,
 		   struct err *e);
 /* The same for a directory that is open; takes dir over in any case. */
-enum ec claim_take_dir(int dir, struct claim *out, struct err *e);
+enum ec claim_take_dir(const struct mailroot *root, int dir, struct claim *out, struct err *e);
 void claim_drop(struct claim *c);

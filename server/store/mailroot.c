@@ -88,12 +88,23 @@ enum ec tree_cannot_open(const struct name *n, struct err *e)
 	return err_sys(e, "cannot open %s %s", kind, text);
 }
 
+/* "No such mailbox" makes mail bounce: never said because everything is gone. */
+static bool is_removed(const struct mailroot *root)
+{
+	struct stat st;
+
+	return fstat(root->fd, &st) == 0 && st.st_nlink == 0;
+}
+
 enum ec tree_open_parent(struct mailroot *root, const struct name *n, int *fd, struct err *e)
 {
 	char actual[NAME_MAX + 1];
 	struct name domain = *n;
 
 	domain.local[0] = '\0';
+	if (is_removed(root))
+		return err_set(e, EC_BROKEN, "mail root %s was removed: put it back and restart",
+			       root->path);
 	*fd = name_is_domain(n) ? openat(root->fd, ".", DIR_FLAGS | O_CLOEXEC)
 				: tree_open_entry(root, root->fd, n->domain, actual);
 	return *fd < 0 ? tree_cannot_open(&domain, e) : EC_OK;

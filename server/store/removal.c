@@ -124,7 +124,7 @@ static enum ec remove_mailbox(struct mailroot *root, const struct name *n, struc
 
 	if (rc != EC_OK)
 		return rc;
-	rc = claim_take_dir(dir, &claim, e);
+	rc = claim_take_dir(root, dir, &claim, e);
 	if (rc == EC_OK) {
 		rc = hide(parent, actual, gone, n, e);
 		/* Out of sight is removed; should deleting fail half-way, the sweep goes on. */
@@ -145,7 +145,8 @@ static bool is_mailbox(const char *name)
 }
 
 /* EC_LOCKED if one of the domain's mailboxes is held. */
-static enum ec probe_claims(int domain, const struct name *n, struct err *e)
+static enum ec probe_claims(const struct mailroot *root, int domain, const struct name *n,
+			    struct err *e)
 {
 	struct dirlist l;
 	enum ec rc = EC_OK;
@@ -157,7 +158,7 @@ static enum ec probe_claims(int domain, const struct name *n, struct err *e)
 		int dir = beneath_open(domain, dirlist_name(&l, i), O_RDONLY | O_DIRECTORY, 0);
 		if (dir < 0) /* gone, or no mailbox at all */
 			continue;
-		rc = claim_take_dir(dir, &claim, NULL);
+		rc = claim_take_dir(root, dir, &claim, NULL);
 		claim_drop(&claim);
 		if (rc == EC_LOCKED)
 			err_set(e, rc, "a session has %s of %s open", dirlist_name(&l, i),
@@ -178,11 +179,11 @@ static enum ec remove_domain(struct mailroot *root, const struct name *n, struct
 	if (flock(dir, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		rc = err_set(e, EC_LOCKED, "%s is being removed already", n->domain);
 	if (rc == EC_OK)
-		rc = probe_claims(dir, n, e);
+		rc = probe_claims(root, dir, n, e);
 	if (rc == EC_OK)
 		rc = hide(parent, actual, gone, n, e);
 	if (rc == EC_OK) {
-		rc = probe_claims(dir, n, e);
+		rc = probe_claims(root, dir, n, e);
 		if (rc == EC_OK)
 			tree_delete(parent, gone);
 		else

@@ -1,6 +1,7 @@
 /* mailroot: names on disk, in any case; drafts, removal, sweep; nothing leads out. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -296,6 +297,22 @@ static void small_files(void **state)
 	arena_drop(&a);
 }
 
+/* Of a mailbox that is not there mail bounces; of a mail root that is not there it must not. */
+static void a_mail_root_that_is_gone(void **state)
+{
+	struct tree *t = *state;
+	struct name kim = tree_name("kim@example.com"), domain = tree_name("example.com");
+	char command[128];
+	struct err e;
+	int dir;
+
+	snprintf(command, sizeof(command), "rm -r %s", t->path);
+	assert_int_equal(system(command), 0);
+	assert_ec(mailroot_dir(t->root, &kim, &dir, &e), EC_BROKEN);
+	assert_ec(mailroot_dir(t->root, &domain, &dir, &e), EC_BROKEN);
+	assert_ec(tree_deliver(t, "kim@example.com", "x\r\n", 3), EC_BROKEN);
+}
+
 /* What root makes belongs to whom the mail root belongs to. */
 static void owner(void **state)
 {
@@ -325,12 +342,19 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(names_on_disk), T(odd_case),
-		T(each),          T(links_lead_nowhere),
-		T(drafts),        T(dropped_drafts_leave_nothing),
-		T(removal),       T(removal_follows_no_link),
-		T(sweep),         T(sweep_beside_a_draft),
-		T(small_files),   T(owner),
+		T(names_on_disk),
+		T(odd_case),
+		T(each),
+		T(links_lead_nowhere),
+		T(drafts),
+		T(dropped_drafts_leave_nothing),
+		T(removal),
+		T(removal_follows_no_link),
+		T(sweep),
+		T(sweep_beside_a_draft),
+		T(small_files),
+		T(owner),
+		T(a_mail_root_that_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

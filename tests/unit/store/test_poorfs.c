@@ -209,12 +209,8 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(named_temporaries),
-		T(name_by_proc),
-		T(claim_by_file),
-		T(making_does_not_replace),
-		T(no_lock_just_now),
-		T(claimed_by_root),
+		T(named_temporaries),       T(name_by_proc),     T(claim_by_file),
+		T(making_does_not_replace), T(no_lock_just_now), T(claimed_by_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
