@@ -261,6 +261,15 @@ static bool leads_to(const char *path, int fd)
 	       a.st_ino == b.st_ino;
 }
 
+static enum ec lock_file(int fd, const char *path, struct err *e)
+{
+	int rc;
+
+	while ((rc = flock(fd, LOCK_EX)) < 0 && errno == EINTR)
+		;
+	return rc < 0 ? err_sys(e, "cannot lock key file %s", path) : EC_OK;
+}
+
 enum ec keyring_lock(struct keyring *r, int *token, struct err *e)
 {
 	for (unsigned tries = 0; tries < LOCK_TRIES; tries++) {
@@ -268,8 +277,11 @@ enum ec keyring_lock(struct keyring *r, int *token, struct err *e)
 		enum ec rc = open_file(r->path, &fd, e);
 		if (rc != EC_OK)
 			return rc;
-		while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
-			;
+		rc = lock_file(fd, r->path, e);
+		if (rc != EC_OK) {
+			close(fd);
+			return rc;
+		}
 		if (leads_to(r->path, fd)) {
 			rc = reread_fd(r, fd, e);
 			if (rc == EC_OK)
