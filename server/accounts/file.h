@@ -9,6 +9,11 @@ struct accounts_file {
 	struct mailroot *root;
 	struct keyring *ring;
 	const struct log *log;
+
+	/* Of nobody, under a key of nobody's: what an unknown account is judged by. */
+	unsigned char stand_in_key[AEAD_KEY];
+	char stand_in[RECORD_TEXT_MAX];
+	size_t stand_in_len;
 };
 
 /* Opens the mailbox's directory and reads its record; EC_ABSENT: no mailbox, or one without an
