@@ -23,9 +23,10 @@ void audit_event(const struct log *log, const struct audit *who, const struct wp
 void audit_write(const struct audit *who, const struct wp *w, const struct wp_args *a,
 		 const struct err *failed)
 {
-	if (!w->conf || w->conf->log_to == LOG_TO_STDERR)
+	if (!w->conf)
 		return;
-	struct log_sink *sink = log_open(w->conf->log_to, "winpop", (int)w->conf->logging);
+	/* Wherever the service logs: standard error is for the one who typed, and the journal takes syslog too. */
+	struct log_sink *sink = log_open(LOG_TO_SYSLOG, "winpop", (int)w->conf->logging);
 	struct log log = { .sink = sink };
 
 	audit_event(&log, who, w, a, failed);

@@ -32,7 +32,7 @@ struct listener {
 	struct event ev;
 	struct timer *resume;
 	unsigned batch;
-	bool paused, short_of_fds;
+	bool short_of_fds;
 };
 
 struct listener *listener_new(int fd, const char *path)
@@ -57,8 +57,7 @@ static void on_resume(void *ctx)
 {
 	struct listener *l = ctx;
 
-	if (!l->paused)
-		watch(l, true);
+	watch(l, true);
 }
 
 static void look_away(struct listener *l, int why)
@@ -108,7 +107,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	unsigned n = 0;
 
 	(void)fd, (void)what;
-	while (n < l->batch && !l->paused && accept_one(l))
+	while (n < l->batch && accept_one(l))
 		n++;
 	if (n == l->batch && l->batch < BATCH_MAX)
 		l->batch *= 2;
@@ -123,13 +122,6 @@ void listen_start(struct listener *l, struct loop *loop, const struct log *log, 
 	l->ctx = ctx;
 	event_assign(&l->ev, loop_base(loop), l->fd, EV_READ | EV_PERSIST, on_accept, l);
 	watch(l, true);
-}
-
-void listen_pause(struct listener *l, bool pause)
-{
-	l->paused = pause;
-	if (l->loop && !l->resume)
-		watch(l, !pause);
 }
 
 unsigned listen_port(const struct listener *l)

@@ -24,6 +24,5 @@ enum ec listen_unix(const char *path, unsigned mode, int backlog, struct listene
 enum ec listen_inherited(const char *name, struct listener **out, struct err *e);
 void listen_start(struct listener *l, struct loop *loop, const struct log *log, listen_fn *fn,
 		  void *ctx);
-void listen_pause(struct listener *l, bool pause);
 unsigned listen_port(const struct listener *l); /* the real one when 0 was asked for */
 void listen_close(struct listener **l);         /* removes a unix socket file that it made */

@@ -168,24 +168,6 @@ static void a_crowd_is_accepted_whole(void **state)
 	door_close(&d);
 }
 
-static void pause_leaves_them_waiting(void **state)
-{
-	struct door d = { .loop = rig_loop() };
-	int client;
-
-	(void)state;
-	assert_int_equal(listen_tcp("127.0.0.1", 0, 16, &d.l, NULL), EC_OK);
-	listen_start(d.l, d.loop, &silent, on_accept, &d);
-	listen_pause(d.l, true);
-	client = call(listen_port(d.l), AF_INET);
-	rig_spin(d.loop);
-	assert_int_equal(d.n, 0);
-	listen_pause(d.l, false);
-	until(&d, 1);
-	close(client);
-	door_close(&d);
-}
-
 static void count_lines(void *ctx, const char *line)
 {
 	if (strstr(line, "accept_paused"))
@@ -365,7 +347,6 @@ int main(void)
 		cmocka_unit_test(a_star_is_both_families),
 		cmocka_unit_test(wrong_addresses_are_refused),
 		cmocka_unit_test(a_crowd_is_accepted_whole),
-		cmocka_unit_test(pause_leaves_them_waiting),
 		cmocka_unit_test(out_of_descriptors_pauses_and_says_so_once),
 		cmocka_unit_test(unix_sockets_have_the_exact_mode_and_go_with_their_maker),
 		cmocka_unit_test(stale_is_replaced_live_is_not),
