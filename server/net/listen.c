@@ -65,7 +65,7 @@ static void look_away(struct listener *l, int why)
 	char text[80];
 
 	if (!l->short_of_fds)
-		log_event(l->log, LV_WARN, "accept_paused",
+		log_event(l->log, LV_WARN, "accept-paused",
 			  KV("why", strerror_r(why, text, sizeof(text))),
 			  KV_U("port", listen_port(l)));
 	l->short_of_fds = true;

@@ -121,7 +121,7 @@ struct tls_staple *tls_staple_load(SSL_CTX *ctx, const char *path, const struct 
 	if (file_read_at(mem, AT_FDCWD, path, RESPONSE_MAX, &der, &len, &e) == EC_OK)
 		bad = check_der(der, len, SSL_CTX_get0_certificate(ctx), &end_s);
 	if (bad)
-		log_event(log, LV_WARN, "ocsp_not_stapled", KV("file", path), KV("why", bad));
+		log_event(log, LV_WARN, "ocsp-not-stapled", KV("file", path), KV("why", bad));
 	else
 		s = keep(ctx, der, len, end_s);
 	arena_drop(&mem);

@@ -230,7 +230,7 @@ static enum ec leave_out(struct scan *s, const char *name, struct err *e)
 	if (errno != EACCES && errno != EPERM && errno != EIO)
 		return err_sys(e, "cannot read message %s", name);
 	err_sys(&why, "cannot read message %s", name);
-	log_event(s->env->log, LV_WARN, "message_unreadable", KV("why", why.text));
+	log_event(s->env->log, LV_WARN, "message-unreadable", KV("why", why.text));
 	look_again(s, UNREADABLE_S);
 	return EC_OK;
 }

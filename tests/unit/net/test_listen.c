@@ -170,7 +170,7 @@ static void a_crowd_is_accepted_whole(void **state)
 
 static void count_lines(void *ctx, const char *line)
 {
-	if (strstr(line, "accept_paused"))
+	if (strstr(line, "accept-paused"))
 		(*(unsigned *)ctx)++;
 }
 

@@ -53,7 +53,7 @@ static void only_good_answers_are_stapled(void **state)
 	assert_non_null(strstr(p->logged, "no OCSP response"));
 	unlink(p->ocsp);
 	assert_false(is_stapled(p, TLS1_3_VERSION));
-	assert_non_null(strstr(p->logged, "ocsp_not_stapled"));
+	assert_non_null(strstr(p->logged, "ocsp-not-stapled"));
 }
 
 int main(void)
