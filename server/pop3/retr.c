@@ -43,13 +43,15 @@ static enum verdict cut_off(struct p3 *s, const char *why)
 	return p3_bye(s, "message-cut-off");
 }
 
+/* A mark that an earlier session left is not made again; under EXPIRE 0 it is what removes the message. */
 static void count_retr(struct p3 *s)
 {
 	const struct msg *m = &s->box->msgs[s->send.msg];
+	bool note = !(m->flags & MSG_FETCHED) || s->policy->expire_days == 0;
 
 	s->totals.n_retr++;
 	s->totals.octets_retr += m->octets;
-	if (!(m->flags & MSG_FETCHED) && p3_mark(s, &s->fetched, s->send.msg))
+	if (note && p3_mark(s, &s->fetched, s->send.msg))
 		s->n_fetched++;
 }
 

@@ -116,6 +116,21 @@ static void quit_says_what_goes(void **state)
 	}
 }
 
+/* Settings may change from EXPIRE 7 to EXPIRE 0: a mark from before must not save a message. */
+static void expire_0_with_marks_from_before(void **state)
+{
+	struct fake f;
+
+	(void)state;
+	fake_with_mail(&f);
+	f.policy.expire_days = 0;
+	TALK(&f, "USER kim\r\nPASS secret word\r\nUIDL 1\r\n");
+	f.msgs[0].flags |= MSG_FETCHED;
+	fake_send(&f, "RETR 1\r\nQUIT\r\n", 14);
+	assert_string_equal(f.removed, "1 ");
+	fake_end(&f);
+}
+
 static void long_lines(void **state)
 {
 	struct buf in = { 0 };
@@ -376,6 +391,7 @@ int main(void)
 		cmocka_unit_test(nul_is_refused),
 		cmocka_unit_test(stls_drops_what_follows),
 		cmocka_unit_test(quit_says_what_goes),
+		cmocka_unit_test(expire_0_with_marks_from_before),
 		cmocka_unit_test(long_lines),
 		cmocka_unit_test(useless_clients_are_shown_out),
 		cmocka_unit_test(big_list_is_paced),
