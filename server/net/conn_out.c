@@ -177,6 +177,8 @@ static void start_handshake(struct conn *c)
 	c->tls = tls_io_new(c->tls_next, c->fd, s->wire, sizeof(s->wire));
 	tls_unref(&c->tls_next);
 	c->phase = P_HANDSHAKE;
+	if (c->ended) /* no event will tell */
+		conn_fail(c, "the peer left before TLS was up");
 }
 
 static void all_sent(struct conn *c)

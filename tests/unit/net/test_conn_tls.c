@@ -108,6 +108,27 @@ static void octets_before_the_go_ahead_left_are_dropped(void **state)
 	tls_unref(&t);
 }
 
+/* He has hung up already, and will never say the first word of a handshake. */
+static void no_tls_with_somebody_who_has_left(void **state)
+{
+	struct place *p = *state;
+	struct tls *t = place_tls(p);
+	struct peer c;
+
+	peer_open(&c, p, TLS1_3_VERSION);
+	peer_connect(&c);
+	conn_hold(c.o.c, true);
+	rig_send(c.fd, "STLS\r\n");
+	rig_spin(p->loop);
+	shutdown(c.fd, SHUT_WR);
+	rig_spin(p->loop);
+	conn_start_tls(c.o.c, t);
+	rig_spin(p->loop);
+	assert_int_equal(c.o.told[CONN_ERROR], 1);
+	peer_close(&c);
+	tls_unref(&t);
+}
+
 /* Several records, and more than the input may hold, in one segment: the socket is empty while the
  * TLS layer is not. */
 static void what_openssl_holds_is_delivered(void **state)
@@ -190,6 +211,7 @@ int main(void)
 		PLACE_TEST(octets_behind_stls_do_not_survive),
 		PLACE_TEST(octets_after_stls_break_the_handshake),
 		PLACE_TEST(octets_before_the_go_ahead_left_are_dropped),
+		PLACE_TEST(no_tls_with_somebody_who_has_left),
 		PLACE_TEST(what_openssl_holds_is_delivered),
 		PLACE_TEST(a_record_larger_than_the_input_comes_in_bites),
 		PLACE_TEST(who_asks_for_new_keys_without_end_is_left),
