@@ -10,7 +10,7 @@
  *
  * Known limit: a kernel before 6.13 stamps directories with the time of the last clock tick (1 to
  * 10 ms). A file that another program adds or removes in the very tick of a change of ours is then
- * not noticed until the directory changes again. /
+ * not noticed until another program changes something again, or until the daily scan. /
  */
 #include <errno.h>
 #include <fcntl.h>
