@@ -22,7 +22,7 @@ static const char default_mechanisms[] =
 const struct option options[] = {
 	/* ---- the original's own ---- */
 	{ "port", NULL, OPT_UINT, AT(port), "110", 0, 65535, NULL, OPT_RESTART, OPT_ORIGINAL,
-	  "Port for POP3 clients (0: none)" },
+	  "Port for POP3 clients; in the file 0 too, for none" },
 	{ "logging", NULL, OPT_UINT, AT(logging), "2", 0, 4, NULL, OPT_LIVE, OPT_ORIGINAL,
 	  "What is logged: 0 nothing, 1 critical, 2 and warnings, 3 and information, 4 and traces" },
 	{ "authentication", "auth", OPT_AUTHN, AT(authentication), "file", 0, 0, NULL, OPT_RESTART, OPT_ORIGINAL,
