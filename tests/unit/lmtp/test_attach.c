@@ -33,7 +33,8 @@ struct rig {
 	struct lmtp *lmtp;
 	char dir[32];
 	pthread_mutex_t lock;
-	struct buf got; /* under the lock */
+	struct buf got;    /* under the lock */
+	atomic_bool empty; /* no domain, no mailbox */
 	atomic_bool slow;
 	sem_t entered, go; /* slow: deliver says when it is in, and waits */
 	sem_t idle;
@@ -44,9 +45,20 @@ static struct rig rig;
 static enum ec find(struct catalog *c, const struct name *n, struct entry *out, struct err *e)
 {
 	(void)c;
-	if (strcmp(n->local, "nobody") == 0)
+	if (strcmp(n->local, "nobody") == 0 || atomic_load(&rig.empty))
 		return err_set(e, EC_ABSENT, "no mailbox");
 	*out = (struct entry){ .name = *n, .locked = true, .domain_locked = true };
+	return EC_OK;
+}
+
+static enum ec each(struct catalog *c, const struct name *domain,
+		    bool (*fn)(void *ctx, const struct entry *), void *ctx, struct err *e)
+{
+	static const struct entry entry = { .name.domain = "c" };
+
+	(void)c, (void)domain, (void)e;
+	if (!atomic_load(&rig.empty))
+		fn(ctx, &entry);
 	return EC_OK;
 }
 
@@ -71,7 +83,7 @@ static enum ec deliver(struct store *st, const struct name *to, const struct mes
 	return EC_OK;
 }
 
-static const struct catalog_ops catalog_ops = { .name = "test", .find = find };
+static const struct catalog_ops catalog_ops = { .name = "test", .find = find, .each = each };
 static const struct store_ops store_ops = { .name = "test", .deliver = deliver };
 static const struct log silent;
 
@@ -433,10 +445,26 @@ static void test_new_setup(void **state)
 	rig_end();
 }
 
+/* A mail root that is not mounted must not make mail bounce. */
+static void test_no_domain_at_all(void **state)
+{
+	(void)state;
+	rig_begin("", 100);
+	atomic_store(&rig.empty, true);
+	int fd = client();
+
+	sayz(fd, ENVELOPE);
+	hear(fd, N "451 4.3.0 ");
+	close(fd);
+	wait_until(nobody_left);
+	rig_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_message),
+		cmocka_unit_test(test_no_domain_at_all),
 		cmocka_unit_test(test_half_closed),
 		cmocka_unit_test(test_big_message),
 		cmocka_unit_test(test_turned_away),
