@@ -342,7 +342,7 @@ static void unreadable_message(void **state)
 	int status;
 
 	if (geteuid() != 0)
-		return;
+		skip();
 	put(t, "one\r\n");
 	tree_write(t, BOX "a.eml", "two\r\n", 5);
 	char path[512];
@@ -380,7 +380,7 @@ static int read_only_child(struct tree *t)
 	    (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) && errno != EINVAL) ||
 	    mount(t->path, t->path, NULL, MS_BIND, NULL) ||
 	    mount(NULL, t->path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
-		return 77;
+		return errno;
 	tree_reopen(t, false);
 	for (int i = 0; i < 2; i++) {
 		size_t len;
@@ -407,6 +407,8 @@ static void read_only_root(void **state)
 	char path[512];
 	int status;
 
+	if (geteuid() != 0) /* mounts are root's */
+		skip();
 	put(t, "one\r\n");
 	put(t, "two\r\n");
 	for (int with_index = 1; with_index >= 0; with_index--) {
@@ -423,10 +425,6 @@ static void read_only_root(void **state)
 			_exit(read_only_child(t));
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFEXITED(status));
-		if (WEXITSTATUS(status) == 77) {
-			print_message("no mount namespace here: read-only root not tried\n");
-			return;
-		}
 		assert_int_equal(WEXITSTATUS(status), 0);
 	}
 }
