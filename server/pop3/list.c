@@ -20,7 +20,7 @@ bool p3_msg(struct p3 *s, struct p3_slice arg, uint32_t *i, enum verdict *v)
 		return false;
 	}
 	if (n == 0 || n > s->box->n_msgs) {
-		p3_err(s, "no such message; there are %" PRIu32 " in this mailbox", s->box->n_msgs);
+		p3_err(s, "no such message; this mailbox holds %" PRIu32, s->box->n_msgs);
 		return false;
 	}
 	*i = (uint32_t)(n - 1);

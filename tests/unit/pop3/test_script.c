@@ -309,7 +309,8 @@ static const struct script in_the_mailbox_table[] = {
 	  "..a\n.\n+OK *\n.\n" },
 	{ "numbers",
 	  IN_BOX "RETR 0\nRETR 5\nRETR 4294967296\nRETR 4294967297\nRETR 99999999999999999999\n",
-	  OPEN "-ERR no such*\n-ERR no such*\n-ERR no such*\n-ERR no such*\n-ERR no such*\n" },
+	  OPEN "-ERR no such message; this mailbox holds 4\n-ERR no such*\n-ERR no such*\n"
+	  "-ERR no such*\n-ERR no such*\n" },
 	{ "not numbers",
 	  IN_BOX "DELE -1\nDELE +1\nDELE 1x\nDELE  1\nDELE\nTOP 1\nTOP 1 -1\nTOP 1 x\nSTAT\n",
 	  OPEN "-ERR a message number*\n-ERR a message number*\n-ERR a message number*\n"
