@@ -1,12 +1,14 @@
 /* auth.h - sign-in, through Cyrus SASL only: begin, step, cancel, finish.
  *
- * One struct auth per process and method of authentication; one struct login per connection, which may try many times.
- * Plain passwords (USER/PASS, PLAIN, LOGIN), APOP, challenge mechanisms and EXTERNAL all end in the same answer. A failed
- * attempt says EC_DENIED whatever failed, at the same cost whether the account exists or not; the true reason goes to the
- * log. Guessing is slowed: the answer carries delay_ms, which the caller waits out on a timer before it replies - never a
+ * One struct auth per process and method of authentication; one struct login per connection, which
+ * may try many times. Plain passwords (USER/PASS, PLAIN, LOGIN), APOP, challenge mechanisms and
+ * EXTERNAL all end in the same answer. A failed attempt says EC_DENIED whatever failed, at the same
+ * cost whether the account exists or not; the true reason goes to the log. Guessing is slowed: the
+ * answer carries delay_ms, which the caller waits out on a timer before it replies - never a
  * sleeping thread, never anybody else's session.
  *
- * Thread:  auth_open/close main; the login calls marked [w] may block: worker or program; one login in one thread at a time.
+ * Thread:  auth_open: main; auth_ref and auth_unref: any; the login calls marked [w] may block:
+ *          worker or program; one login in one thread at a time.
  * Owner:   strings in an answer live until the next call on that login.
  */
 #pragma once
@@ -32,8 +34,8 @@ struct auth_setup {
 	const struct log *log;     /* lent; its sink is used */
 };
 
-/* The library is set up at the first open of a process and stays. A reload opens a second auth and closes the first when
- * its last login is gone. */
+/* The library is set up at the first open of a process and stays. A reload opens a second auth and
+ * drops the first, which goes with its last login. */
 enum ec auth_open(const struct auth_setup *setup, const struct auth *before, struct auth **out,
 		  struct err *e);
 struct auth *auth_ref(struct auth *a);
@@ -54,20 +56,21 @@ struct login *login_new(struct auth *a, const struct auth_facts *f);
 void login_facts(struct login *l, const struct auth_facts *f);
 void login_free(struct login **l);
 
-/* Names for CAPA SASL and bare AUTH, blank-separated, as allowed under the present facts; "" = none. Does not block. */
+/* Names for CAPA SASL and bare AUTH, blank-separated, as allowed under the present facts; "" = none.
+ * Does not block. */
 const char *login_mechs(struct login *l);
 bool login_clear_allowed(const struct login *l); /* USER/PASS may be used now */
-const char *login_apop_stamp(
-	struct login *l); /* "<letters.digits@host>" for the greeting, NULL = APOP is off */
+/* "<letters.digits@host>" for the greeting, NULL = APOP is off */
+const char *login_apop_stamp(struct login *l);
 
 enum auth_state { AUTH_DONE, AUTH_MORE, AUTH_FAILED };
 struct auth_answer {
 	enum auth_state state;
 	const char *challenge; /* AUTH_MORE: octets to send, base64 by the caller; may be empty */
 	size_t challenge_len;
-	enum ec class
-		; /* AUTH_FAILED: EC_DENIED, EC_REFUSED (plain password not allowed, account disabled),
-	                                  * EC_USAGE (unknown mechanism, malformed), EC_BUSY, EC_TEMP, EC_BROKEN */
+	/* AUTH_FAILED: EC_DENIED, EC_REFUSED (plain password not allowed, account disabled), EC_USAGE
+	 * (unknown mechanism, malformed), EC_BUSY, EC_TEMP, EC_BROKEN */
+	enum ec class;
 	struct name who;   /* AUTH_DONE */
 	const char *mech;  /* "USER", "APOP", "SCRAM-SHA-256", ... */
 	unsigned delay_ms; /* wait this long before replying */
