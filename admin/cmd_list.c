@@ -93,9 +93,9 @@ static enum ec list_mailboxes(struct listing *l, const char *arg)
 	out_end(l->w->out);
 	if (l->n_damaged > 0)
 		out_note(l->w->out,
-			 "%u accounts could not be read; give them a new password with "
-			 "winpop changepwd",
-			 l->n_damaged);
+			 "%u %s could not be read (shown as ?); winpop changepwd gives a new "
+			 "password",
+			 l->n_damaged, l->n_damaged == 1 ? "account" : "accounts");
 	return rc;
 }
 

@@ -240,3 +240,11 @@ def test_rekey_tells_what_it_could_not_do(domain):
     domain.ok("changepwd", "ann@example.com", "x")
     domain.ok("rekey")
     assert domain.keys.read_text().count("key =") == 1
+
+
+def test_list_counts_damaged_accounts(domain):
+    for name, words in ("kim@example.com", "1 account could"), ("lee@example.com", "2 accounts could"):
+        if name.startswith("lee"):
+            domain.ok("add", name, "/createuser", "x")
+        (domain.box(name) / "password").write_text("junk")
+        assert words in domain.run("list", "example.com").stderr

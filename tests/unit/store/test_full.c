@@ -13,7 +13,6 @@
 #include "tests/unit/store/tree.h"
 
 #define KIM "kim@example.com"
-#define NOT_POSSIBLE 77
 
 static char big[200000];
 
@@ -39,7 +38,7 @@ static int on_small_disk(struct tree *t)
 	if (unshare(CLONE_NEWNS) ||
 	    (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) && errno != EINVAL) ||
 	    mount("none", t->path, "tmpfs", 0, "size=1m,mode=0755"))
-		return NOT_POSSIBLE;
+		return errno;
 	tree_reopen(t, false);
 	assert_ec(mailroot_add_domain(t->root, &domain, &e), EC_OK);
 	tree_add_mailbox(t, KIM);
@@ -67,7 +66,7 @@ static int with_small_files(struct tree *t)
 
 	signal(SIGXFSZ, SIG_IGN);
 	if (setrlimit(RLIMIT_FSIZE, &limit))
-		return NOT_POSSIBLE;
+		return errno;
 	assert_ec(tree_deliver(t, KIM, "a\r\n", 3), EC_OK);
 	assert_ec(tree_deliver(t, KIM, big, sizeof(big)), EC_TEMP);
 	assert_int_equal(count(t), 1);
@@ -86,16 +85,15 @@ static void in_child(int (*fn)(struct tree *))
 		_exit(fn(&t));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == NOT_POSSIBLE)
-		print_message("not possible here\n");
-	else
-		assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(WEXITSTATUS(status), 0);
 	tree_teardown(&t);
 }
 
 static void disk_full(void **state)
 {
 	(void)state;
+	if (geteuid() != 0) /* mounts are root's */
+		skip();
 	in_child(on_small_disk);
 }
 
