@@ -14,10 +14,6 @@
 #define MAILROOT_MAX 260 /* the original's limit */
 #define GIB (1024ull * 1024 * 1024)
 
-static const char default_mechanisms[] =
-	"SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN "
-	"EXTERNAL";
-
 /* clang-format off */
 const struct option options[] = {
 	/* ---- the original's own ---- */
@@ -75,7 +71,7 @@ const struct option options[] = {
 	  "Accept passwords in the clear from other computers too" },
 
 	/* ---- sign-in ---- */
-	{ "mechanisms", NULL, OPT_TEXT, AT(mechanisms), default_mechanisms, 0, 1024, NULL, OPT_LIVE, OPT_SIGNIN,
+	{ "mechanisms", NULL, OPT_TEXT, AT(mechanisms), known_mechanisms, 0, 1024, NULL, OPT_LIVE, OPT_SIGNIN,
 	  "SASL mechanisms that may be offered, separated by blanks", check_mechanisms },
 	{ "apop", NULL, OPT_WORD, AT(apop), "auto", 0, 0, "no|yes|auto", OPT_LIVE, OPT_SIGNIN,
 	  "Offer APOP; auto does so with the encrypted password file only" },
