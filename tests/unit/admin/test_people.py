@@ -45,6 +45,9 @@ class Terminal:
     def __init__(self, place, *words):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            # whoever started the tests in the background left these ignored
+            for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+                signal.signal(sig, signal.SIG_DFL)
             os.execve(WINPOP, [WINPOP, *words], place.env)
         self.seen = b""
 
