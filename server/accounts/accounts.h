@@ -18,12 +18,20 @@ struct accounts;
 
 enum secret_kind { SECRET_CLEAR, SECRET_NT_HASH };
 
+#define ACCOUNT_KEY_MAX 512
+#define ACCOUNT_STAMP_MAX 40
+
+/* find and resolve fill in all of it; verify and reveal take it as they gave it, or with the name alone. */
 struct account {
-	struct name name;
-	char logon[NAME_TEXT_MAX +
-		   1]; /* the other name it signs in with ("pre-Windows 2000 name"), "" = none */
+	struct name name; /* of its mailbox */
+	/* the other name it signs in with ("pre-Windows 2000 name"), "" = none */
+	char logon[NAME_TEXT_MAX + 1];
 	bool enabled;
 	bool admin; /* may not be limited by quota, nor deleted with a mailbox */
+	char key[ACCOUNT_KEY_MAX +
+		 1]; /* where the backend found it (a DN), "" = look it up again */
+	char stamp[ACCOUNT_STAMP_MAX +
+		   1]; /* differs after its password was changed; "" = not known */
 };
 
 struct accounts_ops {
@@ -31,9 +39,15 @@ struct accounts_ops {
 	enum name_rule rule;
 	bool needs_create; /* a mailbox cannot be added without /createuser (password file) */
 	enum ec (*find)(struct accounts *, const struct name *, struct account *out, struct err *);
-	enum ec (*verify)(struct accounts *, const struct name *, const struct secret *,
+	/* Who is meant by what a client typed - an address, or what else this backend knows (UPN, DOMAIN\user, a bare name).
+	 * EC_OK does not say that there is an account: a backend that needs no look-up only parses. EC_USAGE, EC_ABSENT:
+	 * nobody can be meant. */
+	enum ec (*resolve)(struct accounts *, const char *typed, size_t len, struct account *out,
+			   struct err *);
+	/* EC_REFUSED: the password is right and something else forbids (expired, must be changed, not in the group). */
+	enum ec (*verify)(struct accounts *, const struct account *, const struct secret *,
 			  struct err *);
-	enum ec (*reveal)(struct accounts *, const struct name *, enum secret_kind,
+	enum ec (*reveal)(struct accounts *, const struct account *, enum secret_kind,
 			  struct secret *out, struct err *);
 	/* draft: the mailbox being made for it (password file: the record goes in there; may be NULL elsewhere:
 	 * then the mailbox must exist). Commit or drop the draft before the next change of a password: it holds the keyring's

@@ -97,9 +97,19 @@ static enum ec file_find(struct accounts *a, const struct name *n, struct accoun
 	return EC_OK;
 }
 
-static enum ec file_reveal(struct accounts *a, const struct name *n, enum secret_kind kind,
+/* The record says whether there is one; a look-up here would only be a second one. */
+static enum ec file_resolve(struct accounts *a, const char *typed, size_t len, struct account *out,
+			    struct err *e)
+{
+	(void)a;
+	*out = (struct account){ .enabled = true };
+	return name_parse(&out->name, typed, len, NAME_FILE, e);
+}
+
+static enum ec file_reveal(struct accounts *a, const struct account *who, enum secret_kind kind,
 			   struct secret *out, struct err *e)
 {
+	const struct name *n = &who->name;
 	struct record r;
 	int dir;
 
@@ -140,11 +150,11 @@ static void pretend(const struct accounts_file *f, const struct secret *s)
 	secret_drop(&opened);
 }
 
-static enum ec file_verify(struct accounts *a, const struct name *n, const struct secret *s,
+static enum ec file_verify(struct accounts *a, const struct account *who, const struct secret *s,
 			   struct err *e)
 {
 	struct secret known = { 0 };
-	enum ec rc = file_reveal(a, n, SECRET_CLEAR, &known, e);
+	enum ec rc = file_reveal(a, who, SECRET_CLEAR, &known, e);
 
 	if (rc == EC_ABSENT) {
 		pretend(file_of(a), s);
@@ -259,6 +269,7 @@ static const struct accounts_ops file_ops = {
 	.rule = NAME_FILE,
 	.needs_create = true,
 	.find = file_find,
+	.resolve = file_resolve,
 	.verify = file_verify,
 	.reveal = file_reveal,
 	.create = file_create,

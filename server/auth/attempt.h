@@ -23,7 +23,7 @@ struct attempt {
 	bool plus;               /* its -PLUS variant */
 	unsigned turn;           /* client messages so far */
 
-	struct name who; /* whom the client wants to be; valid if named */
+	struct account account; /* whom the client wants to be; valid if named */
 	bool named;
 	/* as the client spelled it, cut to fit: for log and penalty */
 	char typed[NAME_TEXT_MAX + 1];

@@ -52,7 +52,7 @@ static enum ec reveal(struct attempt *at, struct secret *out)
 	enum ec ec;
 
 	/* Asked even for what is no name, so that it takes as long. */
-	ec = acc->ops->reveal(acc, &at->who, SECRET_CLEAR, out, &e);
+	ec = acc->ops->reveal(acc, &at->account, SECRET_CLEAR, out, &e);
 	if (ec == EC_OK && (!at->named || !usable(out)))
 		ec = err_set(&e, EC_REFUSED, "the password cannot be used with this mechanism");
 	/* Disabled, or never revealed: nothing is proved yet, so nobody is told. */

@@ -141,8 +141,8 @@ static void answer(struct login *l, enum auth_state state, struct auth_answer *o
 	out->challenge = ""; /* the old one goes with libsasl's context */
 	out->challenge_len = 0;
 	if (state == AUTH_DONE) {
-		out->who = at->who;
-		penalty_forgive(l->auth->penalty, name_text(&at->who, text));
+		out->who = at->account.name;
+		penalty_forgive(l->auth->penalty, name_text(&at->account.name, text));
 	} else {
 		fail(l, at, out);
 	}

@@ -154,7 +154,7 @@ void attempt_blame(struct attempt *at, enum ec class, const struct err *e)
 
 const char *attempt_account(const struct attempt *at, char text[NAME_TEXT_MAX + 1])
 {
-	return at->named ? name_text(&at->who, text) : at->typed;
+	return at->named ? name_text(&at->account.name, text) : at->typed;
 }
 
 /* The identity to sign in as, out of foreign bytes. A malformed one goes on as nobody, so that it
@@ -163,14 +163,15 @@ static void take_identity(struct attempt *at, const char *in, unsigned len)
 {
 	struct err e = { 0 };
 	size_t keep = len < NAME_TEXT_MAX ? len : NAME_TEXT_MAX;
-	enum ec ec = name_parse(&at->who, in, len, at->setup->accounts->ops->rule, &e);
+	enum ec ec =
+		at->setup->accounts->ops->resolve(at->setup->accounts, in, len, &at->account, &e);
 
 	memcpy(at->typed, in, keep);
 	at->typed[keep] = 0;
 	at->named = ec == EC_OK;
 	if (!at->named) {
-		at->who = nobody;
-		attempt_blame(at, EC_DENIED, &e);
+		at->account = (struct account){ .name = nobody };
+		attempt_blame(at, ec, &e);
 	}
 }
 
@@ -188,7 +189,7 @@ static int make_canonical(sasl_conn_t *conn, void *context, const char *in, unsi
 	if (flags & SASL_CU_AUTHID) {
 		take_identity(at, in, len);
 		if (at->named)
-			name_text(&at->who, text);
+			name_text(&at->account.name, text);
 	} else if (name_parse(&other, in, len, at->setup->accounts->ops->rule, NULL) == EC_OK) {
 		name_text(&other, text);
 	}
@@ -214,7 +215,7 @@ static int check_password(sasl_conn_t *conn, void *context, const char *user, co
 	if (len == 0) /* some directories take it for an anonymous sign-in, and say yes */
 		ec = err_set(&e, EC_DENIED, "empty password");
 	else
-		ec = acc->ops->verify(acc, &at->who, &lent, &e);
+		ec = acc->ops->verify(acc, &at->account, &lent, &e);
 	attempt_blame(at, ec, &e);
 	return at->class == EC_OK ? SASL_OK : SASL_BADAUTH;
 }
@@ -322,7 +323,7 @@ static void vouch(struct attempt *at)
 	struct accounts *acc = at->setup->accounts;
 	struct account found;
 	struct err e = { 0 };
-	enum ec ec = acc->ops->find(acc, &at->who, &found, &e);
+	enum ec ec = acc->ops->find(acc, &at->account.name, &found, &e);
 
 	if (ec == EC_OK && !found.enabled)
 		ec = err_set(&e, EC_REFUSED, "the account is disabled");

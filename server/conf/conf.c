@@ -151,6 +151,42 @@ static enum ec spa_possible(const struct conf *c, struct err *e)
 		       "local; with file nobody could sign in");
 }
 
+static enum ec spa_is_on(const struct conf *c, struct err *e)
+{
+	if (!c->sparequired || c->spa != SPA_OFF)
+		return EC_OK;
+	return err_set(e, EC_USAGE, "sparequired: with spa = off nobody could sign in");
+}
+
+static enum ec directory_named(const struct conf *c, struct err *e)
+{
+	if (*c->directory_servers || (c->authentication != AUTHN_AD && c->catalog == CATALOG_LOCAL))
+		return EC_OK;
+	return err_set(e, EC_USAGE,
+		       "directory_servers: name the directory's servers; %s needs them",
+		       c->catalog == CATALOG_LOCAL ? "authentication = ad" : "catalog = directory");
+}
+
+static enum ec directory_identity(const struct conf *c, struct err *e)
+{
+	if (!*c->directory_servers || c->directory_bind == DIR_BIND_EXTERNAL)
+		return EC_OK;
+	if (!*c->directory_user)
+		return err_set(
+			e, EC_USAGE,
+			"directory_user: name the account that the service itself has in the "
+			"directory");
+	if (c->directory_bind == DIR_BIND_SIMPLE && !*c->directory_password_file)
+		return err_set(e, EC_USAGE,
+			       "directory_password_file: name the file with the password of "
+			       "directory_user");
+	if (c->directory_bind == DIR_BIND_GSSAPI && !*c->directory_keytab)
+		return err_set(e, EC_USAGE,
+			       "directory_keytab: name the file with the Kerberos keys of "
+			       "directory_user");
+	return EC_OK;
+}
+
 static enum ec cert_has_key(const struct conf *c, struct err *e)
 {
 	if (!*c->tls_cert == !*c->tls_key)
@@ -172,6 +208,10 @@ static const struct {
 } rules[] = {
 	{ sockets_fit, { "socketmax", "socketmin", "socketthreshold" } },
 	{ spa_possible, { "sparequired", "authentication" } },
+	{ spa_is_on, { "sparequired", "spa" } },
+	{ directory_named, { "directory_servers", "authentication", "catalog" } },
+	{ directory_identity,
+	  { "directory_user", "directory_password_file", "directory_keytab", "directory_bind" } },
 	{ cert_has_key, { "tls_cert", "tls_key" } },
 	{ ports_differ, { "port", "tls_port" } },
 };

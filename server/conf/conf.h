@@ -19,6 +19,13 @@ enum host_role {
 	ROLE_DC
 }; /* numbers of `authentication` depend on it (seed) */
 enum tri { TRI_NO, TRI_YES, TRI_AUTO };
+/* in the order of the words in options.c */
+enum dir_flavour { DIR_AD, DIR_OPENLDAP };
+enum dir_bind { DIR_BIND_SIMPLE, DIR_BIND_EXTERNAL, DIR_BIND_GSSAPI };
+enum catalog_kind { CATALOG_LOCAL, CATALOG_DIRECTORY };
+enum spa_kind { SPA_AUTO, SPA_OFF, SPA_HASH, SPA_WINBIND };
+enum ntlm_level { NTLM_V2, NTLM_V1, NTLM_LM }; /* the weakest response accepted */
+enum binding_rule { BINDING_OFF, BINDING_ACCEPT, BINDING_REQUIRE };
 #define EXPIRE_NEVER UINT32_MAX
 
 struct conf {
@@ -59,6 +66,46 @@ struct conf {
 	unsigned login_delay_s; /* 0 = none */
 	unsigned penalty_ms; /* first delay after a failed sign-in; doubles, at most 15 s; 0 = none
 			      */
+	unsigned shield_s;   /* a wrong password is remembered this long; 0 = not */
+	unsigned cache_s;    /* a right one; 0 = not */
+
+	/* Secure Password Authentication (NTLM), Kerberos */
+	enum spa_kind spa;
+	enum ntlm_level ntlm;
+	const char *ntlm_domain; /* NetBIOS name of the domain; "" = found out */
+	enum binding_rule channel_binding;
+	bool ntlm_legacy_ok; /* AUTH NTLM is answered "+OK" instead of "+ " */
+	const char *keytab;  /* our service's Kerberos keys; "" = no GSSAPI */
+
+	/* local accounts */
+	const char *pam_service;
+	const char *local_group; /* of users that /createuser makes */
+
+	/* the directory: used by authentication = ad and by catalog = directory */
+	enum catalog_kind catalog;
+	enum dir_flavour directory;
+	const char *
+		directory_servers; /* blank-separated ldap://, ldaps://, ldapi:// URIs, or "srv:DOMAIN" */
+	bool directory_starttls;             /* on ldap:// */
+	const char *directory_ca;            /* PEM */
+	const char *directory_base;          /* "" = the server's first naming context */
+	enum dir_bind directory_bind;        /* how the service proves who it is */
+	const char *directory_user;          /* DN (or UPN) for simple, principal for gssapi */
+	const char *directory_password_file; /* mode 0600 */
+	const char *directory_keytab;
+	unsigned directory_connections; /* most of each kind: for searches, for proving passwords */
+	unsigned directory_timeout_ms;
+	/* "" = as the flavour presets (ldap/flavour.h) */
+	const char *
+		directory_address; /* attributes that hold a mailbox's address, in order of preference */
+	const char *directory_logon;     /* attribute with the logon name */
+	const char *directory_filter;    /* of entries that are people */
+	const char *directory_new_users; /* where /createuser makes entries */
+	const char *directory_domains;   /* where domain entries are */
+	const char *directory_nt_hash;   /* attribute with the NT hash, for SPA */
+	const char *directory_group;     /* DN; only its members sign in; "" = everybody */
+	unsigned
+		directory_memory_s; /* recipients seen are remembered while the directory is away */
 
 	/* mail */
 	uint64_t message_max_bytes; /* LMTP SIZE */

@@ -5,14 +5,17 @@
  */
 #include <arpa/inet.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 #include "server/base/name.h"
 #include "server/base/utf8.h"
 #include "server/conf/optcheck.h"
 
 #define WORD_MAX 64
+#define SERVER_MAX 300
 
 /* Copies the next blank-separated word; false at the end. A word too long comes as "". */
 static bool next_word(const char **p, char out[WORD_MAX])
@@ -114,8 +117,8 @@ enum ec check_hostname(const char *value, struct err *e)
 }
 
 const char known_mechanisms[] =
-	"SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN "
-	"EXTERNAL";
+	"SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 GSSAPI NTLM PLAIN "
+	"LOGIN EXTERNAL";
 
 static bool is_mechanism(const char *word)
 {
@@ -139,6 +142,37 @@ enum ec check_mechanisms(const char *value, struct err *e)
 			return err_set(e, EC_USAGE,
 				       "\"%s\" is not a mechanism of this version: choose from %s",
 				       word, known_mechanisms);
+	}
+	return EC_OK;
+}
+
+static bool is_server(const char *word)
+{
+	static const char *const schemes[] = { "ldap://", "ldaps://", "ldapi://", "srv:" };
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
+		size_t len = strlen(schemes[i]);
+		if (strncasecmp(word, schemes[i], len) == 0)
+			return word[len] != '\0' || strcmp(schemes[i], "ldapi://") == 0;
+	}
+	return false;
+}
+
+enum ec check_servers(const char *value, struct err *e)
+{
+	char word[SERVER_MAX];
+
+	while (*(value += strspn(value, " \t"))) {
+		size_t len = strcspn(value, " \t");
+		snprintf(word, sizeof(word), "%.*s", (int)len, value);
+		if (len >= sizeof(word) || !is_server(word))
+			return err_set(
+				e, EC_USAGE,
+				"\"%.80s\" is not a directory server: write "
+				"ldaps://HOST[:PORT], ldap://HOST[:PORT], ldapi://PATH with / as "
+				"%%2F, or srv:DOMAIN",
+				word);
+		value += len;
 	}
 	return EC_OK;
 }

@@ -6,6 +6,7 @@ enum ec check_addresses(const char *value, struct err *e);   /* numeric, blank-s
 enum ec check_endpoints(const char *value, struct err *e);   /* the same with ":port" each */
 enum ec check_socket_path(const char *value, struct err *e); /* fits struct sockaddr_un */
 enum ec check_hostname(const char *value, struct err *e);    /* ASCII form of a domain name */
+enum ec check_servers(const char *value, struct err *e);     /* URIs and srv:DOMAIN */
 enum ec check_mechanisms(const char *value, struct err *e);  /* some of those below */
 
 extern const char known_mechanisms[]; /* what server/auth can offer, blank-separated; the default */

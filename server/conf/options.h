@@ -20,7 +20,16 @@ enum opt_type {
 	OPT_EXPIRE
 };
 enum opt_when { OPT_LIVE, OPT_RESTART }; /* takes effect at reload, or only at the next start */
-enum opt_group { OPT_ORIGINAL, OPT_LISTEN, OPT_TLS, OPT_SIGNIN, OPT_MAIL, OPT_LIMITS, OPT_PROCESS };
+enum opt_group {
+	OPT_ORIGINAL,
+	OPT_LISTEN,
+	OPT_TLS,
+	OPT_SIGNIN,
+	OPT_DIRECTORY,
+	OPT_MAIL,
+	OPT_LIMITS,
+	OPT_PROCESS
+};
 
 struct option {
 	const char *name;  /* lower case, as in the file and after `winpop set` */

@@ -59,7 +59,7 @@ static inline enum ec people_verify(struct people *p, const char *who, const cha
 	struct err e;
 
 	secret_set(&s, password, strlen(password));
-	enum ec rc = p->a->ops->verify(p->a, &n, &s, &e);
+	enum ec rc = p->a->ops->verify(p->a, &(struct account){ .name = n }, &s, &e);
 	secret_drop(&s);
 	return rc;
 }

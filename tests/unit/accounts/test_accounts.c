@@ -71,7 +71,7 @@ static void change_and_remove(void **state)
 static void reveal(void **state)
 {
 	struct people *p = *state;
-	struct name lee = tree_name(LEE);
+	struct account lee = { .name = tree_name(LEE) };
 	struct secret s = { 0 };
 	struct err e;
 

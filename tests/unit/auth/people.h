@@ -65,10 +65,18 @@ static inline enum ec people_find(struct accounts *a, const struct name *n, stru
 	return EC_OK;
 }
 
-static inline enum ec people_verify(struct accounts *a, const struct name *n,
+static inline enum ec people_resolve(struct accounts *a, const char *typed, size_t len,
+				     struct account *out, struct err *e)
+{
+	(void)a;
+	*out = (struct account){ .enabled = true };
+	return name_parse(&out->name, typed, len, NAME_FILE, e);
+}
+
+static inline enum ec people_verify(struct accounts *a, const struct account *who,
 				    const struct secret *pass, struct err *e)
 {
-	const struct person *p = person_of(n);
+	const struct person *p = person_of(&who->name);
 
 	((struct people *)a)->n_verify++;
 	if (((struct people *)a)->down)
@@ -82,10 +90,10 @@ static inline enum ec people_verify(struct accounts *a, const struct name *n,
 	return EC_OK;
 }
 
-static inline enum ec people_reveal(struct accounts *a, const struct name *n, enum secret_kind kind,
-				    struct secret *out, struct err *e)
+static inline enum ec people_reveal(struct accounts *a, const struct account *who,
+				    enum secret_kind kind, struct secret *out, struct err *e)
 {
-	const struct person *p = person_of(n);
+	const struct person *p = person_of(&who->name);
 
 	((struct people *)a)->n_reveal++;
 	(void)kind;
@@ -103,6 +111,7 @@ static const struct accounts_ops people_ops = {
 	.name = "people",
 	.rule = NAME_FILE,
 	.find = people_find,
+	.resolve = people_resolve,
 	.verify = people_verify,
 	.reveal = people_reveal,
 };
