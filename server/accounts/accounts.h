@@ -61,6 +61,8 @@ struct accounts_ops {
 };
 struct accounts {
 	const struct accounts_ops *ops;
+	unsigned
+		reveals; /* 1u << enum secret_kind: what reveal may give; decides which mechanisms are offered */
 };
 
 /* The encrypted password file: one AES-256-GCM record per mailbox, in its directory, bound to its name (keyring.h). */

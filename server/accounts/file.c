@@ -284,9 +284,11 @@ enum ec accounts_file_open(struct mailroot *root, struct keyring *ring, const st
 	struct accounts_file *f = mem_new(sizeof(*f));
 
 	(void)e;
-	*f = (struct accounts_file){
-		.accounts = { .ops = &file_ops }, .root = root, .ring = ring, .log = log
-	};
+	*f = (struct accounts_file){ .accounts = { .ops = &file_ops,
+						   .reveals = 1u << SECRET_CLEAR },
+				     .root = root,
+				     .ring = ring,
+				     .log = log };
 	make_stand_in(f);
 	*out = &f->accounts;
 	return EC_OK;

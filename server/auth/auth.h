@@ -18,10 +18,21 @@
 #include "server/base/err.h"
 #include "server/base/log.h"
 #include "server/base/name.h"
+#include "server/conf/conf.h"
 
 struct auth;
 struct login;
 struct penalty;
+
+/* Secure Password Authentication: NTLM (MS-NLMP), proved with the NT hash that accounts reveal or by winbind. */
+struct spa_setup {
+	enum spa_kind
+		kind; /* SPA_AUTO: hash if the accounts reveal it, else winbind if it answers, else off */
+	enum ntlm_level level;
+	enum binding_rule binding;
+	const char *domain;  /* NetBIOS; "" = winbind's, else our host name's second label */
+	unsigned timeout_ms; /* for winbind */
+};
 
 struct auth_setup {
 	const char *service; /* "pop" */
@@ -30,6 +41,9 @@ struct auth_setup {
 	bool apop;              /* offer APOP: the accounts can reveal */
 	bool spa_required; /* plain passwords are refused before they are looked at, and not offered */
 	unsigned penalty_ms;
+	unsigned shield_s, cache_s; /* how long wrong and right passwords are remembered; 0 = not */
+	struct spa_setup spa;
+	const char *keytab;        /* "" = no GSSAPI */
 	struct accounts *accounts; /* lent */
 	const struct log *log;     /* lent; its sink is used */
 };

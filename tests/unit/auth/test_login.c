@@ -17,7 +17,7 @@
 #define ALL "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN EXTERNAL"
 #define HEX32 "0123456789abcdef0123456789abcdef"
 
-static struct people people = { .base.ops = &people_ops };
+static struct people people = { .base = { .ops = &people_ops, .reveals = 1u << SECRET_CLEAR } };
 static const struct auth_facts on_loopback = { .sid = "s1", .peer = "127.0.0.1", .clear_ok = true };
 static const struct auth_facts far_away = { .sid = "s2", .peer = "192.0.2.7" };
 static const struct auth_facts far_tls = { .peer = "192.0.2.7", .secure = true, .tls_bits = 256 };

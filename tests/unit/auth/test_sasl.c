@@ -15,7 +15,7 @@ static const char *const by_password[] = { "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM
 					   "LOGIN" };
 #define N_BY_PASSWORD (sizeof(by_password) / sizeof(by_password[0]))
 
-static struct people people = { .base.ops = &people_ops };
+static struct people people = { .base = { .ops = &people_ops, .reveals = 1u << SECRET_CLEAR } };
 static const struct auth_facts plain_facts = { .sid = "s1", .peer = "127.0.0.1", .clear_ok = true };
 
 /* Everything said to the log, at the chattiest level. */
