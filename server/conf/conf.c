@@ -202,9 +202,12 @@ static enum ec ports_differ(const struct conf *c, struct err *e)
 	return err_set(e, EC_USAGE, "tls_port: must not be the same as port (%u)", c->port);
 }
 
+#define ABOUT_MAX 4
+
 static const struct {
 	enum ec (*holds)(const struct conf *c, struct err *e);
-	const char *about[4]; /* the fault is shown at the last line that sets one of these */
+	const char
+		*about[ABOUT_MAX]; /* the fault is shown at the last line that sets one of these */
 } rules[] = {
 	{ sockets_fit, { "socketmax", "socketmin", "socketthreshold" } },
 	{ spa_possible, { "sparequired", "authentication" } },
@@ -216,11 +219,11 @@ static const struct {
 	{ ports_differ, { "port", "tls_port" } },
 };
 
-static unsigned last_line_of(const struct kv *kv, const char *const about[4])
+static unsigned last_line_of(const struct kv *kv, const char *const about[ABOUT_MAX])
 {
 	for (size_t i = kv->n; i-- > 0;) {
 		const struct option *o = option_find(kv->lines[i].key);
-		for (unsigned k = 0; k < 4 && about[k]; k++) {
+		for (unsigned k = 0; k < ABOUT_MAX && about[k]; k++) {
 			if (o == option_find(about[k]))
 				return kv->lines[i].line;
 		}

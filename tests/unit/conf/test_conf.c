@@ -108,6 +108,20 @@ static void faults_name_their_place(void **state)
 		{ "tls_cert=/c\ntls_key=/k\ntls_port = 110",
 		  "winpop.conf line 3: tls_port: must not be the same as port (110)" },
 		{ "key_file = keyring", "winpop.conf line 1: key_file: must be an absolute path" },
+		{ "auth = local\nsparequired = 1\nspa = off",
+		  "winpop.conf line 3: sparequired: with spa = off nobody" },
+		{ "role = dc\nauth = ad",
+		  "winpop.conf line 2: directory_servers: name the directory's servers" },
+		{ "catalog = directory", "winpop.conf line 1: directory_servers: name" },
+		{ "directory_servers = ldapi:///",
+		  "winpop.conf: directory_user: name the account" },
+		{ "directory_servers = ldapi:///\ndirectory_user = cn=x",
+		  "winpop.conf line 2: directory_password_file: name the file" },
+		{ "directory_bind = gssapi\ndirectory_servers = ldapi:///\ndirectory_user = x@Y",
+		  "winpop.conf line 3: directory_keytab: name the file" },
+		{ "directory_servers = http://x",
+		  "winpop.conf line 1: directory_servers: \"http://x\"" },
+		{ "mechanisms = PLAIN NTML", "winpop.conf line 1: mechanisms: \"NTML\" is not" },
 	};
 
 	(void)state;
@@ -152,7 +166,13 @@ static void rules_look_at_the_whole(void **state)
 		"socketmin = 60\nsocketmax = 100",
 		"socketmax = 5\nsocketmin = 5\nsocketthreshold = 0",
 		"sparequired = yes\nauthentication = local",
-		"authentication = ad\nsparequired = yes\nrole = dc",
+		"authentication = ad\nsparequired = yes\nrole = dc\ndirectory_bind = external\n"
+		"directory_servers = ldapi:///",
+		"directory_user = cn=winpop\ndirectory_servers = ldaps://a ldaps://b:1 "
+		"srv:x.example\n"
+		"directory_password_file = /p\ncatalog = directory",
+		"directory_user = a@B\ndirectory_bind = gssapi\ndirectory_keytab = /k\n"
+		"directory_servers = ldap://a",
 		"tls_key = /k\ntls_cert = /c",
 		"port = 0\ntls_port = 0\ntls_key = /k\ntls_cert = /c",
 		"tls_port = 110", /* no certificate, no listener, no clash */

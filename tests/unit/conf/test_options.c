@@ -90,7 +90,8 @@ static void restart_is_said_where_it_is_needed(void **state)
 	static const char *const fixed[] = {
 		"port",           "listen",   "tls_port",    "lmtp_socket",    "lmtp_listen",
 		"control_socket", "workers",  "threadcount", "user",           "group",
-		"mailroot",       "key_file", "log_to",      "authentication",
+		"mailroot",       "key_file", "log_to",      "authentication", "spa",
+		"ntlm_domain",    "keytab",   "pam_service", "catalog",
 	};
 
 	(void)state;
@@ -100,6 +101,8 @@ static void restart_is_said_where_it_is_needed(void **state)
 			if (strcmp(fixed[k], options[i].name) == 0)
 				when = OPT_RESTART;
 		}
+		if (strncmp(options[i].name, "directory", 9) == 0)
+			when = OPT_RESTART;
 		if (options[i].when != when)
 			fail_msg("%s", options[i].name);
 	}
