@@ -34,3 +34,11 @@ void pbkdf2(enum hash h, unsigned char *out, const void *pass, size_t pass_len, 
 void sha256(unsigned char out[32], const void *p, size_t len);
 void hmac_sha256(unsigned char out[32], const void *key, size_t key_len, const void *p, size_t len);
 void md5(unsigned char out[16], const void *p, size_t len); /* RFC 1321, for APOP */
+
+/* What NTLM is made of, and nothing else may use (crypto_old.c). */
+#define DES_KEY 7 /* octets, before they are spread to eight with parity */
+#define DES_BLOCK 8
+void md4(unsigned char out[16], const void *p, size_t len); /* RFC 1320 */
+void hmac_md5(unsigned char out[16], const void *key, size_t key_len, const void *p, size_t len);
+void des_encrypt(unsigned char out[DES_BLOCK], const unsigned char key[DES_KEY],
+		 const unsigned char in[DES_BLOCK]); /* one block */
