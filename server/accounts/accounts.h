@@ -18,6 +18,18 @@ struct accounts;
 
 enum secret_kind { SECRET_CLEAR, SECRET_NT_HASH };
 
+/* Why verify said no although the password may be right, in err.detail: decides what its owner is told and what may be
+ * remembered. */
+enum refusal {
+	REFUSAL_NONE,        /* nothing to add: a wrong password, or "ask your administrator" */
+	REFUSAL_LOCKED_OUT,  /* with EC_DENIED: too many wrong ones; says nothing about this one */
+	REFUSAL_EXPIRED,     /* from here on with EC_REFUSED: the password is right */
+	REFUSAL_MUST_CHANGE, /* before it is used for the first time */
+	REFUSAL_DISABLED,    /* or the account has expired */
+	REFUSAL_NOT_NOW,     /* logon hours, workstations */
+	REFUSAL_GROUP,       /* not in the group that may sign in */
+};
+
 #define ACCOUNT_KEY_MAX 512
 #define ACCOUNT_STAMP_MAX 40
 
@@ -26,12 +38,14 @@ struct account {
 	struct name name; /* of its mailbox */
 	/* the other name it signs in with ("pre-Windows 2000 name"), "" = none */
 	char logon[NAME_TEXT_MAX + 1];
+	/* Not disabled, not expired; from find also: in the group that may sign in. Where the password is proved by
+	 * somebody else (a certificate, a ticket, winbind), this decides. */
 	bool enabled;
 	bool admin; /* may not be limited by quota, nor deleted with a mailbox */
 	char key[ACCOUNT_KEY_MAX +
 		 1]; /* where the backend found it (a DN), "" = look it up again */
-	char stamp[ACCOUNT_STAMP_MAX +
-		   1]; /* differs after its password was changed; "" = not known */
+	/* Differs after its password was changed. "" = not known: nothing is remembered about its passwords. */
+	char stamp[ACCOUNT_STAMP_MAX + 1];
 };
 
 struct accounts_ops {
@@ -44,7 +58,7 @@ struct accounts_ops {
 	 * nobody can be meant. */
 	enum ec (*resolve)(struct accounts *, const char *typed, size_t len, struct account *out,
 			   struct err *);
-	/* EC_REFUSED: the password is right and something else forbids (expired, must be changed, not in the group). */
+	/* EC_REFUSED: the password is right and something else forbids; err.detail says what (enum refusal). */
 	enum ec (*verify)(struct accounts *, const struct account *, const struct secret *,
 			  struct err *);
 	enum ec (*reveal)(struct accounts *, const struct account *, enum secret_kind,

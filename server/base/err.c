@@ -31,6 +31,7 @@ __attribute__((format(printf, 3, 0))) static void fill(struct err *e, enum ec cl
 						       const char *fmt, va_list ap)
 {
 	e->class = class;
+	e->detail = 0;
 	if (vsnprintf(e->text, sizeof(e->text), fmt, ap) >= (int)sizeof(e->text))
 		mark_cut(e);
 }

@@ -24,6 +24,9 @@ enum ec {
 
 struct err {
 	enum ec class;
+	/* A contract may tell cases of one class apart, by an enum of its own; 0 = nothing to add.
+	 * Every err_ function sets it to 0: whoever has something to add does so behind it. */
+	unsigned char detail;
 	char text[240];
 };
 

@@ -77,6 +77,19 @@ static void errno_decides_class(void **state)
 	}
 }
 
+/* A detail belongs to the error it was added to, not to whatever the struct tells next. */
+static void a_detail_goes_with_its_error(void **state)
+{
+	struct err e = { .detail = 7 };
+
+	(void)state;
+	err_set(&e, EC_DENIED, "x");
+	assert_int_equal(e.detail, 0);
+	e.detail = 7;
+	err_sys(&e, "x");
+	assert_int_equal(e.detail, 0);
+}
+
 static void every_class_has_its_own_word(void **state)
 {
 	(void)state;
@@ -96,6 +109,7 @@ int main(void)
 		cmocka_unit_test(long_text_is_marked_and_stays_utf8),
 		cmocka_unit_test(text_that_just_fits_is_whole),
 		cmocka_unit_test(errno_decides_class),
+		cmocka_unit_test(a_detail_goes_with_its_error),
 		cmocka_unit_test(every_class_has_its_own_word),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
