@@ -12,8 +12,9 @@
 static const struct wp_switch globals[] = {
 	{ .name = "json" },
 	{ .name = "config", .value = "File" },
+	{ .name = "bind-as", .value = "Name" },
 };
-enum { GLOBAL_JSON, GLOBAL_CONFIG, N_GLOBALS };
+enum { GLOBAL_JSON, GLOBAL_CONFIG, GLOBAL_BIND_AS, N_GLOBALS };
 
 /* Where we are, and what a word turned out to be. */
 struct reader {
@@ -130,6 +131,8 @@ static enum ec read_switch(struct reader *r, struct found *f)
 		r->out->json = true;
 	else if (f->global == GLOBAL_CONFIG)
 		r->out->config = f->value;
+	else if (f->global == GLOBAL_BIND_AS)
+		r->out->bind_as = f->value;
 	else if (r->out->given[f->own])
 		return err_set(r->e, EC_USAGE, "/%s is given twice", f->row->name);
 	else if (f->row->secret && f->value && strcmp(f->value, "-") != 0)

@@ -18,6 +18,11 @@
 
 #define LINE_MAX_BYTES 1024
 
+struct question {
+	const char *what;
+	bool is_new; /* typed twice: nobody sees a slip */
+};
+
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
 
 /* Waits for input; EC_REFUSED if a signal came first. sigfd -1: signals do what they always do. */
@@ -85,20 +90,21 @@ static enum ec prompt(const char *what, int sigfd, struct secret *out, struct er
 	return rc;
 }
 
-static enum ec prompt_twice(const char *what, int sigfd, struct secret *out, struct err *e)
+static enum ec prompt_all(const struct question *q, int sigfd, struct secret *out, struct err *e)
 {
 	struct secret again = { 0 };
-	enum ec rc = prompt(what, sigfd, out, e);
+	enum ec rc = prompt(q->what, sigfd, out, e);
 
-	if (rc == EC_OK)
-		rc = prompt("Once more", sigfd, &again, e);
+	if (rc != EC_OK || !q->is_new)
+		return rc;
+	rc = prompt("Once more", sigfd, &again, e);
 	if (rc == EC_OK && !secret_equal(out, &again))
 		rc = err_set(e, EC_USAGE, "the two passwords differ; nothing was changed");
 	secret_drop(&again);
 	return rc;
 }
 
-static enum ec without_echo(const char *what, struct secret *out, struct err *e)
+static enum ec without_echo(const struct question *q, struct secret *out, struct err *e)
 {
 	struct termios loud, quiet;
 	sigset_t ours, was;
@@ -114,7 +120,7 @@ static enum ec without_echo(const char *what, struct secret *out, struct err *e)
 	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
 	tcsetattr(0, TCSAFLUSH, &quiet);
 
-	enum ec rc = prompt_twice(what, sigfd, out, e);
+	enum ec rc = prompt_all(q, sigfd, out, e);
 
 	tcsetattr(0, TCSAFLUSH, &loud);
 	if (sigfd >= 0)
@@ -123,10 +129,25 @@ static enum ec without_echo(const char *what, struct secret *out, struct err *e)
 	return rc;
 }
 
+static enum ec ask(const struct question *q, struct secret *out, struct err *e)
+{
+	return isatty(0) ? without_echo(q, out, e) : read_line(-1, out, e);
+}
+
 static enum ec ask_secret(void *ctx, const char *what, struct secret *out, struct err *e)
 {
+	const struct question q = { what, true };
+
 	(void)ctx;
-	return isatty(0) ? without_echo(what, out, e) : read_line(-1, out, e);
+	return ask(&q, out, e);
+}
+
+static enum ec ask_known(void *ctx, const char *what, struct secret *out, struct err *e)
+{
+	const struct question q = { what, false };
+
+	(void)ctx;
+	return ask(&q, out, e);
 }
 
 static enum ec ask_confirm(void *ctx, const char *question, struct err *e)
@@ -146,4 +167,6 @@ static enum ec ask_confirm(void *ctx, const char *question, struct err *e)
 	return rc;
 }
 
-const struct wp_ask ask_terminal = { .secret = ask_secret, .confirm = ask_confirm };
+const struct wp_ask ask_terminal = { .secret = ask_secret,
+				     .known = ask_known,
+				     .confirm = ask_confirm };

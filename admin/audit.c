@@ -15,8 +15,8 @@ void audit_event(const struct log *log, const struct audit *who, const struct wp
 		 const struct wp_args *a, const struct err *failed)
 {
 	log_event(log, LV_INFO, "admin", KV("command", a->cmd->name), KV("target", w->target),
-		  KV_U("uid", who->uid), KV("sudo_user", who->sudo_user), KV_I("pid", getpid()),
-		  KV("result", ec_name(failed ? failed->class : EC_OK)),
+		  KV_U("uid", who->uid), KV("sudo_user", who->sudo_user), KV("as", a->bind_as),
+		  KV_I("pid", getpid()), KV("result", ec_name(failed ? failed->class : EC_OK)),
 		  KV("text", failed ? failed->text : NULL));
 }
 

@@ -61,13 +61,16 @@ struct wp_args {
 		*given[WP_SWITCHES_MAX]; /* by row of cmd->switches: value or ""; NULL = absent */
 	struct secret secret;
 	const char *config; /* NULL = default */
+	const char
+		*bind_as; /* the administrator's own name in the directory; NULL = the service's */
 	bool json, help;
 };
 
-/* How a command asks a person. `secret` asks for a new password, twice where a person types it;
- * `confirm` is EC_REFUSED for "no" and where nobody can be asked. */
+/* How a command asks a person. `secret` asks for a new password, twice where a person types it; `known` for one that exists
+ * already; `confirm` is EC_REFUSED for "no" and where nobody can be asked. */
 struct wp_ask {
 	enum ec (*secret)(void *ctx, const char *what, struct secret *out, struct err *e);
+	enum ec (*known)(void *ctx, const char *what, struct secret *out, struct err *e);
 	enum ec (*confirm)(void *ctx, const char *question, struct err *e);
 	void *ctx;
 };

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include "server/store/mailroot.h"
 #include "admin/cmd.h"
 #include "admin/edit.h"
 #include "admin/identity.h"
+#include "admin/method.h"
 #include "admin/service.h"
 #include "admin/settings.h"
 #include "admin/syntax.h"
@@ -106,42 +106,6 @@ static const char *target_of(struct change *c)
 
 /* ---- rules that need more than the text ---- */
 
-static bool stop_at_first(void *ctx, const struct name *n)
-{
-	(void)n;
-	*(bool *)ctx = true;
-	return false;
-}
-
-static enum ec no_domains(struct change *c)
-{
-	struct mailroot *root = NULL;
-	bool any = false;
-	enum ec rc = mailroot_open(c->ed.was->mailroot, &root, c->e);
-
-	if (rc == EC_ABSENT)
-		return EC_OK;
-	if (rc == EC_OK)
-		rc = mailroot_each(root, NULL, stop_at_first, &any, c->e);
-	mailroot_close(&root);
-	if (rc == EC_OK && any)
-		rc = err_set(c->e, EC_REFUSED,
-			     "the method of authentication can be changed only while there are no "
-			     "domains: their mailboxes have accounts of the present method");
-	return rc;
-}
-
-static enum ec check_method(struct change *c)
-{
-	if (c->ed.was && c->ed.was->authentication == c->now->authentication)
-		return EC_OK;
-	if (c->now->authentication != AUTHN_FILE)
-		return err_set(c->e, EC_REFUSED,
-			       "this method of authentication is not built into this version; the "
-			       "encrypted password file is");
-	return c->ed.was ? no_domains(c) : EC_OK;
-}
-
 /* Somebody else's directory could not be served; and what winpop deletes there as its owner would not be mail. */
 static enum ec check_mailroot(struct change *c)
 {
@@ -234,7 +198,7 @@ static enum ec save(struct change *c, const struct wp_args *a)
 	if (rc != EC_OK)
 		return rc;
 	c->w->target = target_of(c);
-	rc = check_method(c);
+	rc = c->ed.was ? method_check(c->w, c->ed.was, c->now, c->e) : EC_OK;
 	if (rc == EC_OK)
 		rc = check_mailroot(c);
 	if (rc == EC_OK)
@@ -280,8 +244,10 @@ const struct wp_cmd wp_set = {
 		"integrated, 2 local accounts, 3 encrypted password file on a member server; 1 "
 		"local "
 		"accounts, 2 encrypted password file otherwise. The names ad, local and file are "
-		"accepted too, and the file keeps the name. The method can be changed only while "
-		"there are no domains. This version is built with the encrypted password file.",
+		"accepted too, and the file keeps the name. The method can be changed once every "
+		"mailbox has an account of the new one; if some have none, they are listed and "
+		"nothing is changed. Mail stays where it is. The same holds for catalog: every "
+		"mailbox must be registered in the new place.",
 	.argc_min = 1,
 	.argc_max = WP_ARGS_MAX,
 	.raw_from = 1,

@@ -31,15 +31,31 @@ static enum ec load_conf(struct wp *w, struct err *e)
 	return rc;
 }
 
-/* What a command's row asks for. Backends come last: before them we become the mail root's owner. */
-static enum ec prepare(struct wp *w, enum wp_needs needs, struct err *e)
+/* Asked for before anything is looked at: it is the first line where standard input is no terminal. */
+static enum ec open_as(struct wp *w, const char *user, struct err *e)
 {
+	struct secret password = { 0 };
+	const struct dir_identity as = { user, &password };
+	enum ec rc =
+		w->ask->known(w->ask->ctx, arena_fmt(w->mem, "Password of %s", user), &password, e);
+
+	if (rc == EC_OK)
+		rc = backends_open(w->conf, &as, &w->log, &w->backends, e);
+	secret_drop(&password);
+	return rc;
+}
+
+/* What a command's row asks for. Backends come last: before them we become the mail root's owner. */
+static enum ec prepare(struct wp *w, const struct wp_args *a, struct err *e)
+{
+	enum wp_needs needs = a->cmd->needs;
 	enum ec rc = needs >= WP_CONF ? load_conf(w, e) : EC_OK;
 
 	if (rc == EC_OK && needs >= WP_MAIL)
 		rc = identity_become_owner(w->conf, needs == WP_MAIL, e);
 	if (rc == EC_OK && needs >= WP_MAIL)
-		rc = backends_open(w->conf, &w->log, &w->backends, e);
+		rc = a->bind_as ? open_as(w, a->bind_as, e)
+				: backends_open(w->conf, NULL, &w->log, &w->backends, e);
 	return rc;
 }
 
@@ -73,7 +89,7 @@ static void complain(const char *cmd, const struct err *e, const char *hint)
 
 static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 {
-	enum ec rc = prepare(w, a->cmd->needs, e);
+	enum ec rc = prepare(w, a, e);
 
 	if (rc == EC_OK)
 		rc = a->cmd->run(w, a, e);

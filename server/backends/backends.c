@@ -19,10 +19,13 @@ static enum ec open_accounts(const struct conf *c, const struct log *log, struct
 	return rc;
 }
 
-enum ec backends_open(const struct conf *c, const struct log *log, struct backends *out,
-		      struct err *e)
+enum ec backends_open(const struct conf *c, const struct dir_identity *as, const struct log *log,
+		      struct backends *out, struct err *e)
 {
 	*out = (struct backends){ 0 };
+	if (as)
+		return err_set(e, EC_USAGE, "there is no directory to sign in to as %.80s",
+			       as->user);
 	enum ec rc = mailroot_open(c->mailroot, &out->root, e);
 	if (rc == EC_OK)
 		rc = store_files_open(out->root, log, true, &out->store, e);

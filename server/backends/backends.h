@@ -3,6 +3,7 @@
  * Programs start from here; nobody else names a backend. Thread: any; may block.
  */
 #pragma once
+#include "ldap/dir.h"
 #include "server/accounts/accounts.h"
 #include "server/accounts/keyring.h"
 #include "server/catalog/catalog.h"
@@ -11,13 +12,15 @@
 #include "server/store/store.h"
 
 struct backends {
+	struct dir *dir; /* NULL: neither accounts nor catalog is in a directory */
 	struct mailroot *root;
 	struct keyring *ring; /* NULL unless the password file is in use */
 	struct store *store;
 	struct catalog *catalog;
 	struct accounts *accounts;
 };
-/* All or nothing. EC_REFUSED: the authentication method is not built into this version. log is lent for the handle's life. */
-enum ec backends_open(const struct conf *c, const struct log *log, struct backends *out,
-		      struct err *e);
+/* All or nothing. as: who acts in the directory, NULL = the service itself; EC_USAGE if there is no directory. Settings and
+ * log are lent until it is closed. */
+enum ec backends_open(const struct conf *c, const struct dir_identity *as, const struct log *log,
+		      struct backends *out, struct err *e);
 void backends_close(struct backends *b);

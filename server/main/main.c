@@ -182,7 +182,7 @@ static enum ec open_named(struct winpopd *w, struct err *e)
 	if (rc == EC_OK)
 		rc = load_tls(w->conf, NULL, &w->log, &w->tls, e);
 	if (rc == EC_OK)
-		rc = backends_open(w->conf, &w->log, &w->backends, e);
+		rc = backends_open(w->conf, NULL, &w->log, &w->backends, e);
 	if (rc == EC_OK)
 		rc = load_auth(w, w->conf, &w->auth, e);
 	return rc;

@@ -19,6 +19,7 @@ struct row {
 	const char *given0; /* value of the command's first switch; NULL = absent */
 	const char *secret; /* NULL = none was given */
 	bool json, help;
+	const char *bind_as;
 };
 
 static const struct row rows[] = {
@@ -92,7 +93,23 @@ static const struct row rows[] = {
 	  { "port", "110" },
 	  .json = true },
 	{ { "migratetoad", "a@b", NULL }, EC_OK, &wp_migrate, { "a@b" } },
+	{ { "add", "a@b", "--bind-as", "cn=admin", NULL },
+	  EC_OK,
+	  &wp_add,
+	  { "a@b" },
+	  .bind_as = "cn=admin" },
+	{ { "changepwd", "a@b", "--bind-as=EX\\kim", NULL },
+	  EC_OK,
+	  &wp_changepwd,
+	  { "a@b" },
+	  .bind_as = "EX\\kim" },
+	{ { "list", "/bind-as:kim@example.com", NULL },
+	  EC_OK,
+	  &wp_list,
+	  { NULL },
+	  .bind_as = "kim@example.com" },
 	/* refused */
+	{ { "list", "--bind-as", NULL }, EC_USAGE },
 	{ { "frobnicate", NULL }, EC_USAGE },
 	{ { "add", NULL }, EC_USAGE },
 	{ { "add", "a", "b", NULL }, EC_USAGE },
@@ -144,6 +161,7 @@ static void check_row(const struct row *r, const struct wp_args *a)
 	assert_int_equal(a->argc, argc);
 	check_string(a->given[0], r->given0);
 	check_string((const char *)a->secret.bytes, r->secret);
+	check_string(a->bind_as, r->bind_as);
 	assert_int_equal(a->json, r->json);
 	assert_int_equal(a->help, r->help);
 }
