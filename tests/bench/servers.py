@@ -19,6 +19,8 @@ TICK = os.sysconf("SC_CLK_TCK")
 class Server:
     """What the measuring needs: ports, an LMTP socket, and the processes' use of the machine."""
 
+    behind = None  # a server that this one asks, measured beside it
+
     def tree(self):
         """The server's processes: its first one and all below it."""
         children, found, left = {}, [], [self.pid()]
@@ -61,18 +63,21 @@ class Ours(Server):
 
     name = "winpopd"
 
-    def __init__(self, build, certs, users):
+    def __init__(self, build, certs, users, **settings):
         self.server = Winpopd(build, certs, logging=3, socketmax=5000, socketmin=100, socketthreshold=100, socketbacklog=100,
-                              threadcount=os.cpu_count(), workers=None, drain=1)
+                              threadcount=os.cpu_count(), workers=None, drain=1, **settings)
         try:
             self.server.init()
-            for n in users:
-                self.server.mailbox(f"box{n}", PASSWORD)
+            self.prepare(users)
             self.server.start()
         except BaseException:
             self.server.cleanup()
             raise
         self.port, self.tls_port, self.lmtp = self.server.port, self.server.tls_port, self.server.lmtp_socket
+
+    def prepare(self, users):
+        for n in users:
+            self.server.mailbox(f"box{n}", PASSWORD)
 
     def pid(self):
         return self.server.pid
@@ -93,7 +98,6 @@ ssl_key = <{key}
 ssl_min_protocol = TLSv1.2
 disable_plaintext_auth = no
 auth_mechanisms = plain
-auth_cache_size = 10M
 mail_location = maildir:{home}/mail/%n
 mail_uid = nobody
 mail_gid = nogroup
@@ -101,10 +105,7 @@ first_valid_uid = 1
 mail_max_userip_connections = 0
 maildir_very_dirty_syncs = yes
 postmaster_address = postmaster@example.com
-passdb {{
-  driver = static
-  args = password={password}
-}}
+{passdb}
 userdb {{
   driver = static
   args = uid=nobody gid=nogroup home={home}/mail/%n allow_all_users=yes
@@ -150,6 +151,21 @@ service stats {{
 """
 
 
+DOVECOT_PASSDB_STATIC = """
+auth_cache_size = 10M
+passdb {{
+  driver = static
+  args = password={password}
+}}
+"""
+DOVECOT_PASSDB_LDAP = """
+passdb {{
+  driver = ldap
+  args = {conf}
+}}
+"""
+
+
 class Dovecot(Server):
     """Debian's Dovecot, tuned: processes are kept and shared, passwords are cached, maildirs are trusted."""
 
@@ -165,11 +181,14 @@ class Dovecot(Server):
         shutil.chown(self.home / "mail", "nobody", "nogroup")
         conf = self.home / "dovecot.conf"
         conf.write_text(DOVECOT_CONF.format(
-            home=self.home, cert=certs.dir / "pop.example.com.crt", key=certs.dir / "pop.example.com.key", password=PASSWORD,
+            home=self.home, cert=certs.dir / "pop.example.com.crt", key=certs.dir / "pop.example.com.key", passdb=self.passdb(),
             port=self.port, tls_port=self.tls_port, cpus=os.cpu_count()))
         self.process = subprocess.Popen(["dovecot", "-F", "-c", conf], stderr=subprocess.STDOUT,
                                         stdout=(self.home / "out").open("w"))
         wait_until(self.answers, 20, "dovecot does not answer")
+
+    def passdb(self):
+        return DOVECOT_PASSDB_STATIC.format(password=PASSWORD)
 
     def answers(self):
         assert self.process.poll() is None, (self.home / "out").read_text() + (self.home / "log").read_text()
