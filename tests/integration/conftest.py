@@ -3,6 +3,7 @@
 `service` is shared by the tests of one file, which get a fresh mailbox each (`box`); `make_server` is for tests that need
 settings of their own or that break things. Run by `pytest -n 4`: nothing is shared between processes but the port locks.
 """
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -13,6 +14,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from fixtures.certs import Certs  # noqa: E402
+from fixtures.samba import Dc, Golden  # noqa: E402
+from fixtures.slapd import Slapd  # noqa: E402
 from fixtures.spaces import Space  # noqa: E402
 from fixtures.winpopd import Winpopd, running  # noqa: E402
 from fixtures.wire import tls_context  # noqa: E402
@@ -82,7 +85,7 @@ def make_server(build, certs):
     made = []
 
     def make(tls=False, start=True, space=None, **settings):
-        server = Winpopd(build, certs if tls else None, prefix=space.prefix if space else (), **settings)
+        server = Winpopd(build, certs if tls else None, space, **settings)
         made.append(server)
         server.init()
         return server.start() if start else server
@@ -106,3 +109,52 @@ def space():
     made = Space()
     yield made
     made.close()
+
+
+@pytest.fixture
+def make_slapd():
+    """make_slapd(suffix, people=N, ...) -> a running OpenLDAP server; gone after the test."""
+    with contextlib.ExitStack() as stack:
+        def make(**how):
+            made = Slapd(**how)
+            stack.callback(made.close)
+            return made.start()
+        yield make
+
+
+@pytest.fixture
+def slapd(make_slapd):
+    return make_slapd()
+
+
+@pytest.fixture(scope="session")
+def golden(tmp_path_factory):
+    """The image of a domain, made once for all processes of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    return Golden(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+
+
+@pytest.fixture
+def make_dc(golden):
+    """make_dc(winbindd=False, ntlm=..., schema=...) -> a running Active Directory of its own; gone after the test."""
+    with contextlib.ExitStack() as stack:
+        def make(winbindd=False, **how):
+            made = Dc(golden, **how)
+            stack.callback(made.close)
+            made.start()
+            if winbindd:
+                made.start_winbindd()
+            return made
+        yield make
+
+
+@pytest.fixture(scope="module")
+def dc(golden):
+    """An Active Directory shared by the tests of a file, which add people of their own; winbindd runs on the member."""
+    made = Dc(golden)
+    try:
+        made.start()
+        made.start_winbindd()
+        yield made
+    finally:
+        made.close()
