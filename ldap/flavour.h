@@ -8,31 +8,35 @@
 #include "ldap/person.h"
 
 struct dir_names { /* presets, or the settings in their place */
-	const char *address; /* attributes with a mailbox's address, blank-separated, preferred first */
+	const char *
+		address; /* attributes with a mailbox's address, blank-separated, preferred first */
 	const char *logon;
 	const char *filter;    /* entries that are people */
-	const char *new_users; /* relative to the base */
-	const char *domains;   /* relative to the base */
-	const char *nt_hash;   /* "" = never revealed */
-	const char *stamp;     /* attribute that changes with the password */
+	const char *new_users; /* relative to the base; a setting is a whole DN: see dir_root */
+	const char *domains;   /* likewise */
+	const char *nt_hash; /* attributes, blank-separated, preferred first; "" = never revealed */
+	const char *stamp;   /* attributes that change with the password; the first that is there */
+	const char *implied; /* one of the addresses that says nothing about mail; "" = none */
 };
 
 struct new_person {
 	const struct name *name;
 	const struct secret *password;
-	const char *container; /* DN */
 };
 
 struct flavour {
 	const char *name;
 	struct dir_names names;
-	bool nested_group_rule; /* 1.2.840.113556.1.4.1941 */
-	/* Adds an enabled account with its password, or leaves nothing. logon: the name it got. */
-	enum ec (*create)(struct dir_conn *c, const struct dir_names *n, const struct new_person *np,
+	bool nested_group_rule;         /* 1.2.840.113556.1.4.1941 */
+	const char *const *state_attrs; /* what read_state looks at; ends with NULL */
+	/* Completes a root whose base and context are known. */
+	enum ec (*learn)(struct dir *d, struct dir_conn *c, struct dir_root *root, struct err *e);
+	/* enabled, admin, as far as the entry itself tells */
+	void (*read_state)(const struct dir_root *root, struct dir_entry *en, struct account *out);
+	/* Adds an enabled account with its password, or leaves nothing. */
+	enum ec (*create)(struct dir *d, struct dir_conn *c, const struct new_person *np,
 			  struct err *e);
-	enum ec (*set_password)(struct dir_conn *c, const struct dir_names *n, const char *dn,
+	enum ec (*set_password)(struct dir *d, struct dir_conn *c, const char *dn,
 				const struct secret *pass, struct err *e);
-	/* enabled, admin, stamp out of the entry */
-	void (*read_state)(struct dir_entry *en, struct account *out);
 };
 extern const struct flavour flavour_openldap, flavour_ad;

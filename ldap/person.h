@@ -1,11 +1,14 @@
 /* person.h - the settings of a directory as the rest of this folder uses them, and finding people by them. Private to ldap/.
  *
- * Thread: any; person_find may block.
+ * Thread: any; what takes a connection, and person_find, may block.
+ * Owner:  the root lives as long as its dir.
  */
 #pragma once
 #include "ldap/dir.h"
 #include "ldap/pool.h"
+#include "ldap/typed.h"
 
+struct dir_root;
 struct flavour;
 struct dir_names;
 
@@ -18,9 +21,47 @@ struct dir {
 	struct link_setup link;
 	struct secret password; /* an administrator's */
 	struct pool *pool;
-	/* found out at the first use and kept: atomics or pthread_once, see person.c */
-	struct dir_root *root;
+	_Atomic(const struct dir_root *) root; /* dir_root_get */
 };
 
-/* The DN below which everything is: the setting, or the server's first naming context (AD: its default one). */
-enum ec dir_base(struct dir *d, struct dir_conn *c, const char **out, struct err *e);
+/* The schema's own attribute for the mailbox of an entry: where it is, no other address counts. */
+#define MAILBOX_ATTR "winpopAddress"
+#define ADMIN_GROUPS_MAX 4
+
+/* What had to be asked of the directory before anything else could be: found out at the first use, kept until the end. */
+struct dir_root {
+	struct arena *mem;
+	const char *base;          /* DN below which people are: the setting, or the context */
+	const char *context;       /* DN of the naming context that the base lies in */
+	const char *new_users;     /* DN: the setting, or the preset below the base */
+	const char *domains;       /* DN, likewise */
+	const char *dns, *netbios; /* AD: the domain's two names; "" elsewhere */
+	const char *admins[ADMIN_GROUPS_MAX + 1]; /* AD: DNs of the administrators' groups */
+	const char *const *address; /* those of names->address that the schema knows */
+	const char *const *attrs;   /* what is read of a person */
+};
+enum ec dir_root_get(struct dir *d, struct dir_conn *c, const struct dir_root **out, struct err *e);
+
+/* How somebody was found: the better of two entries is the one with the greater value. */
+enum match {
+	MATCH_NONE,
+	MATCH_LINKED,  /* an address whose user part is the logon name of an entry without mail */
+	MATCH_LOGON,   /* by the logon name itself, or by logon name @ the AD domain */
+	MATCH_ADDRESS, /* by an address of the entry */
+};
+
+#define PERSON_ADDRESSES_MAX 32 /* more are not looked at */
+
+struct person {
+	struct account account; /* all but the name */
+	enum match match;
+	bool has_mail;   /* an address other than what AD gives everybody */
+	bool is_mailbox; /* MAILBOX_ATTR is there, and is the only one in addresses */
+	unsigned n_addresses;
+	struct name addresses[PERSON_ADDRESSES_MAX]; /* preferred ones first */
+};
+
+/* One search. EC_ABSENT: nobody, or more than one, and then the text names two. */
+enum ec person_search(struct dir *d, struct dir_conn *c, const struct typed *who,
+		      struct person *out, struct err *e);
+enum ec person_find(struct dir *d, const struct typed *who, struct person *out, struct err *e);
