@@ -13,10 +13,13 @@
 #include "server/auth/mech.h"
 
 struct scram;
+struct spa;
+struct sasl_server_params;
 
 struct attempt {
 	const struct auth_setup *setup;
 	struct scram *scram; /* keys of the process */
+	struct spa *spa;     /* who proves NTLM; needed for that mechanism only */
 	const struct auth_facts *facts;
 	const struct log *log;
 	const struct mech *mech; /* NULL: USER/PASS or APOP */
@@ -55,6 +58,10 @@ const char *attempt_account(const struct attempt *at, char text[NAME_TEXT_MAX + 
 
 /* accounts or a check said no. The first word stays, but trouble of ours outranks a denial. */
 void attempt_blame(struct attempt *at, enum ec class, const struct err *e);
+
+/* A plug-in knows its connection only; its attempt is the context of a callback that every connection
+ * of ours has. NULL: not one of ours. */
+struct attempt *attempt_of(struct sasl_server_params *params);
 
 /* auxprop.c: our property plug-in, the word that names it to libsasl, and the properties it has. The
  * asterisk: of who signs in, not of whom it acts for. */

@@ -65,6 +65,8 @@ struct auth_facts {
 	const char *binding_name; /* channel binding, NULL = none */
 	const void *binding;
 	size_t binding_len;
+	const void *endpoint; /* tls-server-end-point (RFC 5929): hash of our certificate */
+	size_t endpoint_len;  /* 0 = none */
 };
 struct login *login_new(struct auth *a, const struct auth_facts *f);
 void login_facts(struct login *l, const struct auth_facts *f);

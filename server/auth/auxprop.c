@@ -16,18 +16,6 @@
 #include "server/auth/attempt.h"
 #include "server/auth/scram.h"
 
-/* A plug-in knows its connection only; ours finds the attempt as the context of a callback that
- * every connection of ours has. */
-static struct attempt *attempt_of(sasl_server_params_t *params)
-{
-	sasl_callback_ft proc = NULL;
-	void *context = NULL;
-	int rc = params->utils->getcallback(params->utils->conn, SASL_CB_SERVER_USERDB_CHECKPASS,
-					    &proc, &context);
-
-	return rc == SASL_OK ? context : NULL;
-}
-
 static bool wanted(sasl_server_params_t *params, const char *property)
 {
 	const struct propval *want = params->utils->prop_get(params->propctx);

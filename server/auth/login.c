@@ -44,6 +44,8 @@ void login_facts(struct login *l, const struct auth_facts *f)
 	to->binding_name = arena_strz(l->mem, f->binding_name);
 	if (f->binding_name)
 		to->binding = arena_str(l->mem, f->binding, f->binding_len);
+	if (f->endpoint_len > 0)
+		to->endpoint = arena_str(l->mem, f->endpoint, f->endpoint_len);
 	l->log = (struct log){ .sink = l->auth->log.sink, .sid = to->sid, .peer = to->peer };
 	arena_drop(&old);
 }
@@ -194,8 +196,7 @@ void login_begin(struct login *l, const char *mech, const void *ir, size_t len,
 		return turn_away(l, EC_REFUSED, "plain passwords are not allowed here", out);
 	if (first && o->mech->asks_all && len == 0)
 		first = NULL; /* "AUTH LOGIN =": nothing said yet */
-	if (first && (o->mech->server_first || len > MECH_MESSAGE_MAX ||
-		      !o->mech->sane(0, o->plus, first, len)))
+	if (first && (o->mech->server_first || !mech_sane(o->mech, 0, o->plus, first, len)))
 		return turn_away(l, EC_USAGE, "malformed initial response", out);
 	if (begin(l, o, out))
 		answer(l,
@@ -212,7 +213,7 @@ void login_step(struct login *l, const void *p, size_t len, struct auth_answer *
 	if (!at)
 		return turn_away(l, EC_USAGE, "no sign-in is under way", out);
 	out->mech = at->plus ? at->mech->plus : at->mech->name;
-	if (len > MECH_MESSAGE_MAX || !at->mech->sane(at->turn, at->plus, text, len))
+	if (!mech_sane(at->mech, at->turn, at->plus, text, len))
 		return turn_away(l, EC_USAGE, "malformed response", out);
 	answer(l, attempt_step(at, text, len, &out->challenge, &out->challenge_len), out);
 }

@@ -15,6 +15,8 @@
 #include <assert.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sasl/sasl.h>
+#include <sasl/saslplug.h>
 #include <sasl/saslutil.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -93,6 +95,18 @@ static void lock_free(void *m)
 {
 	pthread_mutex_destroy(m);
 	free(m);
+}
+
+/* ---- what plug-ins of ours ask ---- */
+
+struct attempt *attempt_of(struct sasl_server_params *params)
+{
+	sasl_callback_ft proc = NULL;
+	void *context = NULL;
+	int rc = params->utils->getcallback(params->utils->conn, SASL_CB_SERVER_USERDB_CHECKPASS,
+					    &proc, &context);
+
+	return rc == SASL_OK ? context : NULL;
 }
 
 /* ---- what libsasl asks ---- */

@@ -73,6 +73,8 @@ struct conn_tls_info {
 	const char *binding_name;
 	unsigned char binding[64]; /* RFC 9266, RFC 5929 */
 	size_t binding_len;
+	unsigned char endpoint[64]; /* tls-server-end-point (RFC 5929 section 4) */
+	size_t endpoint_len;        /* 0: none (the certificate's signature has no hash) */
 };
 void conn_tls_info(const struct conn *c, struct conn_tls_info *out);
 uint64_t conn_n_in(const struct conn *c);

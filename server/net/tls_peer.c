@@ -1,8 +1,10 @@
-/* tls_peer.c - what a finished handshake says about the peer: a name, and a binding.
+/* tls_peer.c - what a finished handshake says about the peer: a name, and what binds
+ * a sign-in to this channel.
  *
  * The name of a client certificate may stand for a password (SASL EXTERNAL), so only what cannot be
  * read in two ways counts: no NUL inside, not two common names.
  */
+#include <assert.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +85,25 @@ static void bind_unique(const SSL *ssl, struct conn_tls_info *out)
 		out->binding_len = SSL_get_peer_finished(ssl, out->binding, sizeof(out->binding));
 }
 
+/* RFC 5929 section 4.1: our certificate, under the hash of its signature; MD5 and SHA-1 make room for
+ * SHA-256. Where the signature has no hash of its own (Ed25519), nothing is defined. */
+static void bind_endpoint(SSL *ssl, struct conn_tls_info *out)
+{
+	X509 *mine = SSL_get_certificate(ssl);
+	const EVP_MD *md;
+	unsigned len = 0;
+	int hash;
+
+	static_assert(sizeof(out->endpoint) >= EVP_MAX_MD_SIZE, "a hash has no room");
+	if (!mine || !X509_get_signature_info(mine, &hash, NULL, NULL, NULL) || hash == NID_undef)
+		return;
+	if (hash == NID_md5 || hash == NID_sha1)
+		hash = NID_sha256;
+	md = EVP_get_digestbynid(hash);
+	if (md && X509_digest(mine, md, out->endpoint, &len))
+		out->endpoint_len = len;
+}
+
 void tls_binding(SSL *ssl, struct conn_tls_info *out)
 {
 	if (SSL_version(ssl) < TLS1_3_VERSION) {
@@ -92,4 +113,5 @@ void tls_binding(SSL *ssl, struct conn_tls_info *out)
 		out->binding_name = "tls-exporter";
 		out->binding_len = EXPORTER_BYTES;
 	}
+	bind_endpoint(ssl, out);
 }

@@ -238,6 +238,8 @@ static void facts(const struct link *l, const struct conn_tls_info *tls, struct 
 		.binding_name = tls->binding_name,
 		.binding = tls->binding,
 		.binding_len = tls->binding_len,
+		.endpoint = tls->endpoint,
+		.endpoint_len = tls->endpoint_len,
 	};
 }
 

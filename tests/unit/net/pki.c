@@ -75,7 +75,8 @@ struct pki_cert pki_make(const struct pki_want *w, const struct pki_cert *by)
 	X509_set_issuer_name(c.crt, by ? X509_get_subject_name(by->crt) : name);
 	if (!by)
 		mark_authority(c.crt);
-	must(X509_sign(c.crt, by ? by->key : c.key, EVP_sha256()));
+	must(X509_sign(c.crt, by ? by->key : c.key,
+		       EVP_get_digestbyname(w->hash ? w->hash : "SHA256")));
 	return c;
 }
 

@@ -16,6 +16,7 @@ struct pki_want {
 	int email_len;
 	const char *dns;
 	bool rsa;
+	const char *hash; /* of the signature; NULL: SHA256 */
 };
 
 /* by NULL: signed by itself, and an authority. */

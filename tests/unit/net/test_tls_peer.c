@@ -92,11 +92,49 @@ static void both_ends_have_the_same_binding(void **state)
 	tls_unref(&t);
 }
 
+/* RFC 5929 section 4.1, and the same again in a resumed session, which shows no certificate. */
+static void endpoint_is_our_certificate(void **state)
+{
+	struct place *p = *state;
+
+	for (int row = 0; row < 4; row++) {
+		const char *hash = row % 2 ? "SHA384" : "SHA256";
+		struct pki_cert server = pki_make(
+			&(struct pki_want){ .cn = "mail", .dns = "mail.example", .hash = hash },
+			&p->ca);
+		unsigned char want[EVP_MAX_MD_SIZE];
+		unsigned want_len;
+		struct tls *t;
+		struct peer c;
+
+		pki_write(&server, p->crt, p->key);
+		t = place_tls(p);
+		X509_digest(server.crt, EVP_get_digestbyname(hash), want, &want_len);
+		peer_open(&c, p, tls_versions[row / 2]);
+		for (int resumed = 0; resumed < 2; resumed++) {
+			struct conn_tls_info info;
+
+			peer_connect(&c);
+			peer_shake_for_ticket(&c, t);
+			conn_tls_info(c.o.c, &info);
+			assert_int_equal(info.resumed, resumed);
+			assert_int_equal(info.endpoint_len, want_len);
+			assert_memory_equal(info.endpoint, want, want_len);
+			peer_hang_up(&c);
+		}
+		SSL_SESSION_free(c.ticket);
+		SSL_CTX_free(c.ctx);
+		tls_unref(&t);
+		pki_drop(&server);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PLACE_TEST(client_certificates_have_a_name),
 		PLACE_TEST(both_ends_have_the_same_binding),
+		PLACE_TEST(endpoint_is_our_certificate),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
