@@ -52,6 +52,7 @@ struct accounts_ops {
 	const char *name; /* "file", "directory", "system" */
 	enum name_rule rule;
 	bool needs_create; /* a mailbox cannot be added without /createuser (password file) */
+	bool by_root; /* create, set_password and remove change users of this computer: EC_DENIED but for root */
 	enum ec (*find)(struct accounts *, const struct name *, struct account *out, struct err *);
 	/* Who is meant by what a client typed - an address, or what else this backend knows (UPN, DOMAIN\user, a bare name).
 	 * EC_OK does not say that there is an account: a backend that needs no look-up only parses. EC_USAGE, EC_ABSENT:
@@ -92,3 +93,15 @@ struct rekey_result {
 enum ec accounts_file_rekey(struct accounts *a,
 			    void (*fn)(void *ctx, const struct name *, const struct err *),
 			    void *ctx, struct rekey_result *out, struct err *e);
+
+/* Users of this computer, by PAM. The user is the part before the '@', and has one mailbox over all domains: find says
+ * EC_REFUSED for a name whose user has a mailbox in another. Root and users below UID_MIN (login.defs) are nobody here.
+ * Strings are copied; log is for the time of the call. EC_BROKEN: there is no such PAM service. */
+struct accounts_system_setup {
+	const char *pam_service;
+	const char *group;    /* of users that create makes; made if missing */
+	const char *computer; /* as in COMPUTER\user; NULL or "" = the host's name */
+	const char *pam_dir;  /* where the service's file is; NULL = where the system has them */
+};
+enum ec accounts_system_open(struct mailroot *root, const struct accounts_system_setup *setup,
+			     const struct log *log, struct accounts **out, struct err *e);

@@ -5,14 +5,27 @@
  */
 #include "server/backends/backends.h"
 
+static enum ec open_local(const struct conf *c, const struct log *log, struct backends *b,
+			  struct err *e)
+{
+	const struct accounts_system_setup setup = {
+		.pam_service = c->pam_service,
+		.group = c->local_group,
+		.computer = c->ntlm_domain,
+	};
+
+	return accounts_system_open(b->root, &setup, log, &b->accounts, e);
+}
+
 static enum ec open_accounts(const struct conf *c, const struct log *log, struct backends *b,
 			     struct err *e)
 {
+	if (c->authentication == AUTHN_LOCAL)
+		return open_local(c, log, b, e);
 	if (c->authentication != AUTHN_FILE)
 		return err_set(e, EC_REFUSED,
-			       "authentication = %s is not built into this version; use "
-			       "authentication = file",
-			       c->authentication == AUTHN_AD ? "ad" : "local");
+			       "authentication = ad is not built into this version; use "
+			       "authentication = file");
 	enum ec rc = keyring_open(c->key_file, &b->ring, e);
 	if (rc == EC_OK)
 		rc = accounts_file_open(b->root, b->ring, log, &b->accounts, e);
