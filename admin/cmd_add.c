@@ -74,11 +74,22 @@ static enum ec make_account(struct wp *w, const struct name *n, const struct sec
 		       : rc;
 }
 
+/* The account that was made a moment ago. With the password file it went with the draft. */
+static enum ec take_back(struct wp *w, const struct name *n, enum ec rc)
+{
+	struct accounts *accts = w->backends.accounts;
+	struct err why;
+
+	if (accts->ops->needs_create || accts->ops->remove(accts, n, &why) == EC_OK)
+		return rc;
+	w->partly = true;
+	return wp_hint(w, rc, "its account was made and cannot be taken back: %s", why.text);
+}
+
 /* The mailbox, and its account if there is a password. */
 static enum ec make(struct wp *w, const struct name *n, const struct secret *password,
 		    struct err *e)
 {
-	struct accounts *accts = w->backends.accounts;
 	struct draft *draft = NULL;
 	enum ec rc = draft_begin(w->backends.root, n, &draft, e);
 
@@ -89,9 +100,7 @@ static enum ec make(struct wp *w, const struct name *n, const struct secret *pas
 		return rc;
 	}
 	rc = w->backends.catalog->ops->add(w->backends.catalog, n, &draft, e);
-	if (rc != EC_OK && password && !accts->ops->needs_create)
-		accts->ops->remove(accts, n, NULL);
-	return rc;
+	return rc != EC_OK && password ? take_back(w, n, rc) : rc;
 }
 
 /* It may have been altered to be unique, and whoever sets up the mail client needs it. */
