@@ -105,6 +105,12 @@ const char *wp_text(struct wp *w, const struct name *n);
 enum ec wp_find(struct wp *w, const struct name *n, struct entry *out, struct err *e);
 /* The password of the command line, or asked for; never empty. */
 enum ec wp_password(struct wp *w, const struct wp_args *a, struct secret *out, struct err *e);
+/* The changes of struct accounts_ops; as root where they are changes of this computer's users. */
+enum ec wp_account_create(struct wp *w, const struct account *account, const struct secret *s,
+			  struct draft *draft, struct err *e);
+enum ec wp_account_set_password(struct wp *w, const struct name *n, const struct secret *s,
+				struct err *e);
+enum ec wp_account_remove(struct wp *w, const struct name *n, struct err *e);
 /* Sets w->hint, for `return wp_hint(w, rc, ...)`. */
 enum ec wp_hint(struct wp *w, enum ec rc, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

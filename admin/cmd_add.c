@@ -67,7 +67,7 @@ static enum ec make_account(struct wp *w, const struct name *n, const struct sec
 {
 	struct accounts *accts = w->backends.accounts;
 	struct account acct = { .name = *n, .enabled = true };
-	enum ec rc = accts->ops->create(accts, &acct, password, draft, e);
+	enum ec rc = wp_account_create(w, &acct, password, draft, e);
 
 	return rc == EC_EXISTS && !accts->ops->needs_create
 		       ? wp_hint(w, rc, "leave out /createuser to use the account that exists")
@@ -80,7 +80,7 @@ static enum ec take_back(struct wp *w, const struct name *n, enum ec rc)
 	struct accounts *accts = w->backends.accounts;
 	struct err why;
 
-	if (accts->ops->needs_create || accts->ops->remove(accts, n, &why) == EC_OK)
+	if (accts->ops->needs_create || wp_account_remove(w, n, &why) == EC_OK)
 		return rc;
 	w->partly = true;
 	return wp_hint(w, rc, "its account was made and cannot be taken back: %s", why.text);

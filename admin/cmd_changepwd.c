@@ -3,7 +3,6 @@
 
 static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 {
-	struct accounts *accts = w->backends.accounts;
 	struct secret password = { 0 };
 	struct entry found;
 	struct name n;
@@ -14,7 +13,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 	if (rc == EC_OK)
 		rc = wp_password(w, a, &password, e);
 	if (rc == EC_OK)
-		rc = accts->ops->set_password(accts, &n, &password, e);
+		rc = wp_account_set_password(w, &n, &password, e);
 	secret_drop(&password);
 	if (rc != EC_OK)
 		return rc;

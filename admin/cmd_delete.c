@@ -7,6 +7,7 @@
 #include <time.h>
 #include "server/base/clock.h"
 #include "admin/cmd.h"
+#include "admin/identity.h"
 #include "admin/service.h"
 
 enum { DELETEUSER, YES, NOW };
@@ -107,6 +108,10 @@ static enum ec check_account(struct wp *w, const struct name *n, bool *there, st
 	enum ec rc = accts->ops->find(accts, n, &acct, e);
 
 	*there = rc == EC_OK;
+	/* Now, and not when the mailbox is gone. */
+	if (rc == EC_OK && accts->ops->by_root && !identity_may_be_root())
+		return err_set(e, EC_DENIED,
+			       "users of this computer are deleted by root: run winpop as root");
 	if (rc == EC_OK && acct.admin)
 		return err_set(e, EC_REFUSED, "the account of %s is an administrator's",
 			       wp_text(w, n));
@@ -116,8 +121,7 @@ static enum ec check_account(struct wp *w, const struct name *n, bool *there, st
 
 static enum ec remove_account(struct wp *w, const struct name *n, struct err *e)
 {
-	struct accounts *accts = w->backends.accounts;
-	enum ec rc = accts->ops->remove(accts, n, e);
+	enum ec rc = wp_account_remove(w, n, e);
 
 	if (rc == EC_OK || rc == EC_ABSENT)
 		return EC_OK;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 #include "admin/cmd.h"
+#include "admin/identity.h"
 
 const struct wp_cmd *const wp_cmds[] = {
 	&wp_add,       &wp_delete,          &wp_list,    &wp_lock,   &wp_unlock, &wp_stat,
@@ -76,6 +77,38 @@ enum ec wp_password(struct wp *w, const struct wp_args *a, struct secret *out, s
 		rc = w->ask->secret(w->ask->ctx, "New password", out, e);
 	if (rc == EC_OK && out->len == 0)
 		rc = err_set(e, EC_USAGE, "the password must not be empty");
+	return rc;
+}
+
+enum ec wp_account_create(struct wp *w, const struct account *account, const struct secret *s,
+			  struct draft *draft, struct err *e)
+{
+	struct accounts *accts = w->backends.accounts;
+
+	identity_root(accts->ops->by_root);
+	enum ec rc = accts->ops->create(accts, account, s, draft, e);
+	identity_root(false);
+	return rc;
+}
+
+enum ec wp_account_set_password(struct wp *w, const struct name *n, const struct secret *s,
+				struct err *e)
+{
+	struct accounts *accts = w->backends.accounts;
+
+	identity_root(accts->ops->by_root);
+	enum ec rc = accts->ops->set_password(accts, n, s, e);
+	identity_root(false);
+	return rc;
+}
+
+enum ec wp_account_remove(struct wp *w, const struct name *n, struct err *e)
+{
+	struct accounts *accts = w->backends.accounts;
+
+	identity_root(accts->ops->by_root);
+	enum ec rc = accts->ops->remove(accts, n, e);
+	identity_root(false);
 	return rc;
 }
 

@@ -85,14 +85,26 @@ enum ec identity_become_owner(const struct conf *c, bool for_good, struct err *e
 	return become(&st, for_good, e);
 }
 
+/* Root in earnest, not only effectively: programs and PAM modules that change users look at the real one. So the two change
+ * places: owner, owner, root - or root, root, owner. */
 void identity_root(bool on)
 {
 	uid_t real, effective, saved;
 
-	if (getresuid(&real, &effective, &saved) < 0 || saved != 0 || real == 0)
+	if (getresuid(&real, &effective, &saved) < 0)
 		return;
-	if (seteuid(on ? 0 : real) < 0)
+	bool below = real != 0 && saved == 0, above = real == 0 && saved != 0;
+	if (!(on ? below : above))
+		return;
+	if (setresuid(saved, saved, real) < 0)
 		abort(); /* a saved identity can always be taken */
+}
+
+bool identity_may_be_root(void)
+{
+	uid_t real, effective, saved;
+
+	return getresuid(&real, &effective, &saved) == 0 && (effective == 0 || saved == 0);
 }
 
 enum ec identity_may_read(const char *path, struct err *e)

@@ -45,6 +45,12 @@ static enum ec open_as(struct wp *w, const char *user, struct err *e)
 	return rc;
 }
 
+/* Between changes it is the owner of the mail root all the same. */
+static bool wants_root(const struct wp *w, enum wp_needs needs)
+{
+	return needs == WP_KEYS || w->conf->authentication == AUTHN_LOCAL;
+}
+
 /* What a command's row asks for. Backends come last: before them we become the mail root's owner. */
 static enum ec prepare(struct wp *w, const struct wp_args *a, struct err *e)
 {
@@ -52,7 +58,7 @@ static enum ec prepare(struct wp *w, const struct wp_args *a, struct err *e)
 	enum ec rc = needs >= WP_CONF ? load_conf(w, e) : EC_OK;
 
 	if (rc == EC_OK && needs >= WP_MAIL)
-		rc = identity_become_owner(w->conf, needs == WP_MAIL, e);
+		rc = identity_become_owner(w->conf, !wants_root(w, needs), e);
 	if (rc == EC_OK && needs >= WP_MAIL)
 		rc = a->bind_as ? open_as(w, a->bind_as, e)
 				: backends_open(w->conf, NULL, &w->log, &w->backends, e);
