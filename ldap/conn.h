@@ -1,13 +1,14 @@
 /* conn.h - one blocking connection to one directory server, with deadlines.
  *
- * Every call ends within the timeout. A call that failed because of the connection (closed, silent, garbage) is EC_TEMP
- * and sets `lost`: the connection is good for nothing but closing. Referrals and search references are never followed.
- * Connecting, StartTLS, certificate check and binding are part of opening.
+ * Every call ends within the timeout; a search without limit has it for each page. A call that failed because of the connection
+ * (closed, silent, garbage) is EC_TEMP and sets `lost`: the connection is good for nothing but closing. Referrals and search
+ * references are never followed. Connecting, StartTLS, certificate check and binding are part of opening.
  *
- * Thread: one at a time; may block. Owner: entries live inside the callback they are shown to.
+ * Thread: one at a time; may block; dir_conn_cancel from any. Owner: entries live inside the callback they are shown to.
  */
 #pragma once
 #include <ldap.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "ldap/change.h"
@@ -24,7 +25,8 @@ struct link_setup {
 	unsigned timeout_ms;
 	enum dir_bind bind;
 	const char *user;
-	const char *password_file; /* read at each opening, so that a new password needs no restart */
+	const char
+		*password_file; /* read at each opening, so that a new password needs no restart */
 	const char *keytab;
 	const struct secret *password; /* instead of the file: an administrator's */
 };
@@ -33,10 +35,16 @@ struct dir_conn {
 	LDAP *ld;
 	const struct link_setup *setup;
 	const char *uri; /* lent */
+	atomic_int fd;   /* -1: none yet. libldap's once there is an ld */
+	uint64_t deadline_ms;
+	bool secured; /* by TLS */
+	bool clear;   /* a password must not cross it */
+	bool refused; /* opening failed because the server does not accept who we are */
+	bool silent;  /* lost because no answer came in time */
 	bool lost;
-	bool cancelled;   /* another thread asked it to end (pool.c): operations fail at once */
-	unsigned server;  /* the pool's */
-	uint64_t used_ms; /* the pool's */
+	atomic_bool cancelled; /* operations fail at once */
+	unsigned server;       /* the pool's */
+	uint64_t used_ms;      /* the pool's */
 };
 
 /* A password crosses ldap:// only with StartTLS, or to this computer. as_service: binds as setup says; false: stays
@@ -44,6 +52,11 @@ struct dir_conn {
 enum ec dir_conn_open(const char *uri, const struct link_setup *setup, bool as_service,
 		      struct dir_conn **out, struct err *e);
 void dir_conn_close(struct dir_conn **c);
+/* The same in two steps, for whoever wants to cancel while it is being opened. Failed: to be closed all the same. */
+struct dir_conn *dir_conn_new(const char *uri, const struct link_setup *setup);
+enum ec dir_conn_start(struct dir_conn *c, bool as_service, struct err *e);
+/* From any thread, as long as the connection is not being closed: what runs on it, and all that is tried later, fails now. */
+void dir_conn_cancel(struct dir_conn *c);
 /* Looks at the socket: false if the server has hung up or sent a notice of disconnection. Does not block. */
 bool dir_conn_alive(struct dir_conn *c);
 
@@ -57,7 +70,7 @@ struct dir_query {
 	int scope;                /* LDAP_SCOPE_* */
 	const char *filter;       /* from escape.h */
 	const char *const *attrs; /* ends with NULL; NULL = all */
-	unsigned most;            /* 0 = all, fetched page by page; else the server is told to stop there */
+	unsigned most; /* 0 = all, fetched page by page; else the server is told to stop there */
 };
 /* fn false ends the search early. A missing base is EC_ABSENT; no entry is EC_OK. */
 enum ec dir_conn_search(struct dir_conn *c, const struct dir_query *q, dir_entry_fn *fn, void *ctx,

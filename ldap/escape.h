@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include "server/base/buf.h"
 
-/* RFC 4515 section 3: * ( ) \ NUL and octets that are no valid UTF-8 become \xx. */
+/* RFC 4515 section 3: * ( ) \ control octets and what is no valid UTF-8 become \xx. */
 void filter_value(struct buf *b, const char *p, size_t len);
 /* "(attr=value)"; attr is ours (from the settings, checked by attribute_sane). */
 void filter_equals(struct buf *b, const char *attr, const char *p, size_t len);
