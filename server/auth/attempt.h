@@ -12,6 +12,7 @@
 #include "server/auth/auth.h"
 #include "server/auth/mech.h"
 
+struct cache;
 struct scram;
 struct spa;
 struct sasl_server_params;
@@ -19,7 +20,8 @@ struct sasl_server_params;
 struct attempt {
 	const struct auth_setup *setup;
 	struct scram *scram; /* keys of the process */
-	struct spa *spa;     /* who proves NTLM; needed for that mechanism only */
+	struct cache *cache;
+	struct spa *spa; /* who proves NTLM; needed for that mechanism only */
 	const struct auth_facts *facts;
 	const struct log *log;
 	const struct mech *mech; /* NULL: USER/PASS or APOP */
@@ -28,6 +30,8 @@ struct attempt {
 
 	struct account account; /* whom the client wants to be; valid if named */
 	bool named;
+	bool resolved; /* the accounts were asked who is meant */
+	bool shielded; /* the password was known to be wrong */
 	/* as the client spelled it, cut to fit: for log and penalty */
 	char typed[NAME_TEXT_MAX + 1];
 	enum ec class; /* EC_OK as long as nothing speaks against it */
@@ -38,8 +42,8 @@ struct attempt {
 	sasl_callback_t calls[5];
 };
 
-/* libsasl is ready for use; the first call of the process sets it up. */
-enum ec attempt_library(struct err *e);
+/* libsasl is ready for use; the first call of the process sets it up, with the Kerberos keys it names ("" = none). */
+enum ec attempt_library(const char *keytab, struct err *e);
 bool attempt_can(const struct mech *m); /* its plug-in is loaded */
 
 /* setup, scram, facts, log, mech and plus are filled in; the rest is zero. */

@@ -3,7 +3,8 @@
  * What may be offered depends on three facts about a connection only, so the eight possible lists
  * are written once, at the opening; CAPA then costs a look-up and no connection object of libsasl.
  * Penalties pass from one snapshot to the next: a reload does not pardon a guesser. So do SCRAM
- * keys: a salt that changed at a reload would be news to clients that remember it.
+ * keys: a salt that changed at a reload would be news to clients that remember it. And so does what is
+ * remembered about passwords: the shield would be down for a while otherwise.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,18 @@ static void offer(struct auth *a, const struct mech *m, bool plus)
 	};
 }
 
+/* What this service has, in enum mech_want bits. */
+static unsigned provided(const struct auth *a)
+{
+	unsigned has = 0;
+
+	if (a->setup.accounts->reveals & 1u << SECRET_CLEAR)
+		has |= MECH_SECRET;
+	if (a->setup.keytab[0])
+		has |= MECH_KEYTAB;
+	return has;
+}
+
 /* One word of the settings. A name stands for its -PLUS variant too, preferred: a client that can
  * bind to the channel should, and one that finds it missing would suspect an attack. */
 static void allow(struct auth *a, const char *word, size_t len)
@@ -39,6 +52,8 @@ static void allow(struct auth *a, const char *word, size_t len)
 	bool plus;
 	const struct mech *m = mech_find(word, len, &plus);
 
+	if (m && (m->wants & ~provided(a)))
+		return; /* the list of the settings is what may be, not what must */
 	if (!m || !attempt_can(m)) {
 		log_event(&a->log, LV_WARN, "mechanism-missing", KV_B("mech", word, len),
 			  KV("why", m ? "its SASL plug-in is not installed" : "not supported"));
@@ -90,18 +105,21 @@ static struct auth *auth_new(const struct auth_setup *s, const struct auth *befo
 	a->setup.service = arena_strz(a->mem, s->service);
 	a->setup.hostname = arena_strz(a->mem, s->hostname);
 	a->setup.mechanisms = arena_strz(a->mem, s->mechanisms);
+	a->setup.keytab = arena_strz(a->mem, s->keytab ? s->keytab : "");
+	a->setup.apop = s->apop && (provided(a) & MECH_SECRET);
 	if (s->log)
 		a->log.sink = s->log->sink;
 	a->setup.log = &a->log;
 	a->penalty = before ? penalty_ref(before->penalty) : penalty_new();
 	a->scram = before ? scram_ref(before->scram) : scram_new();
+	a->cache = before ? cache_ref(before->cache) : cache_new();
 	return a;
 }
 
 enum ec auth_open(const struct auth_setup *setup, const struct auth *before, struct auth **out,
 		  struct err *e)
 {
-	enum ec ec = attempt_library(e);
+	enum ec ec = attempt_library(setup->keytab ? setup->keytab : "", e);
 
 	*out = NULL;
 	if (ec != EC_OK)
@@ -128,8 +146,14 @@ void auth_unref(struct auth **pp)
 		return;
 	penalty_unref(&a->penalty);
 	scram_unref(&a->scram);
+	cache_unref(&a->cache);
 	arena_drop(&a->mem);
 	free(a);
+}
+
+void auth_forget(struct auth *a, const struct name *who)
+{
+	cache_forget(a->cache, who);
 }
 
 unsigned auth_has(const struct auth *a, const struct auth_facts *f)

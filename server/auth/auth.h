@@ -38,12 +38,13 @@ struct auth_setup {
 	const char *service; /* "pop" */
 	const char *hostname;
 	const char *mechanisms; /* blank-separated allow-list, as in the settings */
-	bool apop;              /* offer APOP: the accounts can reveal */
+	bool apop;              /* offer APOP, if the accounts can reveal */
 	bool spa_required; /* plain passwords are refused before they are looked at, and not offered */
 	unsigned penalty_ms;
 	unsigned shield_s, cache_s; /* how long wrong and right passwords are remembered; 0 = not */
 	struct spa_setup spa;
-	const char *keytab;        /* "" = no GSSAPI */
+	/* "" = no GSSAPI. libsasl takes it at the first opening of the process; later ones must name the same. */
+	const char *keytab;
 	struct accounts *accounts; /* lent */
 	const struct log *log;     /* lent; its sink is used */
 };
@@ -52,6 +53,8 @@ struct auth_setup {
  * drops the first, which goes with its last login. */
 enum ec auth_open(const struct auth_setup *setup, const struct auth *before, struct auth **out,
 		  struct err *e);
+/* Something about this account changed: what was remembered about its password goes. NULL: everybody's. Any thread. */
+void auth_forget(struct auth *a, const struct name *who);
 struct auth *auth_ref(struct auth *a);
 void auth_unref(struct auth **a);
 
@@ -87,9 +90,10 @@ struct auth_answer {
 	/* AUTH_FAILED: EC_DENIED, EC_REFUSED (plain password not allowed, account disabled), EC_USAGE
 	 * (unknown mechanism, malformed), EC_BUSY, EC_TEMP, EC_BROKEN */
 	enum ec class;
-	struct name who;   /* AUTH_DONE */
-	const char *mech;  /* "USER", "APOP", "SCRAM-SHA-256", ... */
-	unsigned delay_ms; /* wait this long before replying */
+	enum refusal refusal; /* why EC_REFUSED, if the client may be told */
+	struct name who;      /* AUTH_DONE */
+	const char *mech;     /* "USER", "APOP", "SCRAM-SHA-256", ... */
+	unsigned delay_ms;    /* wait this long before replying */
 };
 /* [w] ir NULL: no initial response; len 0: an empty one ("="). Mechanism names in any case. */
 void login_begin(struct login *l, const char *mech, const void *ir, size_t len,

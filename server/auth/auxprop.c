@@ -39,6 +39,8 @@ static enum ec reveal(struct attempt *at, struct secret *out)
 	struct err e = { 0 };
 	enum ec ec;
 
+	if (at->class >= EC_BUSY) /* asked a moment ago, in vain */
+		return at->class;
 	/* Asked even for what is no name, so that it takes as long. */
 	ec = acc->ops->reveal(acc, &at->account, SECRET_CLEAR, out, &e);
 	if (ec == EC_OK && (!at->named || !usable(out)))

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include "server/auth/attempt.h"
 #include "server/auth/auth.h"
+#include "server/auth/cache.h"
 #include "server/auth/penalty.h"
 #include "server/auth/scram.h"
 #include "server/base/arena.h"
@@ -26,6 +27,7 @@ struct auth {
 	struct log log;
 	struct penalty *penalty;
 	struct scram *scram;
+	struct cache *cache;
 	struct offer offers[OFFERS_MAX]; /* in the order of the settings */
 	size_t n_offers;
 	const char *listed[MECH_NEEDS]; /* their names, by what a connection has */

@@ -104,14 +104,14 @@ static unsigned penalize(struct login *l, const struct attempt *at)
 	return v.delay_ms;
 }
 
-/* account NULL: the client had not said who it is. */
-static void log_failure(struct login *l, const struct auth_answer *out, const char *account,
-			size_t len, const char *why)
+/* at NULL: the client had not said who it is. */
+static void log_failure(struct login *l, const struct auth_answer *out, const struct attempt *at,
+			const char *why)
 {
 	log_event(&l->log, out->class >= EC_BUSY ? LV_WARN : LV_INFO, "signin-failed",
-		  KV_B("account", account ? account : "", len), KV("mech", out->mech),
+		  KV("account", at ? at->typed : ""), KV("mech", out->mech),
 		  KV("reason", ec_name(out->class)), KV("why", why),
-		  KV_U("delay_ms", out->delay_ms));
+		  KV("shield", at && at->shielded ? "yes" : NULL), KV_U("delay_ms", out->delay_ms));
 }
 
 /* No, before libsasl was asked. */
@@ -119,7 +119,7 @@ static void turn_away(struct login *l, enum ec class, const char *why, struct au
 {
 	out->state = AUTH_FAILED;
 	out->class = class;
-	log_failure(l, out, NULL, 0, why);
+	log_failure(l, out, NULL, why);
 	login_cancel(l);
 }
 
@@ -128,7 +128,9 @@ static void fail(struct login *l, const struct attempt *at, struct auth_answer *
 	out->class = at->class;
 	if (at->class == EC_DENIED)
 		out->delay_ms = penalize(l, at);
-	log_failure(l, out, at->typed, strlen(at->typed), at->why.text);
+	if (at->class == EC_REFUSED)
+		out->refusal = at->why.detail;
+	log_failure(l, out, at, at->why.text);
 }
 
 /* Closes the attempt unless it goes on. */
@@ -172,6 +174,7 @@ static bool begin(struct login *l, const struct offer *o, struct auth_answer *ou
 	l->attempt = at;
 	at->setup = &l->auth->setup;
 	at->scram = l->auth->scram;
+	at->cache = l->auth->cache;
 	at->facts = &l->facts;
 	at->log = &l->log;
 	at->mech = o ? o->mech : NULL;

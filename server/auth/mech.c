@@ -2,7 +2,8 @@
  *
  * The table is an allow-list twice over: only plug-ins named in it are loaded into the process, and
  * only mechanisms in it are ever started, whatever the settings say. DIGEST-MD5 (obsolete, RFC
- * 6331), ANONYMOUS and libsasl's own NTLM (no NTLMv2 that clients accept) are left out on purpose.
+ * 6331), ANONYMOUS and libsasl's own NTLM (no NTLMv2 that clients accept; ours is ntlm.c) are left out
+ * on purpose.
  * The checks are syntax only; they are stricter than the plug-ins, which read past the end of a
  * SCRAM message that stops after its header and compare only the front of a CRAM-MD5 digest.
  */
@@ -13,6 +14,7 @@
 
 #define SCRAM_MESSAGE_MAX 2048 /* the plug-in's own limit */
 #define CRAM_DIGEST 32
+#define GSSAPI_TURNS 4 /* Kerberos takes three */
 
 bool mech_name_sane(const char *p, size_t len)
 {
@@ -98,7 +100,7 @@ static bool scram_sane(unsigned turn, bool plus, const char *p, size_t len)
 
 	if (turn > 1) /* our proof was the last word; the client only acknowledges it */
 		return len == 0;
-	if (len > SCRAM_MESSAGE_MAX || has_control(p, len))
+	if (has_control(p, len))
 		return false;
 	if (turn == 0)
 		return scram_first_sane(plus, p, end);
@@ -115,23 +117,75 @@ static bool external_sane(unsigned turn, bool plus, const char *p, size_t len)
 	return turn == 0 && (len == 0 || mech_name_sane(p, len));
 }
 
+/* RFC 4752 section 3.1: tokens of the Kerberos exchange, of which the client's second may be empty; then, wrapped, its
+ * choice of a security layer - there is but "none" - and an authorization identity. */
+static bool gssapi_sane(unsigned turn, bool plus, const char *p, size_t len)
+{
+	(void)plus;
+	(void)p;
+	return turn == 0 ? len > 0 : turn < GSSAPI_TURNS;
+}
+
+/* MS-NLMP 2.2.1: a signature, then the type: 1 first, 3 as the answer to our challenge. */
+static bool ntlm_sane(unsigned turn, bool plus, const char *p, size_t len)
+{
+	static const char signature[8] = "NTLMSSP";
+	const char type[4] = { turn == 0 ? 1 : 3 };
+
+	(void)plus;
+	return turn < 2 && len >= sizeof(signature) + sizeof(type) &&
+	       memcmp(p, signature, sizeof(signature)) == 0 &&
+	       memcmp(p + sizeof(signature), type, sizeof(type)) == 0;
+}
+
 static const struct mech mechs[] = {
 	{ .name = "SCRAM-SHA-256",
 	  .plus = "SCRAM-SHA-256-PLUS",
 	  .plugin = "libscram",
+	  .wants = MECH_SECRET,
+	  .longest = SCRAM_MESSAGE_MAX,
 	  .sane = scram_sane },
 	{ .name = "SCRAM-SHA-1",
 	  .plus = "SCRAM-SHA-1-PLUS",
 	  .plugin = "libscram",
+	  .wants = MECH_SECRET,
+	  .longest = SCRAM_MESSAGE_MAX,
 	  .sane = scram_sane },
-	{ .name = "CRAM-MD5", .plugin = "libcrammd5", .server_first = true, .sane = cram_sane },
-	{ .name = "PLAIN", .plugin = "libplain", .needs = MECH_CLEAR, .sane = plain_sane },
+	{ .name = "CRAM-MD5",
+	  .plugin = "libcrammd5",
+	  .wants = MECH_SECRET,
+	  .server_first = true,
+	  .longest = MECH_MESSAGE_MAX,
+	  .sane = cram_sane },
+	{ .name = "GSSAPI",
+	  .plugin = "libgssapiv2",
+	  .wants = MECH_KEYTAB,
+	  .asks_all = true,
+	  .vouched = true,
+	  .longest = MECH_TICKET_MAX,
+	  .sane = gssapi_sane },
+	{ .name = "NTLM",
+	  .wants = MECH_SPA,
+	  .asks_all = true,
+	  .vouched = true,
+	  .longest = MECH_MESSAGE_MAX,
+	  .sane = ntlm_sane },
+	{ .name = "PLAIN",
+	  .plugin = "libplain",
+	  .needs = MECH_CLEAR,
+	  .longest = MECH_MESSAGE_MAX,
+	  .sane = plain_sane },
 	{ .name = "LOGIN",
 	  .plugin = "liblogin",
 	  .needs = MECH_CLEAR,
 	  .asks_all = true,
+	  .longest = MECH_MESSAGE_MAX,
 	  .sane = login_sane },
-	{ .name = "EXTERNAL", .needs = MECH_CERT, .sane = external_sane },
+	{ .name = "EXTERNAL",
+	  .needs = MECH_CERT,
+	  .vouched = true,
+	  .longest = MECH_NAME_MAX,
+	  .sane = external_sane },
 };
 #define N_MECHS (sizeof(mechs) / sizeof(mechs[0]))
 
@@ -150,7 +204,12 @@ const struct mech *mech_find(const char *name, size_t len, bool *plus)
 	return NULL;
 }
 
-bool mech_plugin_wanted(const char *path)
+bool mech_sane(const struct mech *m, unsigned turn, bool plus, const char *p, size_t len)
+{
+	return len <= m->longest && m->sane(turn, plus, p, len);
+}
+
+bool mech_plugin_wanted(const char *path, unsigned has)
 {
 	const char *slash = strrchr(path, '/');
 	const char *file = slash ? slash + 1 : path;
@@ -159,7 +218,8 @@ bool mech_plugin_wanted(const char *path)
 	for (size_t i = 0; i < N_MECHS; i++) {
 		const char *want = mechs[i].plugin;
 
-		if (want && strlen(want) == stem && memcmp(want, file, stem) == 0)
+		if (want && !(mechs[i].wants & ~has) && strlen(want) == stem &&
+		    memcmp(want, file, stem) == 0)
 			return true;
 	}
 	return false;

@@ -17,25 +17,38 @@ enum mech_need {
 	MECH_NEEDS = 8,   /* number of combinations */
 };
 
-/* Octets of one client message: as many as the longest line of RFC 5034 section 4 has in base64. */
+/* What the service must have before a mechanism is worth offering. */
+enum mech_want {
+	MECH_SECRET = 1, /* accounts that reveal clear passwords */
+	MECH_SPA = 2,    /* somebody who proves NTLM responses */
+	MECH_KEYTAB = 4, /* Kerberos keys */
+};
+
+/* Octets of one client message: as many as the longest line of RFC 5034 section 4 has in base64. A Kerberos ticket that
+ * carries its owner's groups is longer than that; Windows makes none above 48000 octets unless told to. */
 #define MECH_MESSAGE_MAX 12288
+#define MECH_TICKET_MAX 49152
 #define MECH_LABEL_MAX 20  /* octets of a mechanism's name (RFC 4422 section 3.1) */
 #define MECH_NAME_MAX 1024 /* octets of a name before it is parsed: libsasl's own limit */
 
 struct mech {
 	const char *name;
 	const char *plus;   /* name of the variant with channel binding, or NULL */
-	const char *plugin; /* file it lives in, up to the first dot; NULL: built into libsasl */
+	const char *plugin; /* file it lives in, up to the first dot; NULL: in libsasl or in us */
 	unsigned needs;     /* enum mech_need bits */
+	unsigned wants;     /* enum mech_want bits */
 	bool server_first;  /* takes no initial response */
 	bool asks_all;      /* an empty initial response is none: the server asks for everything */
-	/* Is this a message a client may send in this turn (from 0)? */
+	bool vouched;       /* proves who somebody is, not that such an account may sign in */
+	size_t longest;     /* octets of a client message */
+	/* Is this a message a client may send in this turn (from 0)? Ask mech_sane. */
 	bool (*sane)(unsigned turn, bool plus, const char *p, size_t len);
 };
 
 /* By name in any case; a -PLUS name finds its mechanism and sets *plus. NULL: unknown. */
 const struct mech *mech_find(const char *name, size_t len, bool *plus);
-/* Does a mechanism of ours live in this file ("/usr/lib/.../libplain.so.2")? */
-bool mech_plugin_wanted(const char *path);
+bool mech_sane(const struct mech *m, unsigned turn, bool plus, const char *p, size_t len);
+/* Does a mechanism of ours live in this file ("/usr/lib/.../libplain.so.2"), of use to whom has this (enum mech_want)? */
+bool mech_plugin_wanted(const char *path, unsigned has);
 /* A name as typed: not empty, bounded, no control octets. */
 bool mech_name_sane(const char *p, size_t len);

@@ -7,8 +7,8 @@
  * kim@example.com and kim@example.org stay two people in every mechanism.
  *
  * libsasl is initialised once per process and never taken down: it keeps one global state, plug-ins
- * do not survive a second start, and others in the process (libldap) share it. That is why pthread's
- * once variable is here, the one thing in this folder that lives outside a struct. Allocation and
+ * do not survive a second start, and others in the process (libldap) share it. That is why what is known
+ * about it is here, the one thing in this folder that lives outside a struct's owner. Allocation and
  * mutex functions must be set before anybody in the process touches libsasl; without them it does
  * not lock at all, frees passwords as they are, and writes behind its buffers.
  */
@@ -23,6 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "server/auth/attempt.h"
+#include "server/auth/cache.h"
+#include "server/base/clock.h"
 #include "server/base/mem.h"
 
 /* libsasl's type for "any function"; the detour over void is one that compilers accept. */
@@ -120,6 +122,15 @@ static const struct {
 	{ "pwcheck_method", "none" }, /* our callback has said no: nobody else is asked */
 };
 
+/* libsasl as this process has it; KEYTAB_MAX is what the GSSAPI plug-in takes. */
+#define KEYTAB_MAX 1024
+static struct {
+	pthread_mutex_t lock;
+	bool done;
+	int rc;
+	char keytab[KEYTAB_MAX + 1]; /* "" = no GSSAPI */
+} library = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
 /* context: the attempt, or NULL while libsasl is being set up. */
 static int tell_option(void *context, const char *plugin, const char *option, const char **result,
 		       unsigned *len)
@@ -130,6 +141,8 @@ static int tell_option(void *context, const char *plugin, const char *option, co
 	(void)plugin;
 	if (at && strcmp(option, "mech_list") == 0)
 		value = at->mech ? at->mech->name : "";
+	if (strcmp(option, "keytab") == 0 && library.keytab[0])
+		value = library.keytab;
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (strcmp(option, options[i].option) == 0)
 			value = options[i].value;
@@ -144,8 +157,10 @@ static int tell_option(void *context, const char *plugin, const char *option, co
 
 static int judge_file(void *context, const char *file, sasl_verify_type_t type)
 {
+	unsigned has = MECH_SECRET | (library.keytab[0] ? MECH_KEYTAB : 0);
+
 	(void)context;
-	return type == SASL_VRFY_PLUGIN && mech_plugin_wanted(file) ? SASL_OK : SASL_CONTINUE;
+	return type == SASL_VRFY_PLUGIN && mech_plugin_wanted(file, has) ? SASL_OK : SASL_CONTINUE;
 }
 
 /* libsasl's deepest levels print protocol data and passwords; those are dropped unread. */
@@ -171,6 +186,19 @@ const char *attempt_account(const struct attempt *at, char text[NAME_TEXT_MAX + 
 	return at->named ? name_text(&at->account.name, text) : at->typed;
 }
 
+/* Already looked up, or what came of it: libsasl asks for one identity more than once. */
+static bool is_known(const struct attempt *at, const char *in, unsigned len)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	if (!at->resolved || len > NAME_TEXT_MAX)
+		return false;
+	if (strlen(at->typed) == len && memcmp(at->typed, in, len) == 0)
+		return true;
+	return at->named && strlen(name_text(&at->account.name, text)) == len &&
+	       memcmp(text, in, len) == 0;
+}
+
 /* The identity to sign in as, out of foreign bytes. A malformed one goes on as nobody, so that it
  * costs and ends like an account that does not exist. */
 static void take_identity(struct attempt *at, const char *in, unsigned len)
@@ -182,11 +210,26 @@ static void take_identity(struct attempt *at, const char *in, unsigned len)
 
 	memcpy(at->typed, in, keep);
 	at->typed[keep] = 0;
+	at->resolved = true;
 	at->named = ec == EC_OK;
 	if (!at->named) {
 		at->account = (struct account){ .name = nobody };
 		attempt_blame(at, ec, &e);
 	}
+}
+
+/* Whom the client wants to act for, spelled as it likes: a name, or "?" if that is nobody. */
+static void other_identity(struct attempt *at, const char *in, unsigned len,
+			   char text[NAME_TEXT_MAX + 1])
+{
+	struct accounts *acc = at->setup->accounts;
+	struct account other;
+	struct err e = { 0 };
+	enum ec ec = acc->ops->resolve(acc, in, len, &other, &e);
+
+	if (ec == EC_OK)
+		name_text(&other.name, text);
+	attempt_blame(at, ec, &e);
 }
 
 /* libsasl compares what we return for the two identities, and refuses when they differ. */
@@ -196,17 +239,18 @@ static int make_canonical(sasl_conn_t *conn, void *context, const char *in, unsi
 {
 	struct attempt *at = context;
 	char text[NAME_TEXT_MAX + 1] = NO_NAME;
-	struct name other;
+	bool known = is_known(at, in, len);
 
 	(void)conn;
 	(void)realm;
-	if (flags & SASL_CU_AUTHID) {
+	if (!known && (flags & SASL_CU_AUTHID)) {
 		take_identity(at, in, len);
-		if (at->named)
-			name_text(&at->account.name, text);
-	} else if (name_parse(&other, in, len, at->setup->accounts->ops->rule, NULL) == EC_OK) {
-		name_text(&other, text);
+		known = true;
 	}
+	if (!known)
+		other_identity(at, in, len, text);
+	else if (at->named)
+		name_text(&at->account.name, text);
 	*out_len = (unsigned)strlen(text);
 	if (*out_len >= out_max)
 		return SASL_BUFOVER;
@@ -214,11 +258,45 @@ static int make_canonical(sasl_conn_t *conn, void *context, const char *in, unsi
 	return SASL_OK;
 }
 
+/* ---- passwords ---- */
+
+static void remember(struct attempt *at, const struct cache_tag *tag, enum ec ec,
+		     const struct err *e)
+{
+	const struct name *who = &at->account.name;
+	uint64_t now = clock_mono_ms();
+
+	if (ec == EC_OK && at->setup->cache_s > 0)
+		cache_keep(at->cache, tag, who, CACHED_RIGHT, now + at->setup->cache_s * 1000ull);
+	else if (ec == EC_DENIED && e->detail == REFUSAL_NONE && at->setup->shield_s > 0)
+		cache_keep(at->cache, tag, who, CACHED_WRONG, now + at->setup->shield_s * 1000ull);
+}
+
+/* accounts->verify, unless its answer is remembered and may be used still. */
+static enum ec prove(struct attempt *at, const struct secret *pass, struct err *e)
+{
+	const struct auth_setup *s = at->setup;
+	struct cache_tag tag;
+	bool kept = (s->shield_s > 0 || s->cache_s > 0) && at->account.enabled &&
+		    cache_tag(at->cache, &at->account, pass, &tag);
+	enum cached was = kept ? cache_ask(at->cache, &tag, clock_mono_ms()) : CACHED_NOTHING;
+	enum ec ec;
+
+	if (was == CACHED_RIGHT && s->cache_s > 0)
+		return EC_OK;
+	at->shielded = was == CACHED_WRONG && s->shield_s > 0;
+	if (at->shielded)
+		return err_set(e, EC_DENIED, "a wrong password that was tried before");
+	ec = s->accounts->ops->verify(s->accounts, &at->account, pass, e);
+	if (kept)
+		remember(at, &tag, ec, e);
+	return ec;
+}
+
 static int check_password(sasl_conn_t *conn, void *context, const char *user, const char *pass,
 			  unsigned len, struct propctx *props)
 {
 	struct attempt *at = context;
-	struct accounts *acc = at->setup->accounts;
 	const struct secret lent = { .bytes = (unsigned char *)pass, .len = len };
 	struct err e = { 0 };
 	enum ec ec;
@@ -226,20 +304,19 @@ static int check_password(sasl_conn_t *conn, void *context, const char *user, co
 	(void)conn;
 	(void)user;
 	(void)props;
+	if (at->class >= EC_BUSY) /* whom we could not ask a moment ago we need not ask again */
+		return SASL_BADAUTH;
 	if (len == 0) /* some directories take it for an anonymous sign-in, and say yes */
 		ec = err_set(&e, EC_DENIED, "empty password");
 	else
-		ec = acc->ops->verify(acc, &at->account, &lent, &e);
+		ec = prove(at, &lent, &e);
 	attempt_blame(at, ec, &e);
 	return at->class == EC_OK ? SASL_OK : SASL_BADAUTH;
 }
 
 /* ---- once per process ---- */
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int once_rc = SASL_FAIL;
-
-static void set_up(void)
+static int set_up(void)
 {
 	static const sasl_callback_t calls[] = {
 		{ SASL_CB_GETOPT, PROC(tell_option), NULL },
@@ -247,21 +324,30 @@ static void set_up(void)
 		{ SASL_CB_LOG, PROC(take_log), NULL },
 		{ SASL_CB_LIST_END, NULL, NULL },
 	};
+	int rc;
 
 	sasl_set_alloc(roomy_malloc, roomy_calloc, wiping_realloc, wiping_free);
 	sasl_set_mutex(lock_new, lock_take, lock_drop, lock_free);
-	once_rc = sasl_server_init(calls, NULL);
-	if (once_rc == SASL_OK)
-		once_rc = auxprop_register();
+	rc = sasl_server_init(calls, NULL);
+	return rc == SASL_OK ? auxprop_register() : rc;
 }
 
-enum ec attempt_library(struct err *e)
+enum ec attempt_library(const char *keytab, struct err *e)
 {
-	pthread_once(&once, set_up);
-	if (once_rc == SASL_OK)
+	int rc;
+
+	pthread_mutex_lock(&library.lock);
+	if (!library.done) {
+		snprintf(library.keytab, sizeof(library.keytab), "%s", keytab);
+		library.rc = set_up();
+		library.done = true;
+	}
+	rc = library.rc;
+	pthread_mutex_unlock(&library.lock);
+	if (rc == SASL_OK)
 		return EC_OK;
 	return err_set(e, EC_BROKEN, "Cyrus SASL cannot be initialised: %s",
-		       sasl_errstring(once_rc, NULL, NULL));
+		       sasl_errstring(rc, NULL, NULL));
 }
 
 /* Asked of a connection object: the process-wide list also holds what others load as clients. */
@@ -339,8 +425,10 @@ static void vouch(struct attempt *at)
 	struct err e = { 0 };
 	enum ec ec = acc->ops->find(acc, &at->account.name, &found, &e);
 
-	if (ec == EC_OK && !found.enabled)
-		ec = err_set(&e, EC_REFUSED, "the account is disabled");
+	if (ec == EC_OK && !found.enabled) {
+		ec = err_set(&e, EC_REFUSED, "the account is disabled, or not in the group");
+		e.detail = REFUSAL_DISABLED;
+	}
 	attempt_blame(at, ec, &e);
 }
 
@@ -362,7 +450,7 @@ static enum auth_state conclude(struct attempt *at, int rc)
 	forget_password(at);
 	if (rc == SASL_CONTINUE)
 		return AUTH_MORE;
-	if (rc == SASL_OK && at->class == EC_OK && at->mech && (at->mech->needs & MECH_CERT))
+	if (rc == SASL_OK && at->class == EC_OK && at->mech && at->mech->vouched)
 		vouch(at);
 	if (rc == SASL_OK && at->class == EC_OK && at->named)
 		return AUTH_DONE;

@@ -15,7 +15,8 @@ enum { SECURE = 1, CLEAR_OK = 2, CERT = 4, BINDING = 8, EARLY = 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct people people = { .base.ops = &people_ops };
+static struct people people = { .base = { .ops = &people_ops, .reveals = 1u << SECRET_CLEAR },
+				.stamp = "1" };
 
 static struct auth *the_auth(void)
 {
@@ -26,6 +27,7 @@ static struct auth *the_auth(void)
 					"SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN EXTERNAL",
 				.apop = true,
 				.penalty_ms = 1,
+				.shield_s = 60,
 				.accounts = &people.base };
 
 	if (!a && auth_open(&s, NULL, &a, NULL) != EC_OK)

@@ -1,7 +1,8 @@
 /* people.h - a handful of accounts in memory, for the tests of sign-in.
  *
- * kim exists in two domains with two passwords. away and broken are accounts whose record cannot be
- * read now or ever; off is disabled. Every question is counted.
+ * kim exists in two domains with two passwords, and "kimmy" means the first. away and broken are
+ * accounts whose record cannot be read now or ever; off is disabled, old has an expired password and
+ * locked was guessed at too often. Every question is counted.
  */
 #pragma once
 #include <stdatomic.h>
@@ -12,6 +13,7 @@ struct person {
 	const char *name, *pass;
 	size_t pass_len;
 	enum ec trouble; /* EC_OK: none */
+	enum refusal refusal;
 };
 
 #define PERSON(n, p, t)                                                                            \
@@ -30,13 +32,17 @@ static const struct person persons[] = {
 	PERSON("off@example.com", "was-here", EC_REFUSED),
 	PERSON("away@example.com", "unreachable", EC_TEMP),
 	PERSON("broken@example.com", "unreadable", EC_BROKEN),
+	{ "old@example.com", "yesterday", 9, EC_REFUSED, REFUSAL_EXPIRED },
+	{ "locked@example.com", "patience", 8, EC_DENIED, REFUSAL_LOCKED_OUT },
 };
 #define N_PERSONS (sizeof(persons) / sizeof(persons[0]))
 
 struct people {
 	struct accounts base;
-	atomic_uint n_verify, n_reveal, n_find;
-	bool down; /* nobody can be asked about anything */
+	atomic_uint n_resolve, n_verify, n_reveal, n_find;
+	bool down;         /* nobody can be asked about passwords */
+	bool lost;         /* nor who is meant */
+	const char *stamp; /* everybody's; NULL: not known */
 };
 
 static inline const struct person *person_of(const struct name *n)
@@ -68,9 +74,17 @@ static inline enum ec people_find(struct accounts *a, const struct name *n, stru
 static inline enum ec people_resolve(struct accounts *a, const char *typed, size_t len,
 				     struct account *out, struct err *e)
 {
-	(void)a;
+	struct people *p = (struct people *)a;
+	bool bare = len == 5 && memcmp(typed, "kimmy", 5) == 0;
+
+	p->n_resolve++;
+	if (p->lost)
+		return err_set(e, EC_TEMP, "the directory is away");
 	*out = (struct account){ .enabled = true };
-	return name_parse(&out->name, typed, len, NAME_FILE, e);
+	if (p->stamp)
+		strcpy(out->stamp, p->stamp);
+	return bare ? name_parse(&out->name, "kim@example.com", 15, NAME_FILE, e)
+		    : name_parse(&out->name, typed, len, NAME_FILE, e);
 }
 
 static inline enum ec people_verify(struct accounts *a, const struct account *who,
@@ -85,9 +99,11 @@ static inline enum ec people_verify(struct accounts *a, const struct account *wh
 		return err_set(e, p->trouble, "record cannot be read");
 	if (!p || p->pass_len != pass->len || memcmp(p->pass, pass->bytes, pass->len) != 0)
 		return err_set(e, EC_DENIED, "wrong password");
-	if (p->trouble == EC_REFUSED)
-		return err_set(e, EC_REFUSED, "the account is disabled");
-	return EC_OK;
+	if (p->trouble == EC_OK)
+		return EC_OK;
+	err_set(e, p->trouble, p->refusal ? "something forbids it" : "the account is disabled");
+	e->detail = p->refusal;
+	return p->trouble;
 }
 
 static inline enum ec people_reveal(struct accounts *a, const struct account *who,

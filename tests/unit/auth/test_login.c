@@ -132,8 +132,8 @@ static void the_settings_rule_the_list(void **state)
 		{ "PLAIN CRAM-MD5", "PLAIN CRAM-MD5", false },
 		{ "  login\tplain  PLAIN ", "LOGIN PLAIN", false },
 		{ "", "", false },
-		{ "PLAIN NTLM", "PLAIN", true },
-		{ "GSSAPI DIGEST-MD5 ANONYMOUS", "", true },
+		{ "PLAIN NTLM GSSAPI", "PLAIN", false }, /* there is nobody to prove it with */
+		{ "DIGEST-MD5 ANONYMOUS", "", true },
 		{ "SCRAM-SHA-256-PLUS", "", false }, /* and nothing to bind to here */
 	};
 
@@ -147,6 +147,25 @@ static void the_settings_rule_the_list(void **state)
 		login_free(&l);
 		auth_unref(&a);
 	}
+}
+
+/* What needs the password itself is offered only by accounts that reveal it. */
+static void the_accounts_rule_the_list(void **state)
+{
+	struct people hidden = { .base = { .ops = &people_ops } };
+	struct auth_setup s = setup_of(ALL);
+	struct auth *a;
+	struct login *l;
+
+	(void)state;
+	s.accounts = &hidden.base;
+	a = open_as(&s, NULL);
+	l = login_new(a, &far_tls);
+	assert_string_equal(login_mechs(l), "PLAIN LOGIN");
+	assert_null(login_apop_stamp(l));
+	assert_null(strstr(heard, "mechanism-missing"));
+	login_free(&l);
+	auth_unref(&a);
 }
 
 static void what_is_not_offered_is_not_started(void **state)
@@ -228,6 +247,7 @@ static void user_and_pass(void **state)
 		{ "kim@example.com", "", EC_DENIED },
 		{ "empty@example.com", "", EC_DENIED },
 		{ "kim", "tanstaaf", EC_DENIED },
+		{ "kimmy", "tanstaaf", EC_OK },
 		{ " kim@example.com", "tanstaaf", EC_DENIED },
 		{ "kim@example.com ", "tanstaaf", EC_DENIED },
 		{ "?", "tanstaaf", EC_DENIED },
@@ -364,6 +384,7 @@ static void apop(void **state)
 		{ "kim@example.org", "tanstaaf", EC_DENIED },
 		{ "ghost@example.com", "tanstaaf", EC_DENIED },
 		{ "kim", "tanstaaf", EC_DENIED },
+		{ "kimmy", "tanstaaf", EC_OK },
 		{ "off@example.com", "was-here", EC_DENIED },
 		{ "nul@example.com", "fr0nt", EC_DENIED },
 		{ "away@example.com", "unreachable", EC_TEMP },
@@ -600,6 +621,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_list_follows_the_facts),
 		cmocka_unit_test(the_settings_rule_the_list),
+		cmocka_unit_test(the_accounts_rule_the_list),
 		cmocka_unit_test(what_is_not_offered_is_not_started),
 		cmocka_unit_test(clear_passwords_are_refused_unseen),
 		cmocka_unit_test(spa_required_refuses_them_under_tls_too),

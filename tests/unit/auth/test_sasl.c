@@ -156,6 +156,7 @@ static void nobody_acts_for_another(void **state)
 		{ "KIM@EXAMPLE.COM", EC_OK },
 		{ "kim@example.org", EC_DENIED },
 		{ "kim", EC_DENIED },
+		{ "kimmy", EC_OK }, /* another name of her own */
 		{ "?", EC_DENIED },
 		{ "unknown@example.com", EC_DENIED },
 	};
