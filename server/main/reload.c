@@ -28,12 +28,13 @@ enum ec load_auth(const struct winpopd *w, const struct conf *c, struct auth **o
 		.penalty_ms = c->penalty_ms,
 		.shield_s = c->shield_s,
 		.cache_s = c->cache_s,
-		.spa = { .kind = c->spa,
+		/* What needs a restart is what we started with. */
+		.spa = { .kind = w->started->spa,
 			 .level = c->ntlm,
 			 .binding = c->channel_binding,
-			 .domain = c->ntlm_domain,
-			 .timeout_ms = c->directory_timeout_ms },
-		.keytab = c->keytab,
+			 .domain = w->started->ntlm_domain,
+			 .timeout_ms = w->started->directory_timeout_ms },
+		.keytab = w->started->keytab,
 		.accounts = w->backends.accounts,
 		.log = &w->log,
 	};

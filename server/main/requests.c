@@ -45,20 +45,40 @@ static enum ec do_reload(struct winpopd *w, const json_t *request, json_t *reply
 	return rc;
 }
 
+/* "who": a mailbox, a domain, or everybody. */
+static enum ec take_who(const struct winpopd *w, const json_t *request, struct name *who,
+			bool *everybody, struct err *e)
+{
+	const char *text = json_string_value(json_object_get(request, "who"));
+	if (!text)
+		return err_set(e, EC_USAGE,
+			       "say \"who\": a mailbox, a domain, or \"*\" for everybody");
+	*everybody = strcmp(text, "*") == 0;
+	return *everybody ? EC_OK
+			  : name_parse_any(who, text, strlen(text), w->backends.accounts->ops->rule,
+					   e);
+}
+
 static enum ec do_kick(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
 {
 	(void)reply;
 	struct name who;
-	const char *text = json_string_value(json_object_get(request, "who"));
-	if (!text)
-		return err_set(e, EC_USAGE, "kick needs \"who\": a mailbox, a domain or \"*\"");
-	if (strcmp(text, "*") == 0) {
-		pop3_kick(w->pop3, NULL);
-		return EC_OK;
-	}
-	enum ec rc = name_parse_any(&who, text, strlen(text), w->backends.accounts->ops->rule, e);
+	bool everybody;
+	enum ec rc = take_who(w, request, &who, &everybody, e);
 	if (rc == EC_OK)
-		pop3_kick(w->pop3, &who);
+		pop3_kick(w->pop3, everybody ? NULL : &who);
+	return rc;
+}
+
+/* What was remembered about passwords; for a domain everybody's, which costs nothing but a question each. */
+static enum ec do_forget(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
+{
+	(void)reply;
+	struct name who;
+	bool everybody;
+	enum ec rc = take_who(w, request, &who, &everybody, e);
+	if (rc == EC_OK)
+		auth_forget(w->auth, everybody || name_is_domain(&who) ? NULL : &who);
 	return rc;
 }
 
@@ -73,10 +93,8 @@ static const struct {
 	const char *name;
 	enum ec (*run)(struct winpopd *, const json_t *request, json_t *reply, struct err *);
 } requests[] = {
-	{ "status", do_status },
-	{ "reload", do_reload },
-	{ "kick", do_kick },
-	{ "stop", do_stop },
+	{ "status", do_status }, { "reload", do_reload }, { "kick", do_kick },
+	{ "forget", do_forget }, { "stop", do_stop },
 };
 
 enum ec winpopd_request(void *ctx, const json_t *request, json_t *reply, struct err *e)
@@ -85,5 +103,6 @@ enum ec winpopd_request(void *ctx, const json_t *request, json_t *reply, struct 
 	for (size_t i = 0; what && i < sizeof(requests) / sizeof(requests[0]); i++)
 		if (strcmp(what, requests[i].name) == 0)
 			return requests[i].run(ctx, request, reply, e);
-	return err_set(e, EC_USAGE, "unknown request; known are status, reload, kick, stop");
+	return err_set(e, EC_USAGE,
+		       "unknown request; known are status, reload, kick, forget, stop");
 }
