@@ -14,6 +14,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from fixtures.certs import Certs  # noqa: E402
+from fixtures.office import Office  # noqa: E402
 from fixtures.samba import Dc, Golden  # noqa: E402
 from fixtures.slapd import Slapd  # noqa: E402
 from fixtures.spaces import Space  # noqa: E402
@@ -158,3 +159,27 @@ def dc(golden):
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="module", params=["openldap", "ad"])
+def directory(request):
+    """Each kind of directory in turn, our schema loaded; shared by the tests of a file, which add people of their own."""
+    made = Slapd() if request.param == "openldap" else Dc(request.getfixturevalue("golden"), schema=True)
+    try:
+        yield made.start()
+    finally:
+        made.close()
+
+
+@pytest.fixture(params=["local", "directory"])
+def office(request, directory, make_server):
+    """A service on that directory, mailboxes registered in the mail root, then in the directory."""
+    return Office(directory, make_server, catalog=request.param)
+
+
+@pytest.fixture
+def make_office(directory, make_server):
+    """make_office(catalog="local", start=True, **settings) -> Office"""
+    def make(**how):
+        return Office(directory, make_server, **how)
+    return make
