@@ -4,6 +4,7 @@
 #include <strings.h>
 #include "admin/cmd.h"
 #include "admin/identity.h"
+#include "admin/service.h"
 
 const struct wp_cmd *const wp_cmds[] = {
 	&wp_add,       &wp_delete,          &wp_list,    &wp_lock,   &wp_unlock, &wp_stat,
@@ -91,6 +92,19 @@ enum ec wp_account_create(struct wp *w, const struct account *account, const str
 	return rc;
 }
 
+/* A service that remembers right passwords (cache) would take the old one a little longer. No service, no memory. */
+static void forget(struct wp *w, const struct name *n)
+{
+	struct err why;
+	enum ec rc = service_forget(w->conf, wp_text(w, n), &why);
+
+	if (rc != EC_OK && rc != EC_ABSENT && w->conf->cache_s > 0)
+		out_note(w->out,
+			 "the service was not told (%s): the old password may be good for %u "
+			 "seconds more",
+			 why.text, w->conf->cache_s);
+}
+
 enum ec wp_account_set_password(struct wp *w, const struct name *n, const struct secret *s,
 				struct err *e)
 {
@@ -99,6 +113,8 @@ enum ec wp_account_set_password(struct wp *w, const struct name *n, const struct
 	identity_root(accts->ops->by_root);
 	enum ec rc = accts->ops->set_password(accts, n, s, e);
 	identity_root(false);
+	if (rc == EC_OK)
+		forget(w, n);
 	return rc;
 }
 
@@ -109,6 +125,8 @@ enum ec wp_account_remove(struct wp *w, const struct name *n, struct err *e)
 	identity_root(accts->ops->by_root);
 	enum ec rc = accts->ops->remove(accts, n, e);
 	identity_root(false);
+	if (rc == EC_OK)
+		forget(w, n);
 	return rc;
 }
 

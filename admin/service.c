@@ -49,13 +49,23 @@ enum ec service_reload(const struct conf *c, struct arena *mem, const char **res
 	return EC_OK;
 }
 
-enum ec service_kick(const struct conf *c, const char *who, struct err *e)
+static enum ec call_about(const struct conf *c, const char *what, const char *who, struct err *e)
 {
 	json_t *reply;
-	enum ec rc = call(c, json_pack("{s:s, s:s}", "do", "kick", "who", who), &reply, e);
+	enum ec rc = call(c, json_pack("{s:s, s:s}", "do", what, "who", who), &reply, e);
 
 	json_decref(reply);
 	return rc;
+}
+
+enum ec service_kick(const struct conf *c, const char *who, struct err *e)
+{
+	return call_about(c, "kick", who, e);
+}
+
+enum ec service_forget(const struct conf *c, const char *who, struct err *e)
+{
+	return call_about(c, "forget", who, e);
 }
 
 static void put_field(struct out *out, const char *key, const json_t *v)

@@ -14,5 +14,7 @@ enum ec service_reload(const struct conf *c, struct arena *mem, const char **res
 		       struct err *e);
 /* Ends sessions: of a mailbox, of a domain, "*" = all. */
 enum ec service_kick(const struct conf *c, const char *who, struct err *e);
+/* What it remembers about passwords, of a mailbox's account or ("*") of all. */
+enum ec service_forget(const struct conf *c, const char *who, struct err *e);
 /* Everything it says about itself, as fields. */
 enum ec service_status(const struct conf *c, struct out *out, struct err *e);
