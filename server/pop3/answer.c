@@ -113,6 +113,7 @@ static void take_answer(struct asking *a, const struct auth_answer *got)
 	q->more = got->state == AUTH_MORE;
 	q->challenge = got->challenge;
 	q->challenge_len = got->challenge_len;
+	q->refusal = got->refusal;
 	if (got->state != AUTH_DONE)
 		return;
 	q->who = got->who;

@@ -32,6 +32,9 @@ struct set *set_new(const struct pop3_setup *with)
 		.stls_offered = with->tls != NULL,
 		.login_delay_s = c->login_delay_s,
 		.expire_days = c->expire_days,
+		.kerberos = c->keytab[0] != '\0',
+		.spa_only = c->sparequired,
+		.ntlm_plus_ok = c->ntlm_legacy_ok,
 	};
 	return s;
 }

@@ -17,13 +17,12 @@
 #include "server/base/mem.h"
 #include "server/pop3/link.h"
 
-#define IN_MAX (16u << 10) /* holds the longest line; more is pipelined commands */
-#define ARENA_FIRST 3072   /* a session that does nothing unusual: one piece */
-#define LEAVE_MS 60000     /* for a client that does not take its last reply */
+#define PIPELINED 4096   /* octets of input kept beyond the longest line */
+#define ARENA_FIRST 3072 /* a session that does nothing unusual: one piece */
+#define LEAVE_MS 60000   /* for a client that does not take its last reply */
 #define DENIED_SAID_EVERY_MS 1000
 
 _Static_assert(P3_HIGH > CONN_HIGH + 4096, "a paused engine must be told of room");
-_Static_assert(IN_MAX >= P3_AUTH_LINE_MAX + 2, "the longest line must fit");
 
 /* ---- what the engine says and wants ---- */
 
@@ -495,7 +494,8 @@ void link_arrive(struct side *at, int fd, const struct sockaddr *sa, socklen_t l
 	}
 	log_event(&l->log, LV_TRACE, "connect", KV("held", slot == SLOT_HELD ? "yes" : "no"));
 	l->ref = table_add(at->links, l);
-	l->conn = conn_new(at->loop, fd, IN_MAX, on_event, l);
+	l->conn =
+		conn_new(at->loop, fd, p3_longest_line(&at->set->policy) + PIPELINED, on_event, l);
 	conn_deadline(l->conn, (uint64_t)at->set->with.conf->signin_timeout_s * 1000);
 	if (slot == SLOT_HELD)
 		conn_hold(l->conn, true);

@@ -26,11 +26,11 @@ enum p3_state {
 };
 #define IN(state) (1u << (state))
 
-#define P3_MAX_BAD 20           /* bad commands in a row */
-#define P3_MAX_FAILURES 10      /* of sign-in */
-#define P3_MAX_UNSIGNED 100     /* commands before sign-in */
-#define P3_MAX_SKIP (64u << 10) /* octets of one line */
-#define P3_CHUNK (64u << 10)    /* read at a time when a message cannot go out as it lies */
+#define P3_MAX_BAD 20            /* bad commands in a row */
+#define P3_MAX_FAILURES 10       /* of sign-in */
+#define P3_MAX_UNSIGNED 100      /* commands before sign-in */
+#define P3_MAX_SKIP (128u << 10) /* octets of one line */
+#define P3_CHUNK (64u << 10)     /* read at a time when a message cannot go out as it lies */
 #define P3_MECH_MAX 32
 
 /* A long answer on its way, or a message. */
@@ -111,9 +111,9 @@ void p3_words(struct p3 *s, const char *head, const char *words); /* as many as 
 void p3_putz(struct p3 *s, const char *z);
 /* -ERR for a bad command; too many in a row end the session. */
 enum verdict p3_bad(struct p3 *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* -ERR by class; signing in: the words for that. code and say may be NULL. */
+/* -ERR by class; signing in: the words for that, or better ones that came with the answer. say may be NULL. */
 void p3_fail(struct p3 *s, enum ec class, const char *say);
-void p3_fail_signin(struct p3 *s, enum ec class, const char *code, const char *say);
+void p3_fail_signin(struct p3 *s, const struct p3_ask *q, const char *say);
 
 /* signin.c */
 enum verdict p3_user(struct p3 *s, const struct p3_req *req);

@@ -28,6 +28,18 @@ static const struct wording signin_words[EC_COUNT] = {
 	[EC_TEMP] = { "SYS/TEMP", "cannot sign in just now; try again later" },
 	[EC_BROKEN] = { "SYS/PERM", "mailbox cannot be opened; ask your administrator" },
 };
+/* What a person can mend is [AUTH], with the way to mend it; what only an administrator can, is not: no mail program should ask
+ * for another password because of the hour. */
+static const struct wording refusal_words[] = {
+	[REFUSAL_EXPIRED] = { "AUTH", "your password has expired; change it, then sign in again" },
+	[REFUSAL_MUST_CHANGE] = { "AUTH",
+				  "you must change your password before you can sign in here" },
+	[REFUSAL_DISABLED] = { "AUTH", "this account is disabled; ask your administrator" },
+	[REFUSAL_NOT_NOW] = { "SYS/PERM", "you may not sign in at this time or from here; ask your "
+					  "administrator" },
+	[REFUSAL_GROUP] = { "SYS/PERM", "you are not in the group that may sign in here; ask your "
+					"administrator" },
+};
 static const struct wording mail_words[EC_COUNT] = {
 	[EC_USAGE] = { "SYS/PERM", "server cannot do this; ask your administrator" },
 	[EC_ABSENT] = { "SYS/TEMP", "message is no longer in the mailbox; sign in again" },
@@ -128,9 +140,13 @@ void p3_fail(struct p3 *s, enum ec class, const char *say)
 	fail(s, w->code, say ? say : w->text);
 }
 
-void p3_fail_signin(struct p3 *s, enum ec class, const char *code, const char *say)
+void p3_fail_signin(struct p3 *s, const struct p3_ask *q, const char *say)
 {
-	const struct wording *w = &signin_words[class];
+	const struct wording *w = &signin_words[q->class];
 
-	fail(s, code ? code : w->code, say ? say : w->text);
+	if (q->class == EC_REFUSED && refusal_words[q->refusal].text)
+		w = &refusal_words[q->refusal];
+	if (!say)
+		say = q->say ? q->say : w->text;
+	fail(s, q->code ? q->code : w->code, say);
 }

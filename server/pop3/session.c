@@ -95,13 +95,18 @@ enum verdict p3_bye(struct p3 *s, const char *why)
 	return V_BYE;
 }
 
+size_t p3_longest_line(const struct p3_policy *policy)
+{
+	return policy->kerberos ? P3_TICKET_LINE_MAX : P3_AUTH_LINE_MAX;
+}
+
 /* An AUTH line may carry an initial response, and mail programs put tokens of kilobytes there. */
 static size_t line_max(const struct p3 *s, const char *p, size_t len)
 {
 	bool sasl = s->state == P3_SASL ||
 		    (s->state == P3_AUTH && len >= 5 && strncasecmp(p, "AUTH ", 5) == 0);
 
-	return sasl ? P3_AUTH_LINE_MAX : P3_LINE_MAX;
+	return sasl ? p3_longest_line(s->policy) : P3_LINE_MAX;
 }
 
 static enum verdict line_too_long(struct p3 *s)

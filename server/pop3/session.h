@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "server/accounts/accounts.h"
 #include "server/base/arena.h"
 #include "server/base/err.h"
 #include "server/base/log.h"
@@ -20,8 +21,9 @@
 
 /* Octets of a line without its end. Longer ones are refused and skipped; whoever buffers input for the engine needs room for
  * the longest with its CRLF. */
-#define P3_LINE_MAX 512        /* a command; RFC 2449 asks for 255 */
-#define P3_AUTH_LINE_MAX 12288 /* RFC 5034 section 4; AUTH with an initial response too */
+#define P3_LINE_MAX 512          /* a command; RFC 2449 asks for 255 */
+#define P3_AUTH_LINE_MAX 12288   /* RFC 5034 section 4; AUTH with an initial response too */
+#define P3_TICKET_LINE_MAX 65536 /* the same where Kerberos is: 48 KiB of ticket in base64 */
 /* Queued output above which answers pause; above CONN_HIGH and what TLS adds, or nobody would tell us of room again. */
 #define P3_HIGH (96u << 10)
 
@@ -70,6 +72,7 @@ struct p3_ask {
 	size_t challenge_len;
 	struct name who;
 	const char *mech_done;
+	enum refusal refusal; /* why the right password does not do */
 	const char
 		*code;   /* a response code better than the class's own, e.g. "LOGIN-DELAY"; NULL */
 	const char *say; /* a text better than the class's own, e.g. "mailbox is locked"; NULL */
@@ -99,7 +102,12 @@ struct p3_policy {
 	bool stls_offered;          /* a certificate is there */
 	unsigned login_delay_s;     /* 0 = not announced */
 	uint32_t expire_days;       /* EXPIRE_NEVER, 0, n */
+	bool kerberos;              /* sign-in messages may be as long as tickets */
+	bool spa_only;              /* no password in the clear, TLS or not: sparequired */
+	bool ntlm_plus_ok; /* AUTH NTLM is answered "+OK", as MS-POP3 has it, instead of "+ " */
 };
+/* The longest line of this server, for whoever buffers input. */
+size_t p3_longest_line(const struct p3_policy *policy);
 /* What may be used now; asked again after STLS and in CAPA. */
 struct p3_allowed {
 	const char *mechs;      /* blank-separated, "" = none */

@@ -149,13 +149,20 @@ enum verdict p3_sasl_line(struct p3 *s, struct p3_slice line)
 	return ask_signin(s, P3_ASK_STEP);
 }
 
+/* MS-POP3 3.1.5.2: the original's word for "go on" between AUTH NTLM and the client's first message. */
+static bool plus_ok(const struct p3 *s)
+{
+	return s->policy->ntlm_plus_ok && s->q.kind == P3_ASK_BEGIN && !s->q.has_data &&
+	       strcmp(s->mech, "NTLM") == 0;
+}
+
 /* "+ " with its blank even when nothing follows: clients compare two characters. */
 static enum verdict challenge(struct p3 *s)
 {
 	struct buf line = { 0 };
 	size_t n = B64_ENC_LEN(s->q.challenge_len);
 
-	buf_addz(&line, "+ ");
+	buf_addz(&line, plus_ok(s) ? "+OK" : "+ ");
 	b64_encode(buf_room(&line, n), s->q.challenge, s->q.challenge_len);
 	buf_grew(&line, n);
 	buf_addz(&line, "\r\n");
@@ -196,10 +203,9 @@ static enum verdict refuse(struct p3 *s)
 	if (s->cancelled)
 		p3_err(s, "%s", s->cancelled);
 	else if (last)
-		p3_fail_signin(s, s->q.class, s->q.code,
-			       "too many failed sign-ins; closing the connection");
+		p3_fail_signin(s, &s->q, "too many failed sign-ins; closing the connection");
 	else
-		p3_fail_signin(s, s->q.class, s->q.code, s->q.say);
+		p3_fail_signin(s, &s->q, NULL);
 	p3_signin_forget(s);
 	if (last)
 		return p3_bye(s, "failed-signins");

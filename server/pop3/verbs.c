@@ -82,6 +82,8 @@ static enum verdict refuse_offer(struct p3 *s, const struct p3_verb *v)
 		return p3_bad(s, "TLS is not set up on this server");
 	if (v->run == p3_apop)
 		return p3_bad(s, "APOP is not offered here; CAPA lists what is");
+	if (s->policy->spa_only)
+		return p3_bad(s, "turn on Secure Password Authentication in the mail program");
 	if (stls_ok(s))
 		return p3_bad(s, "no password in the clear; send STLS first");
 	return p3_bad(s, "%s is not offered here; use AUTH", v->name);

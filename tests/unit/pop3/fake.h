@@ -115,10 +115,21 @@ static inline void fake_judge(struct fake *f, struct p3_ask *q, const char *user
 	static const struct {
 		const char *user;
 		enum ec class;
+		enum refusal refusal;
 	} trouble[] = {
-		{ "inuse", EC_LOCKED },   { "busy", EC_BUSY },     { "temp", EC_TEMP },
-		{ "broken", EC_BROKEN },  { "absent", EC_ABSENT }, { "refused", EC_REFUSED },
-		{ "locked", EC_REFUSED }, { "delay", EC_REFUSED },
+		{ "inuse", EC_LOCKED },
+		{ "busy", EC_BUSY },
+		{ "temp", EC_TEMP },
+		{ "broken", EC_BROKEN },
+		{ "absent", EC_ABSENT },
+		{ "refused", EC_REFUSED },
+		{ "locked", EC_REFUSED },
+		{ "delay", EC_REFUSED },
+		{ "expired", EC_REFUSED, REFUSAL_EXPIRED },
+		{ "mustchange", EC_REFUSED, REFUSAL_MUST_CHANGE },
+		{ "disabled", EC_REFUSED, REFUSAL_DISABLED },
+		{ "notnow", EC_REFUSED, REFUSAL_NOT_NOW },
+		{ "group", EC_REFUSED, REFUSAL_GROUP },
 	};
 
 	q->class = EC_DENIED;
@@ -128,6 +139,7 @@ static inline void fake_judge(struct fake *f, struct p3_ask *q, const char *user
 		if (len != strlen(trouble[i].user) || memcmp(user, trouble[i].user, len))
 			continue;
 		q->class = trouble[i].class;
+		q->refusal = trouble[i].refusal;
 		if (!strcmp(trouble[i].user, "locked"))
 			q->say = "mailbox is locked";
 		if (!strcmp(trouble[i].user, "delay"))

@@ -192,7 +192,7 @@ void rig_begin(const char *settings, unsigned n_workers, unsigned max_jobs)
 
 	rig = (struct rig){ .catalog.ops = &catalog_ops,
 			    .store.ops = &store_ops,
-			    .people.base.ops = &people_ops };
+			    .people.base = { .ops = &people_ops, .reveals = 1u << SECRET_CLEAR } };
 	strcpy(rig.dir, "/tmp/winpop-pop3-XXXXXX");
 	assert_non_null(mkdtemp(rig.dir));
 	pthread_mutex_init(&rig.lock, NULL);

@@ -111,10 +111,28 @@ static void no_clear(struct fake *f)
 	f->allowed.mechs = "CRAM-MD5";
 }
 
-static void spa_only(struct fake *f)
+static void no_clear_no_tls(struct fake *f)
 {
 	no_clear(f);
 	f->policy.stls_offered = false;
+}
+
+static void spa_only(struct fake *f)
+{
+	no_clear(f);
+	f->policy.spa_only = true;
+}
+
+static void ntlm(struct fake *f)
+{
+	fake_with_mail(f);
+	f->allowed.mechs = "NTLM PLAIN";
+}
+
+static void ntlm_plus_ok(struct fake *f)
+{
+	ntlm(f);
+	f->policy.ntlm_plus_ok = true;
 }
 
 static void no_mechs(struct fake *f)
@@ -196,7 +214,10 @@ static const struct script before_sign_in_table[] = {
 	  "-ERR no password in the clear; send STLS first\n", no_clear },
 	{ "no clear passwords at all",
 	  "USER kim\n",
-	  "-ERR USER is not offered here; use AUTH\n", spa_only },
+	  "-ERR USER is not offered here; use AUTH\n", no_clear_no_tls },
+	{ "no clear passwords even with TLS",
+	  "USER kim\n",
+	  "-ERR turn on Secure Password Authentication*\n", spa_only },
 };
 /* clang-format on */
 
@@ -231,6 +252,16 @@ static const struct script signing_in_table[] = {
 	{ "better words",
 	  "USER locked\nPASS secret word\nUSER delay\nPASS secret word\n",
 	  "+OK *\n-ERR [SYS/PERM] mailbox is locked\n+OK *\n-ERR [LOGIN-DELAY] *\n" },
+	{ "the right password does not do",
+	  "USER expired\nPASS secret word\nUSER mustchange\nPASS secret word\nUSER disabled\n"
+	  "PASS secret word\nUSER notnow\nPASS secret word\nUSER group\nPASS secret word\n",
+	  "+OK *\n-ERR [AUTH] your password has expired; change it*\n+OK *\n"
+	  "-ERR [AUTH] you must change your password*\n+OK *\n-ERR [AUTH] this account is disabled*\n"
+	  "+OK *\n-ERR [SYS/PERM] you may not sign in at this time*\n+OK *\n"
+	  "-ERR [SYS/PERM] you are not in the group*\n" },
+	{ "a wrong one tells nothing",
+	  "USER expired\nPASS secret\nUSER group\nPASS secret\n",
+	  "+OK *\n-ERR [AUTH] user name or password*\n+OK *\n-ERR [AUTH] user name or password*\n" },
 	{ "apop",
 	  "APOP kim c4c9334bac560ecc979e58001b3e22fb\nNOOP\n",
 	  "+OK mailbox open, 4 *\n+OK *\n" },
@@ -276,6 +307,13 @@ static const struct script sasl_table[] = {
 	{ "not offered",
 	  "AUTH CRAM-MD5\nAUTH X\nAUTH PLAI\nAUTH LOGIN a b\n",
 	  "-ERR this mech*\n-ERR this mech*\n-ERR this mech*\n-ERR write it as: AUTH *\n" },
+	{ "NTLM", "AUTH NTLM\na2lt\n", "+ \n+OK mailbox open*\n", ntlm },
+	{ "NTLM as the original had it",
+	  "AUTH ntlm\n*\nAUTH NTLM\nbW9yZQ==\na2lt\n",
+	  "+OK\n-ERR sign-in cancelled\n+OK\n+ UGFzc3dvcmQ6\n+OK mailbox open*\n", ntlm_plus_ok },
+	{ "nobody else so",
+	  "AUTH PLAIN\n*\nAUTH NTLM bW9yZQ==\n*\n",
+	  "+ \n-ERR *\n+ UGFzc3dvcmQ6\n-ERR *\n", ntlm_plus_ok },
 	{ "USER after it", "AUTH PLAIN\n*\n" IN_BOX, "+ \n-ERR sign-in cancelled\n" OPEN },
 };
 /* clang-format on */

@@ -162,6 +162,29 @@ static void long_lines(void **state)
 	buf_drop(&in);
 }
 
+/* Where Kerberos is, a ticket with many groups must fit, as a response and as an initial one. */
+static void tickets_are_longer(void **state)
+{
+	static char many[P3_TICKET_LINE_MAX + 8];
+	struct fake f;
+
+	(void)state;
+	memset(many, 'A', sizeof(many));
+	for (size_t more = 0; more <= 4; more += 4) {
+		fake_with_mail(&f);
+		f.policy.kerberos = true;
+		TALK(&f, "AUTH PLAIN\r\n");
+		fake_send(&f, many, P3_TICKET_LINE_MAX + more);
+		fake_send(&f, "\r\nCAPA\r\nAUTH PLAIN ", 19);
+		fake_send(&f, many, P3_TICKET_LINE_MAX - 12 + more);
+		fake_send(&f, "\r\n", 2);
+		saw(&f, more ? "-ERR line is too long; sign-in ended\r\n+OK" : "-ERR [AUTH]");
+		saw(&f, "PIPELINING\r\n");
+		saw(&f, more ? ".\r\n-ERR line is too long" : ".\r\n-ERR [AUTH]");
+		fake_end(&f);
+	}
+}
+
 static void useless_clients_are_shown_out(void **state)
 {
 	char many[4096];
@@ -393,6 +416,7 @@ int main(void)
 		cmocka_unit_test(quit_says_what_goes),
 		cmocka_unit_test(expire_0_with_marks_from_before),
 		cmocka_unit_test(long_lines),
+		cmocka_unit_test(tickets_are_longer),
 		cmocka_unit_test(useless_clients_are_shown_out),
 		cmocka_unit_test(big_list_is_paced),
 		cmocka_unit_test(big_message_in_pieces),
