@@ -75,13 +75,13 @@ static void drop(struct room *r)
 }
 
 /* 0 with *found NULL: there is none. Else an error number. */
-static int look_up(const char *login, struct passwd *pw, struct room *room, struct passwd **found)
+static int look_up(const char *login, struct passwd *row, struct room *room, struct passwd **found)
 {
 	int rc = ERANGE;
 
 	*found = NULL;
 	while (rc == ERANGE && grow(room))
-		rc = getpwnam_r(login, pw, room->p, room->len, found);
+		rc = getpwnam_r(login, row, room->p, room->len, found);
 	/* passwd(5) knows several numbers for "not found" */
 	return rc == ENOENT || rc == ESRCH || rc == EBADF || rc == EPERM ? 0 : rc;
 }
@@ -89,8 +89,8 @@ static int look_up(const char *login, struct passwd *pw, struct room *room, stru
 bool person_taken(const char *login)
 {
 	struct room room = { 0 };
-	struct passwd pw, *found;
-	int rc = look_up(login, &pw, &room, &found);
+	struct passwd row, *found;
+	int rc = look_up(login, &row, &room, &found);
 
 	drop(&room);
 	return rc == 0 && found;
@@ -140,32 +140,32 @@ bool shadow_hidden(void)
 
 /* ---- a person ---- */
 
-static void take(const struct passwd *pw, struct person *out)
+static void take(const struct passwd *row, struct person *out)
 {
-	*out = (struct person){ .uid = pw->pw_uid, .gid = pw->pw_gid };
-	snprintf(out->login, sizeof(out->login), "%s", pw->pw_name);
-	if (strcmp(pw->pw_passwd, "x") == 0)
+	*out = (struct person){ .uid = row->pw_uid, .gid = row->pw_gid };
+	snprintf(out->login, sizeof(out->login), "%s", row->pw_name);
+	if (strcmp(row->pw_passwd, "x") == 0)
 		read_shadow(out);
 }
 
 enum ec person_find(const char *login, uid_t uid_min, struct person *out, struct err *e)
 {
 	struct room room = { 0 };
-	struct passwd pw, *found;
+	struct passwd row, *found;
 	enum ec ec = EC_OK;
-	int rc = look_up(login, &pw, &room, &found);
+	int rc = look_up(login, &row, &room, &found);
 
 	errno = rc;
 	if (rc != 0)
 		ec = err_sys(e, "cannot look up user %s", login);
 	else if (!found)
 		ec = err_set(e, EC_ABSENT, "this computer has no user %s", login);
-	else if (pw.pw_uid < uid_min)
+	else if (row.pw_uid < uid_min)
 		ec = err_set(e, EC_ABSENT,
 			     "%s is a user of the system itself (uid %u), never a mailbox's", login,
-			     (unsigned)pw.pw_uid);
+			     (unsigned)row.pw_uid);
 	else
-		take(&pw, out);
+		take(&row, out);
 	drop(&room);
 	return ec;
 }
