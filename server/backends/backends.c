@@ -4,6 +4,7 @@
  * answers every question about what a configuration opens, in which order, and what is undone when a step fails.
  */
 #include "server/backends/backends.h"
+#include "server/backends/owners.h"
 
 static enum ec open_local(const struct conf *c, const struct log *log, struct backends *b,
 			  struct err *e)
@@ -14,6 +15,8 @@ static enum ec open_local(const struct conf *c, const struct log *log, struct ba
 		.computer = c->ntlm_domain,
 	};
 
+	if (owners_possible())
+		owners_set(b->store, b->catalog);
 	return accounts_system_open(b->root, &setup, log, &b->accounts, e);
 }
 

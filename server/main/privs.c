@@ -88,13 +88,22 @@ static enum ec become(const struct passwd *pw, gid_t gid, const char *user, stru
 	return EC_OK;
 }
 
-/* systemd may start us as the service's user with the one capability that ports below 1024 need; they are open by now. */
-static enum ec drop_capabilities(struct err *e)
+/* systemd may start us as the service's user with the one capability that ports below 1024 need; they are open by now. One
+ * more is kept where it was given on purpose - to a service that was never root - and serves: to give delivered files to local
+ * users. It could give itself every other right, so root's own is never kept. */
+static enum ec drop_capabilities(const struct conf *c, struct err *e)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	struct __user_cap_data_struct keep[_LINUX_CAPABILITY_U32S_3] = { 0 };
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 ||
-	    syscall(SYS_capset, &head, none) != 0)
+	    syscall(SYS_capget, &head, have) != 0)
+		return err_sys(e, "giving up capabilities");
+	if (c->authentication == AUTHN_LOCAL)
+		keep[CAP_TO_INDEX(CAP_CHOWN)].permitted =
+			have[CAP_TO_INDEX(CAP_CHOWN)].permitted & CAP_TO_MASK(CAP_CHOWN);
+	keep[CAP_TO_INDEX(CAP_CHOWN)].effective = keep[CAP_TO_INDEX(CAP_CHOWN)].permitted;
+	if (syscall(SYS_capset, &head, keep) != 0)
 		return err_sys(e, "giving up capabilities");
 	return EC_OK;
 }
@@ -107,7 +116,7 @@ enum ec privs_drop(const struct conf *c, struct err *e)
 	if (rc == EC_OK && pw)
 		rc = become(pw, gid, c->user, e);
 	if (rc == EC_OK && geteuid() != 0)
-		rc = drop_capabilities(e);
+		rc = drop_capabilities(c, e);
 	if (rc == EC_OK && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		rc = err_sys(e, "making the process untraceable");
 	return rc;

@@ -12,5 +12,6 @@ enum ec privs_harden(const struct conf *c, struct err *e);
 /* The directories that the sockets stand in. As root, one that is missing is made for c->user, or is to be made when `look` only:
  * /run is empty after a reboot. For anybody else a missing one is EC_ABSENT. */
 enum ec privs_socket_dirs(const struct conf *c, bool look, struct err *e);
-/* Becomes c->user and c->group for good; not root, it stays who it is. Capabilities go in either case. EC_BROKEN: no such user. */
+/* Becomes c->user and c->group for good; not root, it stays who it is. Capabilities go in either case, but
+ * CAP_CHOWN with local accounts, if a service that was never root got it. EC_BROKEN: no such user. */
 enum ec privs_drop(const struct conf *c, struct err *e);

@@ -71,6 +71,21 @@ static enum ec incoming_open(struct files *f, struct incoming *in, struct err *e
 	return EC_OK;
 }
 
+/* To the mailbox's owner; the service goes on as the file's group. The mode comes first, for afterwards the file is not ours,
+ * and lets the group write, though nobody does: the kernel refuses links to files that one could not write
+ * (protected_hardlinks). */
+static enum ec give_away(const struct files *f, const struct incoming *in,
+			 const struct name *mailbox, struct err *e)
+{
+	uid_t uid;
+
+	if (!f->owner.of || !f->owner.of(f->owner.ctx, mailbox, &uid))
+		return EC_OK;
+	if (fchmod(in->fd, 0660) < 0 || (fchown(in->fd, uid, (gid_t)-1) < 0 && errno != EPERM))
+		return err_sys(e, "cannot give the message to its owner");
+	return EC_OK;
+}
+
 static void incoming_close(struct files *f, struct incoming *in)
 {
 	if (in->temp[0]) {
@@ -260,6 +275,8 @@ enum ec files_deliver(struct store *s, const struct name *mailbox, const struct 
 	if (rc != EC_OK)
 		return rc;
 	rc = incoming_open(f, &in, e);
+	if (rc == EC_OK)
+		rc = give_away(f, &in, mailbox, e);
 	if (rc == EC_OK)
 		rc = write_message(&in, m, e);
 	if (rc == EC_OK)

@@ -203,3 +203,8 @@ enum ec store_files_open(struct mailroot *root, const struct log *log, bool keep
 	*out = &f->store;
 	return EC_OK;
 }
+
+void store_files_give(struct store *s, const struct store_owner *owner)
+{
+	files_of(s)->owner = *owner;
+}

@@ -10,6 +10,7 @@ struct files {
 	struct store store;
 	struct scan_env env;
 	bool keep_fetched;
+	struct store_owner owner;
 	_Atomic uint64_t last_us; /* arrival stamps rise strictly */
 };
 struct files_box {

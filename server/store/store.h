@@ -107,5 +107,13 @@ struct store { /* implementations embed it as their first member */
 /* The local store: files in the mail root. keep_fetched: remember which messages were fetched (EXPIRE). */
 enum ec store_files_open(struct mailroot *root, const struct log *log, bool keep_fetched,
 			 struct store **out, struct err *e);
+/* Whose file a delivered message becomes, so that the file system's quotas count it; false: the service's, as ever. Asked at
+ * each delivery, on its thread; may block. Without the right to give files away (CAP_CHOWN) they stay the service's. */
+struct store_owner {
+	bool (*of)(void *ctx, const struct name *mailbox, uid_t *out);
+	void *ctx;
+};
+/* Before the first delivery; copied, ctx is lent. */
+void store_files_give(struct store *s, const struct store_owner *owner);
 /* Removes a mailbox's fetched messages older than days (EXPIRE); the caller holds the claim. */
 enum ec store_expire(struct box *box, uint32_t days, uint32_t *n_removed, struct err *e);

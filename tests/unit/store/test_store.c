@@ -1,10 +1,12 @@
 /* store: what store.h promises; tree.c decides which backend is meant. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "tests/unit/store/tree.h"
@@ -382,6 +384,62 @@ static void an_old_errno_is_no_failure(void **state)
 	usage_is(t, 1, 3);
 }
 
+static bool to_nobody(void *ctx, const struct name *mailbox, uid_t *out)
+{
+	*out = 65534;
+	++*(unsigned *)ctx;
+	return strcmp(mailbox->local, "kim") == 0;
+}
+
+static struct stat only_message(struct tree *t, const char *box)
+{
+	struct stat st = { 0 };
+	char path[512];
+	struct dirent *entry;
+	unsigned n = 0;
+
+	tree_path(t, box, path);
+	DIR *dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		if (strstr(entry->d_name, ".eml")) {
+			assert_int_equal(fstatat(dirfd(dir), entry->d_name, &st, 0), 0);
+			n++;
+		}
+	}
+	closedir(dir);
+	assert_int_equal(n, 1);
+	return st;
+}
+
+/* Who may give files away gives them to their owner, and can go on with them as their group. */
+static void delivered_to_an_owner(void **state)
+{
+	struct tree *t = *state;
+	unsigned n_asked = 0;
+	struct box *box;
+	size_t len;
+
+	store_files_give(t->store, &(struct store_owner){ to_nobody, &n_asked });
+	tree_add_mailbox(t, "lee@example.com");
+	put(t, "one\r\n");
+	assert_ec(tree_deliver(t, "lee@example.com", "two\r\n", 5), EC_OK);
+	assert_int_equal(n_asked, 2);
+	struct stat kims = only_message(t, "example.com/P3_kim.mbx");
+	struct stat lees = only_message(t, "example.com/P3_lee.mbx");
+	assert_int_equal(kims.st_uid, geteuid() == 0 ? 65534 : geteuid());
+	assert_int_equal(kims.st_mode & 07777, 0660);
+	assert_int_equal(lees.st_uid, geteuid());
+	assert_int_equal(lees.st_mode & 07777, 0640);
+	box = tree_claim(t, KIM);
+	char *text = tree_fetch(box, 0, &len);
+	assert_memory_equal(text, "one\r\n", 5);
+	free(text);
+	tree_remove_message(box, 0);
+	release(&box);
+	usage_is(t, 0, 0);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -400,6 +458,7 @@ int main(void)
 		T(an_old_errno_is_no_failure),
 		T(expiry),
 		T(marks_are_not_kept_unasked),
+		T(delivered_to_an_owner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
