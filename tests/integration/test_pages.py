@@ -1,0 +1,287 @@
+"""winpop-openldap(7) and winpop-ad(7), typed as they stand.
+
+Commands are the lines behind a prompt, `# ` or `$ `, in the pages' examples, in order, each with its continued lines and its
+here-document; any other line of an example must be in the answer to the command above it. Typing happens on a terminal, and the
+terminal asks for passwords.
+
+So that nothing need be replaced, the computer is a private one: its own network with the pages' ports, its own /etc with their
+names, its own /run, /var/lib and /root. Two exceptions. The test's domain is example.test, so the page about Active Directory
+has that for example.com, in every spelling. `systemctl` is a script that does with winpopd what the unit does, and `samba-tool`
+one that runs on the domain controller.
+"""
+import dataclasses
+import errno
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from fixtures.certs import Certs
+from fixtures.samba import Dc
+from fixtures.spaces import Space
+from fixtures.waiting import wait_until
+from fixtures.winpopd import SANITIZER, SANITIZER_ENV
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+ROFF = {r"\-": "-", r"\e": "\\", r"\(aq": "'", r"\(dq": '"', r"\&": ""}
+KIM, LEE, ADMIN, SERVICE = "pw-kim-0k", "pw-lee-0k", "pw-admin-0k", "pw-service-0k"
+PROMPTS = (  # what a terminal asks -> what is typed
+    (r"Enter LDAP Password: ?$", ADMIN),
+    (r"Enter host password for user 'kim@.*: ?$", KIM),
+    (r"Password for kim@.*: ?$", KIM),
+    (r"Password of winpopd: ?$", SERVICE),
+    (r"(New|Retype) Password: ?$", SERVICE),
+    (r"Password of cn=admin,.*: ?$", ADMIN),
+    (r"([Pp]assword|[Aa]gain).*: ?$", LEE),
+)
+
+SYSTEMCTL = """#!/bin/sh
+# systemctl restart|stop winpopd: what winpopd.service says, without systemd
+log={home}/winpopd.log
+if [ -s {home}/pid ]; then
+	kill "$(cat {home}/pid)" && while kill -0 "$(cat {home}/pid)" 2>/dev/null; do sleep 0.05; done
+	rm {home}/pid
+fi
+[ "$1" = stop ] && exit 0
+install -d -o winpop -g winpop /run/winpop
+winpopd --check >>$log 2>&1 || exit 1
+before=$(grep -c event=ready $log)
+setsid winpopd >>$log 2>&1 </dev/null &
+echo $! >{home}/pid
+until [ "$(grep -c event=ready $log)" -gt "$before" ]; do kill -0 $! 2>/dev/null || exit 1; sleep 0.05; done
+"""
+
+
+@dataclasses.dataclass
+class Step:
+    command: str
+    answer: list
+
+
+def steps(page, replace=()):
+    """The page's commands and what it says of their answers."""
+    text = (SOURCE / "admin/man" / f"{page}.in").read_text()
+    found = []
+    for block in re.findall(r"^\.EX\n(.*?)^\.EE\n", text, re.M | re.S):
+        for roff, plain in ROFF.items():
+            block = block.replace(roff, plain)
+        for old, new in replace:
+            block = block.replace(old, new)
+        found += block_steps(block.splitlines())
+    return found
+
+
+def block_steps(lines):
+    found = []
+    while lines:
+        line = lines.pop(0)
+        if not line.startswith(("# ", "$ ")):
+            found[-1].answer.append(line)
+            continue
+        command = [line[2:]]
+        while command[-1].endswith("\\"):
+            command.append(lines.pop(0))
+        mark = re.search(r"<<(\w+)$", command[-1])
+        while mark and command[-1] != mark.group(1):
+            command.append(lines.pop(0))
+        found.append(Step("\n".join(command), []))
+    return found
+
+
+def converse(words, env):
+    """Runs it on a terminal, answers what it asks; (exit status, all that was displayed)."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(words[0], words, env)
+    shown, fresh, end = "", "", time.monotonic() + 60
+    while select.select([terminal], [], [], max(0, end - time.monotonic()))[0]:
+        octets = read(terminal)
+        if not octets:
+            break
+        shown, fresh = shown + octets, fresh + octets
+        for prompt, answer in PROMPTS:
+            if re.search(prompt, fresh):
+                os.write(terminal, answer.encode() + b"\n")
+                fresh = ""
+                break
+    else:
+        os.kill(pid, 9)
+    status = os.waitpid(pid, 0)[1]
+    os.close(terminal)  # not earlier: it would hang up on a command that is about to end
+    return os.waitstatus_to_exitcode(status), shown.replace("\r\n", "\n")
+
+
+def read(terminal):
+    try:
+        return os.read(terminal, 65536).decode(errors="replace")
+    except OSError as e:
+        assert e.errno == errno.EIO, e  # its way to say that nobody is on the other side any more
+        return ""
+
+
+class Computer:
+    """The private computer: `space` is inside, `etc` its /etc."""
+
+    def __init__(self, build, space, etc, ca):
+        self.home, self.space, self.etc = pathlib.Path(tempfile.mkdtemp(prefix="winpop-page-")), space, pathlib.Path(etc)
+        self.home.chmod(0o755)
+        self.bin = self.home / "bin"
+        self.bin.mkdir()
+        (self.home / "winpopd.log").touch()
+        (self.bin / "winpop").symlink_to(build / "admin/winpop")
+        (self.bin / "winpopd").symlink_to(build / "server/main/winpopd")
+        self.script("systemctl", SYSTEMCTL.format(home=self.home))
+        self.furnish(ca)
+        self.env = {**os.environ, **SANITIZER_ENV, "PATH": f"{self.bin}:{os.environ['PATH']}:/usr/sbin:/sbin",
+                    "KRB5CCNAME": f"FILE:{self.home}/ccache", "HISTFILE": "/dev/null"}
+
+    def script(self, name, text):
+        (self.bin / name).write_text(text)
+        (self.bin / name).chmod(0o755)
+
+    def furnish(self, ca):
+        for name in ("passwd", "group"):
+            file = self.etc / name
+            if "\nwinpop:" not in file.read_text():
+                file.write_text(file.read_text() + {"passwd": "winpop:x:987:987::/nonexistent:/usr/sbin/nologin\n",
+                                                    "group": "winpop:x:987:\n"}[name])
+        shutil.rmtree(self.etc / "winpop", ignore_errors=True)
+        (self.etc / "ssl/certs").mkdir(parents=True, exist_ok=True)
+        (self.etc / "ssl/certs/ca-certificates.crt").write_bytes(pathlib.Path(ca).read_bytes())
+        (self.etc / "ldap").mkdir(exist_ok=True)
+        (self.etc / "ldap/ldap.conf").write_text("TLS_CACERT /etc/ssl/certs/ca-certificates.crt\n")
+        (self.home / "root").mkdir(mode=0o700)
+        self.space.mount_tmpfs("/run", "16m")
+        self.space.mount_tmpfs("/var/lib", "64m")
+        self.space.bind(self.home / "root", "/root")
+        self.space.run("chmod", "0755", "/run", "/var/lib")
+
+    def type(self, command):
+        return converse([*self.space.prefix, "bash", "-c", f"cd {SOURCE}\n{command}"], self.env)
+
+    def follow(self, page, replace=()):
+        for step in steps(page, replace):
+            status, shown = self.type(step.command)
+            assert status == 0, f"{page}: {step.command}\n{shown}\n{self.log()[-3000:]}"
+            for line in step.answer:
+                assert line in shown, f"{page}: {step.command}\n{shown}\ndoes not have {line!r}"
+
+    def signs_in(self, user, password):
+        words = [*self.space.prefix, "curl", "-sS", "-u", f"{user}:{password}", "pop3://localhost/"]
+        return subprocess.run(words, capture_output=True, env=self.env, timeout=60).returncode == 0
+
+    def log(self):
+        return (self.home / "winpopd.log").read_text(errors="replace")
+
+    def close(self):
+        try:
+            self.type("systemctl stop winpopd")
+            assert not SANITIZER.search(self.log()), self.log()[-8000:]
+        finally:
+            shutil.rmtree(self.home)
+
+
+class DebianSlapd:
+    """slapd as its Debian package sets it up, with a certificate and Kim."""
+
+    def __init__(self, space, home):
+        self.space, self.home, self.process = space, home, None
+        for name in ("conf", "db"):
+            (home / name).mkdir()
+        certs = Certs(home / "tls")
+        cert, key = certs.server("ldap.example.com")
+        self.ca = certs.ca
+        base = "dc=example,dc=com"
+        config = pathlib.Path("/usr/share/slapd/slapd.init.ldif").read_text()
+        for old, new in (("@SUFFIX@", base), ("@PASSWORD@", ADMIN), ("/var/lib/ldap", f"{home}/db"),
+                         ("olcToolThreads: 1\n", f"olcToolThreads: 1\nolcTLSCertificateFile: {cert}\nolcTLSCertificateKeyFile: {key}\n")):
+            assert old in config
+            config = config.replace(old, new)
+        self.add(0, config)
+        self.add(1, f"dn: {base}\nobjectClass: dcObject\nobjectClass: organization\no: example\ndc: example\n\n"
+                    f"dn: ou=people,{base}\nobjectClass: organizationalUnit\nou: people\n\n"
+                    f"dn: uid=kim,ou=people,{base}\nobjectClass: inetOrgPerson\nuid: kim\ncn: Kim\nsn: Kim\n"
+                    f"mail: kim@example.com\nuserPassword: {KIM}\n\n")
+
+    def add(self, database, ldif):
+        subprocess.run(["slapadd", "-F", self.home / "conf", "-n", str(database)], input=ldif, text=True, check=True, capture_output=True)
+
+    def start(self):
+        self.space.run("mkdir", "-p", "/run/slapd")
+        self.process = subprocess.Popen([*self.space.prefix, "slapd", "-F", self.home / "conf", "-d", "0",
+                                         "-h", "ldap:/// ldaps:/// ldapi:///"], stderr=subprocess.DEVNULL)
+        wait_until(self.answers, 20, "slapd does not answer")
+
+    def answers(self):
+        assert self.process.poll() is None, f"slapd ended with {self.process.returncode}"
+        return subprocess.run([*self.space.prefix, "ldapwhoami", "-x", "-H", "ldapi:///"], capture_output=True).returncode == 0
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@pytest.fixture
+def private_etc(tmp_path):
+    etc = tmp_path / "etc"
+    shutil.copytree("/etc", etc, symlinks=True)
+    (etc / "hosts").unlink()
+    (etc / "hosts").write_text("127.0.0.1 localhost ldap.example.com pop.example.com\n")
+    return etc
+
+
+def test_with_openldap(build, space, private_etc, tmp_path):
+    slapd = DebianSlapd(space, tmp_path)
+    space.bind(private_etc, "/etc")
+    computer = Computer(build, space, private_etc, slapd.ca)
+    slapd.start()
+    try:
+        computer.follow("winpop-openldap.7")
+        assert computer.signs_in("kim@example.com", KIM) and computer.signs_in("kim", KIM)
+        assert computer.signs_in("lee@example.com", LEE)
+        assert not computer.signs_in("lee@example.com", KIM)
+        for secret in (KIM, LEE, ADMIN, (private_etc / "winpop/directory.password").read_text()):
+            assert secret not in computer.log()
+    finally:
+        computer.close()
+        slapd.close()
+
+
+EXAMPLE_TEST = (("example.com", "example.test"), ("EXAMPLE.COM", "EXAMPLE.TEST"), ("DC=example,DC=com", "DC=example,DC=test"))
+
+
+def test_with_active_directory(build, golden):
+    dc = Dc(golden)
+    try:
+        dc.start()
+        dc.add_person("kim", KIM)
+        computer = Computer(build, dc.space, dc.home / "etc", dc.ca)
+        dc.dc_space.bind(computer.home / "root", "/root")
+        computer.script("samba-tool", f"#!/bin/sh\nexec {' '.join(dc.dc_space.prefix)} /usr/bin/samba-tool \"$@\" --configfile={dc.dc_conf}\n")
+        try:
+            computer.follow("winpop-ad.7", EXAMPLE_TEST)
+            assert computer.signs_in("kim@example.test", KIM)
+            assert computer.signs_in("lee@example.test", LEE)
+            assert not computer.signs_in("lee@example.test", KIM)
+            for secret in (KIM, LEE, SERVICE):
+                assert secret not in computer.log()
+        finally:
+            computer.close()
+    finally:
+        dc.close()
+
+
+@pytest.mark.parametrize("page", ["winpop-openldap.7", "winpop-ad.7"])
+def test_the_steps_of_a_page(page):
+    """The parser sees what a reader sees: no example is skipped, no answer is taken for a command."""
+    found = steps(page)
+    text = (SOURCE / "admin/man" / f"{page}.in").read_text()
+    assert len(found) == sum(line.startswith(("# ", "$ ")) for line in text.splitlines())
+    assert [s.answer for s in found if s.command == "winpop list example.com"] == [["kim@example.com", "lee@example.com"]]
