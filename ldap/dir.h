@@ -34,8 +34,7 @@ void dir_close(struct dir **d); /* after what was opened on it */
 enum ec dir_accounts_open(struct dir *d, struct catalog *catalog, struct accounts **out,
 			  struct err *e);
 /* Mailbox directories appear in the mail root when a mailbox is first looked up. */
-enum ec dir_catalog_open(struct dir *d, struct mailroot *root, struct catalog **out,
-			 struct err *e);
+enum ec dir_catalog_open(struct dir *d, struct mailroot *root, struct catalog **out, struct err *e);
 
 /* Servers, certificate, identity, rights, schema, one by one. good false: remedy says what to do. EC_OK if all were good;
  * else the class of the worst. */

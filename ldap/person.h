@@ -38,9 +38,11 @@ struct dir_root {
 	const char *dns, *netbios; /* AD: the domain's two names; "" elsewhere */
 	const char *admins[ADMIN_GROUPS_MAX + 1]; /* AD: DNs of the administrators' groups */
 	const char *const *address; /* those of names->address that the schema knows */
+	const char *const *stamp;   /* names->stamp */
 	const char *const *attrs;   /* what is read of a person */
 };
 enum ec dir_root_get(struct dir *d, struct dir_conn *c, const struct dir_root **out, struct err *e);
+void dir_root_free(struct dir *d);
 
 /* How somebody was found: the better of two entries is the one with the greater value. */
 enum match {
@@ -48,15 +50,16 @@ enum match {
 	MATCH_LINKED,  /* an address whose user part is the logon name of an entry without mail */
 	MATCH_LOGON,   /* by the logon name itself, or by logon name @ the AD domain */
 	MATCH_ADDRESS, /* by an address of the entry */
+	MATCH_MAILBOX, /* by its MAILBOX_ATTR */
 };
 
 #define PERSON_ADDRESSES_MAX 32 /* more are not looked at */
 
 struct person {
-	struct account account; /* all but the name */
+	struct account account; /* the name only if is_mailbox */
 	enum match match;
 	bool has_mail;   /* an address other than what AD gives everybody */
-	bool is_mailbox; /* MAILBOX_ATTR is there, and is the only one in addresses */
+	bool is_mailbox; /* MAILBOX_ATTR is there */
 	unsigned n_addresses;
 	struct name addresses[PERSON_ADDRESSES_MAX]; /* preferred ones first */
 };

@@ -1,0 +1,421 @@
+/* accounts.c - the accounts contract, on a directory.
+ *
+ * A sign-in is one search, which finds the person and says which mailbox is meant, and one bind as that person on another connection:
+ * the server proves the password, we never see a hash. The group is looked at behind the password, as all that could tell a stranger
+ * something about the account. SPA has no password to bind with and takes the NT hash instead, if the directory gives it.
+ *
+ * Who does not exist costs a search and a bind too, as a DN that nobody has.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "ldap/choose.h"
+#include "ldap/flavour.h"
+#include "ldap/group.h"
+#include "ldap/nthash.h"
+#include "server/accounts/record.h"
+#include "server/base/crypto.h"
+#include "server/base/mem.h"
+
+struct accounts_dir {
+	struct accounts accounts;
+	struct dir *dir;
+	struct catalog *catalog;
+};
+
+static struct accounts_dir *dir_of(struct accounts *a)
+{
+	return (struct accounts_dir *)a;
+}
+
+/* ---- who ---- */
+
+/* Persons are too large for a worker's stack. */
+static struct person *person_new(void)
+{
+	return mem_new(sizeof(struct person));
+}
+
+static enum ec find_person(struct accounts *a, const struct name *n, struct person *out,
+			   struct err *e)
+{
+	struct typed who;
+
+	typed_address(&who, n);
+	return person_find(dir_of(a)->dir, &who, out, e);
+}
+
+struct group_errand {
+	struct dir *d;
+	const char *group;
+	const struct account *who;
+	bool in;
+};
+
+static enum ec ask_group(struct dir_conn *c, void *ctx, struct err *e)
+{
+	struct group_errand *g = ctx;
+
+	return group_has(g->d, c, g->group, g->who, &g->in, e);
+}
+
+/* EC_REFUSED: not in the group that may sign in. */
+static enum ec check_group(struct dir *d, const struct account *who, struct err *e)
+{
+	struct group_errand g = { .d = d, .group = d->conf->directory_group, .who = who };
+
+	if (!*g.group)
+		return EC_OK;
+	enum ec rc = pool_run(d->pool, POOL_READ, ask_group, &g, e);
+	if (rc != EC_OK || g.in)
+		return rc;
+	err_set(e, EC_REFUSED, "%s is not in the group %s", who->key, g.group);
+	if (e)
+		e->detail = REFUSAL_GROUP;
+	return EC_REFUSED;
+}
+
+/* The service itself, or the administrator who acts, must not be removed as a mailbox's account. */
+static void mark_own(const struct dir *d, struct account *who)
+{
+	if (strcasecmp(who->key, d->link.user) == 0)
+		who->admin = true;
+}
+
+static enum ec dir_find(struct accounts *a, const struct name *n, struct account *out,
+			struct err *e)
+{
+	struct dir *d = dir_of(a)->dir;
+	struct person *p = person_new();
+	enum ec rc = find_person(a, n, p, e);
+
+	if (rc == EC_OK) {
+		*out = p->account;
+		out->name = *n;
+		mark_own(d, out);
+		rc = check_group(d, out, e);
+		if (rc == EC_REFUSED) {
+			out->enabled = false;
+			rc = EC_OK;
+		}
+	}
+	free(p);
+	return rc;
+}
+
+static enum ec dir_resolve(struct accounts *a, const char *typed, size_t len, struct account *out,
+			   struct err *e)
+{
+	struct accounts_dir *ad = dir_of(a);
+	struct person *p = person_new();
+	struct typed who;
+	enum ec rc = typed_parse(&who, typed, len, e);
+
+	if (rc == EC_OK)
+		rc = person_find(ad->dir, &who, p, e);
+	if (rc == EC_OK)
+		rc = choose_mailbox(ad->dir, ad->catalog, &who, p, e);
+	if (rc == EC_OK) {
+		*out = p->account;
+		mark_own(ad->dir, out);
+	}
+	free(p);
+	return rc;
+}
+
+/* Fills in what a caller that has but the name does not know. */
+static enum ec complete(struct accounts *a, const struct account *who, struct account *out,
+			struct err *e)
+{
+	*out = *who;
+	if (*who->key)
+		return EC_OK;
+	struct person *p = person_new();
+	enum ec rc = find_person(a, &who->name, p, e);
+	if (rc == EC_OK) {
+		*out = p->account;
+		out->name = who->name;
+	}
+	free(p);
+	return rc;
+}
+
+/* ---- with what ---- */
+
+struct proof_errand {
+	const char *dn;
+	const struct secret *password;
+	enum proof verdict;
+};
+
+static enum ec ask_proof(struct dir_conn *c, void *ctx, struct err *e)
+{
+	struct proof_errand *p = ctx;
+
+	return dir_conn_prove(c, p->dn, p->password, &p->verdict, e);
+}
+
+static enum ec judge(enum proof verdict, struct err *e)
+{
+	static const unsigned char detail[PROOF_COUNT] = {
+		[PROOF_LOCKED] = REFUSAL_LOCKED_OUT,       [PROOF_EXPIRED] = REFUSAL_EXPIRED,
+		[PROOF_MUST_CHANGE] = REFUSAL_MUST_CHANGE, [PROOF_DISABLED] = REFUSAL_DISABLED,
+		[PROOF_NOT_NOW] = REFUSAL_NOT_NOW,
+	};
+	enum ec rc = proof_err(verdict, e);
+
+	if (rc != EC_OK && e)
+		e->detail = detail[verdict];
+	return rc;
+}
+
+static enum ec prove(struct dir *d, const char *dn, const struct secret *s, struct err *e)
+{
+	struct proof_errand p = { .dn = dn, .password = s, .verdict = PROOF_WRONG };
+	enum ec rc = pool_run(d->pool, POOL_PROVE, ask_proof, &p, e);
+
+	return rc == EC_OK ? judge(p.verdict, e) : rc;
+}
+
+/* The bind that somebody would have cost. The name is made up anew each time, or it would be the one whose lock-out tells. */
+static enum ec prove_nobody(struct dir *d, const struct secret *s, struct err *e)
+{
+	const struct dir_root *root = atomic_load(&d->root);
+	char dn[ACCOUNT_KEY_MAX + 64];
+
+	snprintf(dn, sizeof(dn), "cn=nobody-%016llx,%s", (unsigned long long)random_u64(),
+		 root ? root->base : "dc=invalid");
+	enum ec rc = prove(d, dn, s, e);
+	return rc >= EC_BUSY ? rc : err_set(e, EC_DENIED, "wrong name or password");
+}
+
+/* Whoever could not be resolved is nobody@invalid to the callers (RFC 2606): that search was made already. */
+static bool is_nobody(const struct account *who)
+{
+	return !*who->key && strcmp(who->name.domain, "invalid") == 0;
+}
+
+static enum ec dir_verify(struct accounts *a, const struct account *who, const struct secret *s,
+			  struct err *e)
+{
+	struct dir *d = dir_of(a)->dir;
+	struct account full;
+
+	if (s->len == 0) /* RFC 4513 section 5.1.2: it would prove nothing and succeed */
+		return err_set(e, EC_DENIED, "wrong name or password");
+	enum ec rc = is_nobody(who) ? EC_ABSENT : complete(a, who, &full, e);
+	if (rc == EC_ABSENT)
+		return prove_nobody(d, s, e);
+	if (rc == EC_OK)
+		rc = prove(d, full.key, s, e);
+	return rc == EC_OK ? check_group(d, &full, e) : rc;
+}
+
+struct hash_errand {
+	struct dir *d;
+	const char *dn;
+	struct secret *out;
+};
+
+static enum ec ask_hash(struct dir_conn *c, void *ctx, struct err *e)
+{
+	const struct hash_errand *h = ctx;
+
+	return nt_hash_read(h->d, c, h->dn, h->out, e);
+}
+
+/* Nobody's password is proved behind this, so all that verify would look at is looked at here. */
+static enum ec dir_reveal(struct accounts *a, const struct account *who, enum secret_kind kind,
+			  struct secret *out, struct err *e)
+{
+	struct dir *d = dir_of(a)->dir;
+	struct account full;
+
+	if (!(a->reveals & 1u << kind))
+		return err_set(e, EC_REFUSED, "the directory does not reveal passwords");
+	enum ec rc = complete(a, who, &full, e);
+	if (rc == EC_OK)
+		rc = check_group(d, &full, e);
+	if (rc != EC_OK)
+		return rc;
+	struct hash_errand h = { .d = d, .dn = full.key, .out = out };
+	return pool_run(d->pool, POOL_READ, ask_hash, &h, e);
+}
+
+/* ---- changes ---- */
+
+struct change_errand {
+	struct dir *d;
+	const struct new_person *np;
+	const char *dn;
+	const struct secret *password;
+};
+
+static enum ec run_create(struct dir_conn *c, void *ctx, struct err *e)
+{
+	const struct change_errand *w = ctx;
+
+	return w->d->flavour->create(w->d, c, w->np, e);
+}
+
+static enum ec run_set_password(struct dir_conn *c, void *ctx, struct err *e)
+{
+	const struct change_errand *w = ctx;
+
+	return w->d->flavour->set_password(w->d, c, w->dn, w->password, e);
+}
+
+static enum ec run_remove(struct dir_conn *c, void *ctx, struct err *e)
+{
+	const struct change_errand *w = ctx;
+
+	return dir_conn_delete(c, w->dn, e);
+}
+
+/* An entry that has the logon name but no mail may be whom the administrator means, unless it serves a mailbox of another domain
+ * already: then the new account is somebody else of that name. EC_OK: it may be made. */
+static enum ec check_found(struct accounts *a, const struct name *n, const struct person *p,
+			   struct err *e)
+{
+	char text[NAME_TEXT_MAX + 1];
+	struct name other;
+	enum ec rc = EC_ABSENT;
+
+	if (p->match == MATCH_LINKED)
+		rc = choose_other(dir_of(a)->catalog, p, n, &other, e);
+	if (rc != EC_ABSENT)
+		return rc;
+	return err_set(e, EC_EXISTS, "there is an account for %s already: %s", name_text(n, text),
+		       p->account.key);
+}
+
+static enum ec check_new(struct accounts *a, const struct name *n, struct err *e)
+{
+	struct person *p = person_new();
+	enum ec rc = find_person(a, n, p, e);
+
+	if (rc == EC_OK)
+		rc = check_found(a, n, p, e);
+	else if (rc == EC_ABSENT && p->match == MATCH_NONE)
+		rc = EC_OK; /* and not more than one, which is nobody too */
+	free(p);
+	return rc;
+}
+
+static enum ec dir_create(struct accounts *a, const struct account *account, const struct secret *s,
+			  struct draft *draft, struct err *e)
+{
+	struct dir *d = dir_of(a)->dir;
+	struct new_person np = { .name = &account->name, .password = s };
+	struct change_errand w = { .d = d, .np = &np };
+	enum ec rc = password_check(s, e);
+
+	(void)draft; /* the account is no part of the mailbox */
+	if (rc == EC_OK)
+		rc = check_new(a, np.name, e);
+	return rc == EC_OK ? pool_run(d->pool, POOL_WRITE, run_create, &w, e) : rc;
+}
+
+static enum ec dir_set_password(struct accounts *a, const struct name *n, const struct secret *s,
+				struct err *e)
+{
+	struct dir *d = dir_of(a)->dir;
+	struct person *p = person_new();
+	struct change_errand w = { .d = d, .dn = p->account.key, .password = s };
+	enum ec rc = password_check(s, e);
+
+	if (rc == EC_OK)
+		rc = find_person(a, n, p, e);
+	if (rc == EC_OK)
+		rc = pool_run(d->pool, POOL_WRITE, run_set_password, &w, e);
+	free(p);
+	return rc;
+}
+
+/* The entry says so, or it is in an administrators' group by way of other groups. */
+static enum ec check_no_admin(struct dir *d, struct account *who, struct err *e)
+{
+	const struct dir_root *root = atomic_load(&d->root); /* known: the entry was found */
+	struct group_errand g = { .d = d, .who = who };
+	enum ec rc = EC_OK;
+
+	mark_own(d, who);
+	for (unsigned i = 0; rc == EC_OK && !who->admin && root->admins[i]; i++) {
+		g.group = root->admins[i];
+		rc = pool_run(d->pool, POOL_READ, ask_group, &g, e);
+		who->admin = g.in;
+	}
+	if (rc == EC_OK && who->admin)
+		return err_set(e, EC_REFUSED, "%s is an administrator and is not removed",
+			       who->key);
+	return rc;
+}
+
+/* An account linked by its logon name may serve mailboxes of that name in several domains. */
+static enum ec check_unused(struct accounts *a, const struct name *n, const struct person *p,
+			    struct err *e)
+{
+	char text[NAME_TEXT_MAX + 1];
+	struct name other;
+
+	if (p->match != MATCH_LINKED)
+		return EC_OK;
+	enum ec rc = choose_other(dir_of(a)->catalog, p, n, &other, e);
+	if (rc == EC_OK)
+		return err_set(e, EC_REFUSED, "%s is not removed: it has the mailbox %s too",
+			       p->account.key, name_text(&other, text));
+	return rc == EC_ABSENT ? EC_OK : rc;
+}
+
+static enum ec dir_remove(struct accounts *a, const struct name *n, struct err *e)
+{
+	struct dir *d = dir_of(a)->dir;
+	struct person *p = person_new();
+	struct change_errand w = { .d = d, .dn = p->account.key };
+	enum ec rc = find_person(a, n, p, e);
+
+	if (rc == EC_OK)
+		rc = check_no_admin(d, &p->account, e);
+	if (rc == EC_OK)
+		rc = check_unused(a, n, p, e);
+	if (rc == EC_OK)
+		rc = pool_run(d->pool, POOL_WRITE, run_remove, &w, e);
+	free(p);
+	return rc;
+}
+
+static void dir_accounts_close(struct accounts **a)
+{
+	free(*a);
+	*a = NULL;
+}
+
+static const struct accounts_ops dir_ops = {
+	.name = "directory",
+	.rule = NAME_DIRECTORY,
+	.needs_create = false,
+	.find = dir_find,
+	.resolve = dir_resolve,
+	.verify = dir_verify,
+	.reveal = dir_reveal,
+	.create = dir_create,
+	.set_password = dir_set_password,
+	.remove = dir_remove,
+	.close = dir_accounts_close,
+};
+
+enum ec dir_accounts_open(struct dir *d, struct catalog *catalog, struct accounts **out,
+			  struct err *e)
+{
+	struct accounts_dir *ad = mem_new(sizeof(*ad));
+	bool hashes = *d->names->nt_hash && (d->conf->spa == SPA_AUTO || d->conf->spa == SPA_HASH);
+
+	(void)e;
+	*ad = (struct accounts_dir){ .accounts = { .ops = &dir_ops,
+						   .reveals = hashes ? 1u << SECRET_NT_HASH : 0 },
+				     .dir = d,
+				     .catalog = catalog };
+	*out = &ad->accounts;
+	return EC_OK;
+}

@@ -1,0 +1,166 @@
+/* choose.c - from a person to a mailbox.
+ *
+ * People have several addresses, one of them has the mailbox; an entry that winpop did not write does not say which. The catalog
+ * knows. An account that has no address at all was linked by its name when its mailbox was added: there the catalog's domains are
+ * tried, and the entry must be whom that address leads to as well, or kim of one domain would read the mail of kim of another.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "ldap/choose.h"
+#include "server/base/buf.h"
+#include "server/base/mem.h"
+
+/* EC_ABSENT becomes "no": any other trouble is one. */
+static enum ec has(struct catalog *cat, const struct name *n, bool *out, struct err *e)
+{
+	struct entry found;
+	enum ec rc = cat->ops->find(cat, n, &found, e);
+
+	*out = rc == EC_OK;
+	return rc == EC_ABSENT ? EC_OK : rc;
+}
+
+/* ---- LOGON@DOMAIN ---- */
+
+/* Each with its NUL. */
+static bool keep_domain(void *ctx, const struct entry *en)
+{
+	buf_add(ctx, en->name.domain, strlen(en->name.domain) + 1);
+	return true;
+}
+
+static bool make_name(struct name *out, const char *logon, const char *domain)
+{
+	char text[NAME_TEXT_MAX + 1 + NAME_DOMAIN_MAX + 1];
+	int len = snprintf(text, sizeof(text), "%s@%s", logon, domain);
+
+	return name_parse(out, text, (size_t)len, NAME_DIRECTORY, NULL) == EC_OK;
+}
+
+typedef enum ec name_fn(void *ctx, const struct name *n, bool *stop, struct err *e);
+
+/* fn sees the mailboxes called LOGON of all domains. */
+static enum ec each_namesake(struct catalog *cat, const char *logon, name_fn *fn, void *ctx,
+			     struct err *e)
+{
+	struct buf all = { 0 };
+	bool found, stop = false;
+	struct name n;
+	enum ec rc = cat->ops->each(cat, NULL, keep_domain, &all, e);
+
+	for (const char *at = buf_at(&all), *end = at + all.len; rc == EC_OK && !stop && at < end;
+	     at += strlen(at) + 1) {
+		if (!make_name(&n, logon, at))
+			continue;
+		rc = has(cat, &n, &found, e);
+		if (rc == EC_OK && found)
+			rc = fn(ctx, &n, &stop, e);
+	}
+	buf_drop(&all);
+	return rc;
+}
+
+struct linked {
+	struct dir *d;
+	struct person *p;
+	unsigned n;
+};
+
+static enum ec take_if_own(void *ctx, const struct name *n, bool *stop, struct err *e)
+{
+	struct linked *l = ctx;
+	struct person *other = mem_new(sizeof(*other));
+	struct typed who;
+
+	typed_address(&who, n);
+	enum ec rc = person_find(l->d, &who, other, e);
+	if (rc == EC_OK && strcmp(other->account.key, l->p->account.key) == 0) {
+		l->p->account.name = *n;
+		*stop = ++l->n > 1;
+	}
+	free(other);
+	return rc == EC_ABSENT ? EC_OK : rc;
+}
+
+static enum ec choose_linked(struct dir *d, struct catalog *cat, struct person *p, bool *done,
+			     struct err *e)
+{
+	struct linked l = { .d = d, .p = p };
+	enum ec rc = each_namesake(cat, p->account.logon, take_if_own, &l, e);
+
+	*done = l.n == 1;
+	if (rc == EC_OK && l.n > 1)
+		return err_set(e, EC_ABSENT,
+			       "%s has a mailbox in more than one domain: the whole address is "
+			       "needed",
+			       p->account.logon);
+	return rc;
+}
+
+struct other {
+	const struct name *except;
+	struct name *out;
+	bool found;
+};
+
+static enum ec take_other(void *ctx, const struct name *n, bool *stop, struct err *e)
+{
+	struct other *o = ctx;
+
+	(void)e;
+	if (name_equal(n, o->except))
+		return EC_OK;
+	*o->out = *n;
+	*stop = o->found = true;
+	return EC_OK;
+}
+
+enum ec choose_other(struct catalog *cat, const struct person *p, const struct name *except,
+		     struct name *other, struct err *e)
+{
+	struct other o = { .except = except, .out = other };
+	enum ec rc = each_namesake(cat, p->account.logon, take_other, &o, e);
+
+	if (rc != EC_OK || o.found)
+		return rc;
+	return err_set(e, EC_ABSENT, "%s serves no other mailbox", p->account.logon);
+}
+
+/* ---- all of it ---- */
+
+static enum ec choose_address(struct catalog *cat, const struct typed *who, struct person *p,
+			      bool *done, struct err *e)
+{
+	enum ec rc = EC_OK;
+
+	if (who->is_address) {
+		p->account.name = who->address;
+		rc = has(cat, &who->address, done, e);
+	}
+	for (unsigned i = 0; rc == EC_OK && !*done && i < p->n_addresses; i++) {
+		rc = has(cat, &p->addresses[i], done, e);
+		if (*done)
+			p->account.name = p->addresses[i];
+	}
+	return rc;
+}
+
+enum ec choose_mailbox(struct dir *d, struct catalog *cat, const struct typed *who,
+		       struct person *p, struct err *e)
+{
+	bool done = p->is_mailbox;
+	enum ec rc = EC_OK;
+
+	if (!done)
+		rc = choose_address(cat, who, p, &done, e);
+	/* MATCH_LINKED: the name was tried already, and one of another domain was not typed */
+	if (rc == EC_OK && !done && !p->has_mail && p->match != MATCH_LINKED)
+		rc = choose_linked(d, cat, p, &done, e);
+	if (rc != EC_OK || done || who->is_address)
+		return rc;
+	if (p->n_addresses == 0)
+		return err_set(e, EC_ABSENT, "%s has no address, so no mailbox", p->account.key);
+	p->account.name = p->addresses[0];
+	return EC_OK;
+}

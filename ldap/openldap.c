@@ -1,0 +1,154 @@
+/* openldap.c - people in OpenLDAP, and in any server that keeps to the RFCs.
+ *
+ * A password is set by RFC 3062 whenever the server can: only then the password policy looks at it, the server hashes it its own
+ * way, and overlays that keep other hashes (smbk5pwd) take note. smbk5pwd serves entries of class sambaSamAccount; for the others
+ * we keep the NT hash ourselves, in the attribute of our schema (schema/), if it is loaded and SPA is wanted.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "ldap/escape.h"
+#include "ldap/flavour.h"
+#include "ldap/freename.h"
+#include "ldap/nthash.h"
+
+#define PASSWORD_MODIFY_OID "1.3.6.1.4.1.4203.1.11.1" /* RFC 3062 */
+/* ppolicy: locked by an administrator, not for a time by wrong passwords (slapo-ppolicy(5)) */
+#define LOCKED_FOR_GOOD "000001010000Z"
+
+static const char *const state_attrs[] = { "pwdAccountLockedTime", "sambaAcctFlags", NULL };
+
+static enum ec openldap_learn(struct dir *d, struct dir_conn *c, struct dir_root *root,
+			      struct err *e)
+{
+	(void)d;
+	(void)c;
+	(void)root;
+	(void)e;
+	return EC_OK;
+}
+
+/* Nobody is an administrator by his entry alone: rights are in the server's own configuration. */
+static void openldap_read_state(const struct dir_root *root, struct dir_entry *en,
+				struct account *out)
+{
+	char flags[32];
+
+	(void)root;
+	out->enabled = !dir_entry_has(en, "pwdAccountLockedTime", LOCKED_FOR_GOOD);
+	if (dir_entry_text(en, "sambaAcctFlags", flags, sizeof(flags)) && strchr(flags, 'D'))
+		out->enabled = false;
+}
+
+static enum ec openldap_set_password(struct dir *d, struct dir_conn *c, const char *dn,
+				     const struct secret *pass, struct err *e)
+{
+	enum ec rc = dir_conn_set_password(c, dn, pass, e);
+
+	return rc == EC_OK ? nt_hash_keep(d, c, dn, pass, e) : rc;
+}
+
+/* ---- a new entry ---- */
+
+struct newcomer {
+	struct dir *d;
+	struct dir_conn *conn;
+	const struct dir_root *root;
+	const struct new_person *np;
+	bool by_exop;
+};
+
+static enum ec add_entry(const struct newcomer *nc, const char *dn, const char *uid, struct err *e)
+{
+	struct dir_change *ch = change_new(dn);
+	char address[NAME_TEXT_MAX + 1];
+
+	change_putz(ch, CHANGE_ADD, "objectClass", "inetOrgPerson");
+	change_putz(ch, CHANGE_ADD, nc->d->names->logon, uid);
+	if (strcasecmp(nc->d->names->logon, "cn") != 0)
+		change_putz(ch, CHANGE_ADD, "cn", nc->np->name->local);
+	change_putz(ch, CHANGE_ADD, "sn", nc->np->name->local);
+	change_putz(ch, CHANGE_ADD, "mail", name_text(nc->np->name, address));
+	if (!nc->by_exop)
+		change_put(ch, CHANGE_ADD, "userPassword", nc->np->password->bytes,
+			   nc->np->password->len);
+	enum ec rc = dir_conn_add(nc->conn, ch, e);
+	change_free(&ch);
+	if (rc == EC_ABSENT)
+		return err_set(e, EC_BROKEN,
+			       "there is no %s to make accounts in: make it, or set "
+			       "directory_new_users",
+			       nc->root->new_users);
+	return rc;
+}
+
+static enum ec give_password(const struct newcomer *nc, const char *dn, struct err *e)
+{
+	if (nc->by_exop)
+		return openldap_set_password(nc->d, nc->conn, dn, nc->np->password, e);
+	return nt_hash_keep(nc->d, nc->conn, dn, nc->np->password, e);
+}
+
+/* An account with half of what it needs is none: it goes again. */
+static enum ec take_back(struct dir_conn *c, const char *dn, enum ec rc, struct err *e)
+{
+	struct err why = *e, again;
+
+	if (dir_conn_delete(c, dn, &again) != EC_OK)
+		return err_set(e, rc, "%s; %s was left behind, remove it", why.text, dn);
+	return rc;
+}
+
+static enum ec make_entry(void *ctx, const char *uid, struct err *e)
+{
+	const struct newcomer *nc = ctx;
+	struct buf dn = { 0 };
+
+	dn_child(&dn, nc->d->names->logon, uid, strlen(uid), nc->root->new_users);
+	buf_add(&dn, "", 1);
+	enum ec rc = add_entry(nc, buf_at(&dn), uid, e);
+	if (rc == EC_OK) {
+		rc = give_password(nc, buf_at(&dn), e);
+		if (rc != EC_OK)
+			rc = take_back(nc->conn, buf_at(&dn), rc, e);
+	}
+	buf_drop(&dn);
+	return rc;
+}
+
+static enum ec openldap_create(struct dir *d, struct dir_conn *c, const struct new_person *np,
+			       struct err *e)
+{
+	struct newcomer nc = { .d = d, .conn = c, .np = np };
+	enum ec rc = dir_root_get(d, c, &nc.root, e);
+
+	if (rc == EC_OK)
+		rc = dir_conn_supports(c, PASSWORD_MODIFY_OID, &nc.by_exop, e);
+	if (rc != EC_OK)
+		return rc;
+	const struct free_name f = { .base = nc.root->base,
+				     .attr = d->names->logon,
+				     .rule = &logon_rule_openldap,
+				     .local = np->name->local,
+				     .make = make_entry,
+				     .ctx = &nc };
+	return free_name_make(c, &f, e);
+}
+
+const struct flavour flavour_openldap = {
+	.name = "openldap",
+	.names = { .address = "winpopAddress winpopAlias mail",
+		   .logon = "uid",
+		   .filter = "(|(objectClass=person)(objectClass=posixAccount)"
+			     "(objectClass=winpopMailbox))",
+		   .new_users = "ou=people",
+		   .domains = "ou=winpop",
+		   .nt_hash = "sambaNTPassword winpopNTHash",
+		   /* entryCSN tells changes within a second apart; failed sign-ins leave both alone */
+		   .stamp = "pwdChangedTime entryCSN modifyTimestamp",
+		   .implied = "" },
+	.state_attrs = state_attrs,
+	.learn = openldap_learn,
+	.read_state = openldap_read_state,
+	.create = openldap_create,
+	.set_password = openldap_set_password,
+};

@@ -1,0 +1,250 @@
+/* person.c - who is meant by a name: one search, and the better of what it finds.
+ *
+ * A sign-in may cost one search, so one filter asks for everything that the name could be - an address, a logon name, the name
+ * that AD makes up of both - and the entries that come back are weighed here. Weighing in the filter instead would take a search
+ * per kind. What is weighed and not decided is ambiguous, and then it is nobody: signing in as the first of two would hand somebody's
+ * mail to somebody else.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "ldap/escape.h"
+#include "ldap/flavour.h"
+
+#define ENTRIES_MOST 16 /* more than one of the best kind is as bad as many */
+
+struct hunt {
+	struct dir *d;
+	const struct dir_root *root;
+	const struct typed *who;
+	struct person *best;
+	unsigned n_best;
+	char other[ACCOUNT_KEY_MAX + 1]; /* DN of one more as good as the best */
+};
+
+/* ---- the filter ---- */
+
+static void add_addresses(struct buf *b, const struct dir_root *root, const struct name *n)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	name_text(n, text);
+	for (unsigned i = 0; root->address[i]; i++)
+		filter_equals(b, root->address[i], text, strlen(text));
+}
+
+static void make_filter(struct buf *b, const struct hunt *h)
+{
+	const struct dir_names *names = h->d->names;
+
+	buf_fmt(b, "(&%s(|", names->filter);
+	if (h->who->is_address)
+		add_addresses(b, h->root, &h->who->address);
+	filter_equals(b, names->logon, h->who->logon, strlen(h->who->logon));
+	buf_addz(b, "))");
+	buf_add(b, "", 1);
+}
+
+/* ---- reading an entry ---- */
+
+static void add_address(struct person *p, const struct name *n)
+{
+	for (unsigned i = 0; i < p->n_addresses; i++) {
+		if (name_equal(&p->addresses[i], n))
+			return;
+	}
+	if (p->n_addresses < PERSON_ADDRESSES_MAX)
+		p->addresses[p->n_addresses++] = *n;
+}
+
+static void raise(struct person *p, enum match m)
+{
+	if (m > p->match)
+		p->match = m;
+}
+
+/* What can be no mailbox (kim+lists@example.com, a telephone number) is passed over. */
+static void read_addresses(const struct hunt *h, struct dir_entry *en, const char *attr,
+			   enum match worth, struct person *p)
+{
+	bool implied = strcasecmp(attr, h->d->names->implied) == 0;
+	struct name n;
+	const char *value;
+	size_t len;
+
+	for (unsigned i = 0; (value = dir_entry_value(en, attr, i, &len)); i++) {
+		if (name_parse(&n, value, len, NAME_DIRECTORY, NULL) != EC_OK)
+			continue;
+		add_address(p, &n);
+		if (!implied)
+			p->has_mail = true;
+		if (h->who->is_address && name_equal(&n, &h->who->address))
+			raise(p, worth);
+	}
+}
+
+/* With its own attribute an entry says which of its addresses has the mailbox; the others lead to it. */
+static void read_mailbox(const struct hunt *h, struct dir_entry *en, struct person *p)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	if (!dir_entry_text(en, MAILBOX_ATTR, text, sizeof(text)) ||
+	    name_parse(&p->account.name, text, strlen(text), NAME_DIRECTORY, NULL) != EC_OK)
+		return;
+	p->is_mailbox = p->has_mail = true;
+	if (h->who->is_address && name_equal(&p->account.name, &h->who->address))
+		raise(p, MATCH_MAILBOX);
+}
+
+/* AD takes LOGON@DOMAIN of everybody, whatever the entry has for a UPN (MS-ADTS section 5.1.1.1.1). */
+static void add_implicit_upn(const struct dir_root *root, struct person *p)
+{
+	char text[NAME_TEXT_MAX + 1 + NAME_DOMAIN_MAX + 1];
+	struct name n;
+
+	if (!*root->dns || !*p->account.logon)
+		return;
+	int len = snprintf(text, sizeof(text), "%s@%s", p->account.logon, root->dns);
+	if (name_parse(&n, text, (size_t)len, NAME_DIRECTORY, NULL) == EC_OK)
+		add_address(p, &n);
+}
+
+static bool own_domain(const struct dir_root *root, const char *domain)
+{
+	return (*root->dns && strcasecmp(domain, root->dns) == 0) ||
+	       (*root->netbios && strcasecmp(domain, root->netbios) == 0);
+}
+
+/* Without an address the filter asked for nothing but the logon name, and the server knows best which letters are the same.
+ * With one it may have been any of the addresses. */
+static void weigh_logon(const struct hunt *h, struct dir_entry *en, struct person *p)
+{
+	const struct typed *who = h->who;
+
+	if (!who->is_address)
+		raise(p, MATCH_LOGON);
+	else if (!dir_entry_has(en, h->d->names->logon, who->logon))
+		return;
+	else if (own_domain(h->root, who->address.domain))
+		raise(p, MATCH_LOGON);
+	else if (!p->has_mail)
+		raise(p, MATCH_LINKED);
+}
+
+static void read_stamp(const struct dir_root *root, struct dir_entry *en, struct account *out)
+{
+	for (unsigned i = 0; root->stamp[i]; i++) {
+		if (dir_entry_text(en, root->stamp[i], out->stamp, sizeof(out->stamp)))
+			return;
+	}
+}
+
+static void read_person(const struct hunt *h, struct dir_entry *en, struct person *p)
+{
+	dir_entry_text(en, h->d->names->logon, p->account.logon, sizeof(p->account.logon));
+	read_mailbox(h, en, p);
+	for (unsigned i = 0; h->root->address[i]; i++)
+		read_addresses(h, en, h->root->address[i], MATCH_ADDRESS, p);
+	add_implicit_upn(h->root, p);
+	weigh_logon(h, en, p);
+	read_stamp(h->root, en, &p->account);
+	h->d->flavour->read_state(h->root, en, &p->account);
+}
+
+/* ---- the search ---- */
+
+/* A DN above ACCOUNT_KEY_MAX is nobody's we could sign in: taking a part of it would be somebody else's. */
+static bool take_entry(void *ctx, struct dir_entry *en)
+{
+	struct hunt *h = ctx;
+	const char *dn = dir_entry_dn(en);
+	struct person p = { 0 };
+
+	if (strlen(dn) > ACCOUNT_KEY_MAX)
+		return true;
+	strcpy(p.account.key, dn);
+	read_person(h, en, &p);
+	if (p.match == MATCH_NONE || p.match < h->best->match)
+		return true;
+	if (p.match == h->best->match) {
+		h->n_best++;
+		strcpy(h->other, dn);
+		return true;
+	}
+	*h->best = p;
+	h->n_best = 1;
+	return true;
+}
+
+static enum ec judge(const struct hunt *h, struct err *e)
+{
+	char text[NAME_TEXT_MAX + 1];
+	const char *who = h->who->is_address ? name_text(&h->who->address, text) : h->who->logon;
+
+	if (h->n_best == 0)
+		return err_set(e, EC_ABSENT, "the directory has no account %s", who);
+	if (h->n_best > 1)
+		return err_set(e, EC_ABSENT,
+			       "%s could be either of two entries: %s, %s; leave it to one of them",
+			       who, h->best->account.key, h->other);
+	return EC_OK;
+}
+
+/* DOMAIN\user is ours if DOMAIN is. A directory that has no such name takes any: the user part alone says who is meant, and SPA
+ * clients fill in whatever they are set to, often their computer's name. */
+static enum ec check_domain(const struct dir *d, const struct dir_root *root, const char *domain,
+			    struct err *e)
+{
+	const char *setting = d->conf->ntlm_domain;
+	bool any = !*setting && !*root->dns && !*root->netbios;
+
+	if (!*domain || any || strcasecmp(domain, setting) == 0 ||
+	    (*root->dns && strcasecmp(domain, root->dns) == 0) ||
+	    (!*setting && strcasecmp(domain, root->netbios) == 0))
+		return EC_OK;
+	return err_set(e, EC_ABSENT, "the domain %s is not ours", domain);
+}
+
+enum ec person_search(struct dir *d, struct dir_conn *c, const struct typed *who,
+		      struct person *out, struct err *e)
+{
+	struct hunt h = { .d = d, .who = who, .best = out };
+	struct buf filter = { 0 };
+	enum ec rc = dir_root_get(d, c, &h.root, e);
+
+	*out = (struct person){ 0 };
+	if (rc == EC_OK)
+		rc = check_domain(d, h.root, who->domain, e);
+	if (rc != EC_OK)
+		return rc;
+	make_filter(&filter, &h);
+	const struct dir_query q = { .base = h.root->base,
+				     .scope = LDAP_SCOPE_SUBTREE,
+				     .filter = buf_at(&filter),
+				     .attrs = h.root->attrs,
+				     .most = ENTRIES_MOST };
+	rc = dir_conn_search(c, &q, take_entry, &h, e);
+	buf_drop(&filter);
+	if (rc == EC_ABSENT)
+		return err_set(e, EC_BROKEN, "directory_base = %s does not exist", h.root->base);
+	return rc == EC_OK ? judge(&h, e) : rc;
+}
+
+struct errand {
+	struct dir *d;
+	const struct typed *who;
+	struct person *out;
+};
+
+static enum ec run_search(struct dir_conn *c, void *ctx, struct err *e)
+{
+	const struct errand *r = ctx;
+
+	return person_search(r->d, c, r->who, r->out, e);
+}
+
+enum ec person_find(struct dir *d, const struct typed *who, struct person *out, struct err *e)
+{
+	struct errand r = { d, who, out };
+
+	return pool_run(d->pool, POOL_READ, run_search, &r, e);
+}
