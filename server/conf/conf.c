@@ -15,6 +15,7 @@
 #include "server/base/file.h"
 #include "server/base/kv.h"
 #include "server/base/name.h"
+#include "server/conf/optcheck.h"
 #include "server/conf/options.h"
 
 #define FILE_MAX_BYTES (1 << 20)
@@ -153,9 +154,24 @@ static enum ec spa_possible(const struct conf *c, struct err *e)
 
 static enum ec spa_is_on(const struct conf *c, struct err *e)
 {
-	if (!c->sparequired || c->spa != SPA_OFF)
+	if (!c->sparequired)
 		return EC_OK;
-	return err_set(e, EC_USAGE, "sparequired: with spa = off nobody could sign in");
+	if (c->spa == SPA_OFF)
+		return err_set(e, EC_USAGE, "sparequired: with spa = off nobody could sign in");
+	if (!names_mechanism(c->mechanisms, "NTLM"))
+		return err_set(e, EC_USAGE,
+			       "sparequired: add NTLM to mechanisms, or nobody could sign in");
+	return EC_OK;
+}
+
+static enum ec apop_possible(const struct conf *c, struct err *e)
+{
+	if (c->apop != TRI_YES || c->authentication == AUTHN_FILE)
+		return EC_OK;
+	return err_set(
+		e, EC_USAGE,
+		"apop: only the encrypted password file knows the passwords that APOP needs; "
+		"set auto or no");
 }
 
 static enum ec directory_named(const struct conf *c, struct err *e)
@@ -211,7 +227,8 @@ static const struct {
 } rules[] = {
 	{ sockets_fit, { "socketmax", "socketmin", "socketthreshold" } },
 	{ spa_possible, { "sparequired", "authentication" } },
-	{ spa_is_on, { "sparequired", "spa" } },
+	{ spa_is_on, { "sparequired", "spa", "mechanisms" } },
+	{ apop_possible, { "apop", "authentication" } },
 	{ directory_named, { "directory_servers", "authentication", "catalog" } },
 	{ directory_identity,
 	  { "directory_user", "directory_password_file", "directory_keytab", "directory_bind" } },

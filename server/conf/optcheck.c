@@ -120,9 +120,8 @@ const char known_mechanisms[] =
 	"SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 GSSAPI NTLM PLAIN "
 	"LOGIN EXTERNAL";
 
-static bool is_mechanism(const char *word)
+bool names_mechanism(const char *list, const char *word)
 {
-	const char *list = known_mechanisms;
 	char known[WORD_MAX];
 
 	while (next_word(&list, known)) {
@@ -138,7 +137,7 @@ enum ec check_mechanisms(const char *value, struct err *e)
 	char word[WORD_MAX];
 
 	while (next_word(&value, word)) {
-		if (!is_mechanism(word))
+		if (!names_mechanism(known_mechanisms, word))
 			return err_set(e, EC_USAGE,
 				       "\"%s\" is not a mechanism of this version: choose from %s",
 				       word, known_mechanisms);

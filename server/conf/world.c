@@ -57,33 +57,70 @@ static bool lies_inside(const char *path, const char *dir)
 	return inside;
 }
 
+/* For the service's eyes alone. */
+static enum ec check_secret(const char *setting, const char *path, const char *if_missing,
+			    struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 && errno == ENOENT)
+		return err_set(e, EC_ABSENT, "%s: %s is missing: %s", setting, path, if_missing);
+	if (stat(path, &st) < 0)
+		return err_sys(e, "%s: cannot look at %s", setting, path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, EC_BROKEN, "%s: %s is not a plain file", setting, path);
+	if ((st.st_mode & 07777) != 0600 && (st.st_mode & 07777) != 0400)
+		return err_set(e, EC_BROKEN,
+			       "%s: %s must have mode 0600, not %04o: run chmod 600 %s", setting,
+			       path, (unsigned)(st.st_mode & 07777), path);
+	return check_readable(setting, path, e);
+}
+
 static enum ec check_key_file(const struct conf *c, struct err *e)
 {
 	const char *path = c->key_file;
-	struct stat st;
 
 	if (c->authentication != AUTHN_FILE)
 		return EC_OK;
-	if (stat(path, &st) < 0 && errno == ENOENT)
-		return err_set(e, EC_ABSENT,
-			       "key_file: %s is missing: restore it from your backup; without it "
-			       "stored passwords can't be read",
-			       path);
-	if (stat(path, &st) < 0)
-		return err_sys(e, "key_file: cannot look at %s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, EC_BROKEN, "key_file: %s is not a plain file", path);
-	if ((st.st_mode & 07777) != 0600 && (st.st_mode & 07777) != 0400)
-		return err_set(e, EC_BROKEN,
-			       "key_file: %s must have mode 0600, not %04o: run chmod 600 %s", path,
-			       (unsigned)(st.st_mode & 07777), path);
-	if (lies_inside(path, c->mailroot))
-		return err_set(
-			e, EC_BROKEN,
-			"key_file: %s lies inside the mail root: move it out, or a copy of the "
-			"mail is a copy of the passwords",
-			path);
-	return EC_OK;
+	enum ec rc = check_secret("key_file", path,
+				  "restore it from your backup; without it stored passwords can't "
+				  "be read",
+				  e);
+	if (rc != EC_OK || !lies_inside(path, c->mailroot))
+		return rc;
+	return err_set(e, EC_BROKEN,
+		       "key_file: %s lies inside the mail root: move it out, or a copy of the "
+		       "mail is a copy of the passwords",
+		       path);
+}
+
+static enum ec check_keytab(const char *setting, const char *path, struct err *e)
+{
+	return *path ? check_secret(setting, path, "export it from the Kerberos server", e) : EC_OK;
+}
+
+static bool directory_over_tls(const struct conf *c)
+{
+	const char *servers = c->directory_servers;
+
+	return strcasestr(servers, "ldaps://") || strcasestr(servers, "srv:") ||
+	       (c->directory_starttls && strcasestr(servers, "ldap://"));
+}
+
+static enum ec check_directory_files(const struct conf *c, struct err *e)
+{
+	enum ec rc = EC_OK;
+
+	if (!*c->directory_servers)
+		return EC_OK;
+	if (c->directory_bind == DIR_BIND_SIMPLE)
+		rc = check_secret("directory_password_file", c->directory_password_file,
+				  "write the password of directory_user there", e);
+	if (c->directory_bind == DIR_BIND_GSSAPI)
+		rc = check_keytab("directory_keytab", c->directory_keytab, e);
+	if (rc == EC_OK && directory_over_tls(c))
+		rc = check_readable("directory_ca", c->directory_ca, e);
+	return rc;
 }
 
 /* Only root can become somebody else, so only then must they exist. */
@@ -125,5 +162,9 @@ enum ec conf_check_world(const struct conf *c, struct err *e)
 		rc = check_directory("mailroot", c->mailroot, e);
 	if (rc == EC_OK)
 		rc = check_key_file(c, e);
+	if (rc == EC_OK)
+		rc = check_keytab("keytab", c->keytab, e);
+	if (rc == EC_OK)
+		rc = check_directory_files(c, e);
 	return rc == EC_OK ? check_tls(c, e) : rc;
 }

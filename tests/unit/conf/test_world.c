@@ -31,14 +31,15 @@ static int set_up(void **state)
 
 	strcpy(m->at, "/tmp/winpop-world-XXXXXX");
 	assert_non_null(mkdtemp(m->at));
-	in_machine(
-		m,
-		"mkdir root run sni && touch cert key ca ocsp && install -m 0600 /dev/null ring");
+	in_machine(m, "mkdir root run sni && touch cert key ca ocsp dirca && umask 077 && touch "
+		      "ring tab word");
 	snprintf(m->conf, sizeof(m->conf),
 		 "mailroot = %1$s/root\nkey_file = %1$s/ring\ncontrol_socket = %1$s/run/control\n"
 		 "lmtp_socket = %1$s/run/lmtp\ntls_cert = %1$s/cert\ntls_key = %1$s/key\n"
 		 "tls_ocsp = %1$s/ocsp\ntls_client_ca = %1$s/ca\ntls_sni_dir = %1$s/sni\n"
-		 "user = \"\"\ngroup = \"\"\n",
+		 "user = \"\"\ngroup = \"\"\nkeytab = %1$s/tab\ndirectory_ca = %1$s/dirca\n"
+		 "directory_servers = ldaps://dc1\ndirectory_user = kim\n"
+		 "directory_password_file = %1$s/word\n",
 		 m->at);
 	*state = m;
 	return 0;
@@ -48,7 +49,7 @@ static int tear_down(void **state)
 {
 	struct machine *m = *state;
 
-	in_machine(m, "rm -rf root run sni cert key ca ocsp ring link");
+	in_machine(m, "rm -rf root run sni cert key ca ocsp dirca ring tab word link");
 	rmdir(m->at);
 	free(m);
 	return 0;
@@ -98,6 +99,12 @@ static void each_fault_is_found_and_explained(void **state)
 		{ "rm ocsp", "touch ocsp", EC_ABSENT, "tls_ocsp: ", "put it there" },
 		{ "rm ca", "touch ca", EC_ABSENT, "tls_client_ca: ", "put it there" },
 		{ "rmdir sni", "mkdir sni", EC_ABSENT, "tls_sni_dir: ", "make it" },
+		{ "mv tab t", "mv t tab", EC_ABSENT, "keytab: ", "export it" },
+		{ "chmod 0644 tab", "chmod 0600 tab", EC_BROKEN, "keytab: ", "chmod 600" },
+		{ "mv word w", "mv w word", EC_ABSENT, "directory_password_file: ", "write" },
+		{ "chmod 0640 word", "chmod 0600 word", EC_BROKEN,
+		  "directory_password_file: ", "0640" },
+		{ "mv dirca d", "mv d dirca", EC_ABSENT, "directory_ca: ", "put it there" },
 	};
 	const struct machine *m = *state;
 
@@ -118,10 +125,17 @@ static void only_what_is_in_use_is_looked_at(void **state)
 	const struct machine *m = *state;
 	struct err e;
 
-	in_machine(m, "rm ring cert key ocsp ca && rmdir sni && chmod 0400 root");
+	in_machine(m, "rm ring cert key ocsp ca tab word dirca && rmdir sni && chmod 0400 root");
 	assert_int_equal(check(m,
 			       "authentication = local\ntls_cert =\ntls_key =\ntls_ocsp =\n"
-			       "tls_client_ca =\ntls_sni_dir =\nlmtp_socket =\n",
+			       "tls_client_ca =\ntls_sni_dir =\nlmtp_socket =\nkeytab =\n"
+			       "directory_servers =\n",
+			       &e),
+			 EC_OK);
+	assert_int_equal(check(m,
+			       "authentication = local\ntls_cert =\ntls_key =\ntls_ocsp =\n"
+			       "tls_client_ca =\ntls_sni_dir =\nlmtp_socket =\nkeytab =\n"
+			       "directory_servers = ldapi:///\ndirectory_bind = external\n",
 			       &e),
 			 EC_OK);
 	in_machine(m, "chmod 0700 root");
