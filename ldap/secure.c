@@ -80,6 +80,21 @@ static int shake_hands(SSL *ssl, int fd, uint64_t deadline_ms)
 	}
 }
 
+static const char *hint_of(long verdict)
+{
+	switch (verdict) {
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: return "; nobody in directory_ca vouches for it";
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return "; directory_servers must use a name that is in it";
+	default: return "";
+	}
+}
+
 static enum ec handshake(SSL *ssl, int fd, const char *host, uint64_t deadline_ms, struct err *e)
 {
 	char what[160];
@@ -93,8 +108,8 @@ static enum ec handshake(SSL *ssl, int fd, const char *host, uint64_t deadline_m
 	if (verdict != X509_V_OK) {
 		ERR_clear_error();
 		return err_set(e, EC_BROKEN,
-			       "the certificate of directory server %s is not good: %s", host,
-			       X509_verify_cert_error_string(verdict));
+			       "the certificate of directory server %s is not good: %s%s", host,
+			       X509_verify_cert_error_string(verdict), hint_of(verdict));
 	}
 	snprintf(what, sizeof(what), "TLS with directory server %.80s failed", host);
 	return tls_failed(e, EC_TEMP, what);
