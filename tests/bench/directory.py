@@ -82,6 +82,9 @@ class Slapd(Server):
     def __init__(self):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="winpop-slapd-"))
         (self.home / "db").mkdir()
+        self.password_file = self.home / "password"
+        self.password_file.touch(0o600)
+        self.password_file.write_text(SERVICE_PASSWORD + "\n")
         self.ports = Ports()
         self.port = self.ports.take()
         self.uri = f"ldap://127.0.0.1:{self.port}"
@@ -111,13 +114,11 @@ class OursInDirectory(Ours):
 
     def __init__(self, build, certs, slapd):
         self.behind = slapd
-        super().__init__(build, certs, (), authentication="ad", directory="openldap", directory_servers=slapd.uri,
-                         directory_starttls="no", directory_base=BASE, directory_user=SERVICE, shield=0,
-                         directory_password_file=slapd.home / "password")
+        super().__init__(build, certs, (), authentication="ad", role="member", directory="openldap", directory_servers=slapd.uri,
+                         directory_starttls="no", directory_base=BASE, directory_user=SERVICE,
+                         directory_password_file=slapd.password_file)
 
     def prepare(self, users):
-        (self.server.settings["directory_password_file"]).write_text(SERVICE_PASSWORD + "\n")
-        (self.server.settings["directory_password_file"]).chmod(0o600)
         for n in (*range(1, PEOPLE + 1), *range(SLOW, SLOW + N_SLOW)):
             self.server.box_dir(f"box{n}@example.com").mkdir(mode=0o750)
 

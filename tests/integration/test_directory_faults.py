@@ -1,4 +1,4 @@
-"""The directory is killed, frozen, replaced, slow, talks nonsense: who is in stays in, who comes is told at once, it passes by itself.
+"""The directory is killed, frozen, replaced, slow, full of nonsense: who is in stays, who comes is told at once, it passes by itself.
 
 Nearly all faults come from fixtures/faultproxy.py between winpopd and slapd; killing and freezing is also done to slapd itself,
 and to a domain controller.

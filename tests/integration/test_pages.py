@@ -211,7 +211,8 @@ class DebianSlapd:
                     f"mail: kim@example.com\nuserPassword: {KIM}\n\n")
 
     def add(self, database, ldif):
-        subprocess.run(["slapadd", "-F", self.home / "conf", "-n", str(database)], input=ldif, text=True, check=True, capture_output=True)
+        subprocess.run(["slapadd", "-F", self.home / "conf", "-n", str(database)], input=ldif, text=True, check=True,
+                       capture_output=True)
 
     def start(self):
         self.space.run("mkdir", "-p", "/run/slapd")
@@ -264,7 +265,8 @@ def test_with_active_directory(build, golden):
         dc.add_person("kim", KIM)
         computer = Computer(build, dc.space, dc.home / "etc", dc.ca)
         dc.dc_space.bind(computer.home / "root", "/root")
-        computer.script("samba-tool", f"#!/bin/sh\nexec {' '.join(dc.dc_space.prefix)} /usr/bin/samba-tool \"$@\" --configfile={dc.dc_conf}\n")
+        on_dc = " ".join(dc.dc_space.prefix)
+        computer.script("samba-tool", f'#!/bin/sh\nexec {on_dc} /usr/bin/samba-tool "$@" --configfile={dc.dc_conf}\n')
         try:
             computer.follow("winpop-ad.7", EXAMPLE_TEST)
             assert computer.signs_in("kim@example.test", KIM)
