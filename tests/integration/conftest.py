@@ -5,6 +5,7 @@ settings of their own or that break things. Run by `pytest -n 4`: nothing is sha
 """
 import contextlib
 import dataclasses
+import functools
 import itertools
 import os
 import pathlib
@@ -171,15 +172,27 @@ def directory(request):
         made.close()
 
 
-@pytest.fixture(params=["local", "directory"])
-def office(request, directory, make_server):
-    """A service on that directory, mailboxes registered in the mail root, then in the directory."""
-    return Office(directory, make_server, catalog=request.param)
+@pytest.fixture
+def office_at(make_server):
+    """office_at(on, catalog="local", start=True, **settings) -> Office; its log is searched for passwords at the end."""
+    made = []
+
+    def make(on, kind=Office, **how):
+        made.append(kind(on, make_server, **how))
+        return made[-1]
+
+    yield make
+    for office in made:
+        office.check_secrets()
 
 
 @pytest.fixture
-def make_office(directory, make_server):
-    """make_office(catalog="local", start=True, **settings) -> Office"""
-    def make(**how):
-        return Office(directory, make_server, **how)
-    return make
+def make_office(directory, office_at):
+    """make_office(catalog="local", start=True, **settings) -> Office on that directory"""
+    return functools.partial(office_at, directory)
+
+
+@pytest.fixture(params=["local", "directory"])
+def office(request, make_office):
+    """Mailboxes registered in the mail root, then in the directory."""
+    return make_office(catalog=request.param)
