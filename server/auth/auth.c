@@ -40,6 +40,8 @@ static unsigned provided(const struct auth *a)
 
 	if (a->setup.accounts->reveals & 1u << SECRET_CLEAR)
 		has |= MECH_SECRET;
+	if (spa_kind(a->spa) != SPA_OFF)
+		has |= MECH_SPA;
 	if (a->setup.keytab[0])
 		has |= MECH_KEYTAB;
 	return has;
@@ -106,6 +108,7 @@ static struct auth *auth_new(const struct auth_setup *s, const struct auth *befo
 	a->setup.hostname = arena_strz(a->mem, s->hostname);
 	a->setup.mechanisms = arena_strz(a->mem, s->mechanisms);
 	a->setup.keytab = arena_strz(a->mem, s->keytab ? s->keytab : "");
+	a->setup.spa.domain = arena_strz(a->mem, s->spa.domain ? s->spa.domain : "");
 	a->setup.apop = s->apop && (provided(a) & MECH_SECRET);
 	if (s->log)
 		a->log.sink = s->log->sink;
@@ -116,18 +119,45 @@ static struct auth *auth_new(const struct auth_setup *s, const struct auth *befo
 	return a;
 }
 
+/* With sparequired everything in the clear is shut: without SPA the door would be locked and the key thrown away. */
+static enum ec somebody_gets_in(const struct auth *a, struct err *e)
+{
+	bool plus;
+
+	if (!a->setup.spa_required || on_list(a, mech_find("NTLM", 4, &plus), false))
+		return EC_OK;
+	if (spa_kind(a->spa) == SPA_OFF)
+		return err_set(
+			e, EC_BROKEN,
+			"sparequired: nothing here can prove Secure Password Authentication: "
+			"keep NT hashes in the directory, or run winbind, or turn sparequired "
+			"off");
+	return err_set(e, EC_BROKEN,
+		       "sparequired: add NTLM to mechanisms, or nobody could sign in");
+}
+
 enum ec auth_open(const struct auth_setup *setup, const struct auth *before, struct auth **out,
 		  struct err *e)
 {
 	enum ec ec = attempt_library(setup->keytab ? setup->keytab : "", e);
+	struct auth *a;
 
 	*out = NULL;
 	if (ec != EC_OK)
 		return ec;
-	*out = auth_new(setup, before);
-	allow_all(*out, (*out)->setup.mechanisms);
+	a = auth_new(setup, before);
+	ec = spa_open(&a->setup, before ? before->spa : NULL, &a->spa, e);
+	if (ec == EC_OK) {
+		allow_all(a, a->setup.mechanisms);
+		ec = somebody_gets_in(a, e);
+	}
+	if (ec != EC_OK) {
+		auth_unref(&a);
+		return ec;
+	}
 	for (unsigned has = 0; has < MECH_NEEDS; has++)
-		(*out)->listed[has] = list_for(*out, has);
+		a->listed[has] = list_for(a, has);
+	*out = a;
 	return EC_OK;
 }
 
@@ -147,6 +177,7 @@ void auth_unref(struct auth **pp)
 	penalty_unref(&a->penalty);
 	scram_unref(&a->scram);
 	cache_unref(&a->cache);
+	spa_unref(&a->spa);
 	arena_drop(&a->mem);
 	free(a);
 }

@@ -9,6 +9,7 @@
 #include "server/auth/cache.h"
 #include "server/auth/penalty.h"
 #include "server/auth/scram.h"
+#include "server/auth/spa.h"
 #include "server/base/arena.h"
 
 #define OFFERS_MAX 16
@@ -28,6 +29,7 @@ struct auth {
 	struct penalty *penalty;
 	struct scram *scram;
 	struct cache *cache;
+	struct spa *spa;
 	struct offer offers[OFFERS_MAX]; /* in the order of the settings */
 	size_t n_offers;
 	const char *listed[MECH_NEEDS]; /* their names, by what a connection has */

@@ -24,6 +24,7 @@
 #include <string.h>
 #include "server/auth/attempt.h"
 #include "server/auth/cache.h"
+#include "server/auth/ntlm.h"
 #include "server/base/clock.h"
 #include "server/base/mem.h"
 
@@ -329,7 +330,9 @@ static int set_up(void)
 	sasl_set_alloc(roomy_malloc, roomy_calloc, wiping_realloc, wiping_free);
 	sasl_set_mutex(lock_new, lock_take, lock_drop, lock_free);
 	rc = sasl_server_init(calls, NULL);
-	return rc == SASL_OK ? auxprop_register() : rc;
+	if (rc == SASL_OK)
+		rc = auxprop_register();
+	return rc == SASL_OK ? ntlm_register() : rc;
 }
 
 enum ec attempt_library(const char *keytab, struct err *e)

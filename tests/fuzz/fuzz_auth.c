@@ -15,20 +15,22 @@ enum { SECURE = 1, CLEAR_OK = 2, CERT = 4, BINDING = 8, EARLY = 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct people people = { .base = { .ops = &people_ops, .reveals = 1u << SECRET_CLEAR },
+static struct people people = { .base = { .ops = &people_ops,
+					  .reveals = 1u << SECRET_CLEAR | 1u << SECRET_NT_HASH },
 				.stamp = "1" };
 
 static struct auth *the_auth(void)
 {
 	static struct auth *a;
-	struct auth_setup s = { .service = "pop",
-				.hostname = "mail.example.com",
-				.mechanisms =
-					"SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN EXTERNAL",
-				.apop = true,
-				.penalty_ms = 1,
-				.shield_s = 60,
-				.accounts = &people.base };
+	struct auth_setup s = {
+		.service = "pop",
+		.hostname = "mail.example.com",
+		.mechanisms = "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 NTLM PLAIN LOGIN EXTERNAL",
+		.apop = true,
+		.penalty_ms = 1,
+		.shield_s = 60,
+		.accounts = &people.base
+	};
 
 	if (!a && auth_open(&s, NULL, &a, NULL) != EC_OK)
 		abort();

@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 #include <string.h>
 #include "server/accounts/accounts.h"
+#include "server/base/crypto.h"
+#include "server/base/utf16.h"
 
 struct person {
 	const char *name, *pass;
@@ -106,20 +108,33 @@ static inline enum ec people_verify(struct accounts *a, const struct account *wh
 	return p->trouble;
 }
 
+static inline void people_nt_hash(const char *pass, size_t len, struct secret *out)
+{
+	unsigned char wide[256], hash[16];
+	size_t n = 0;
+
+	if (!utf16_from_utf8(wide, &n, pass, len))
+		return;
+	md4(hash, wide, n);
+	secret_set(out, hash, sizeof(hash));
+}
+
 static inline enum ec people_reveal(struct accounts *a, const struct account *who,
 				    enum secret_kind kind, struct secret *out, struct err *e)
 {
 	const struct person *p = person_of(&who->name);
 
 	((struct people *)a)->n_reveal++;
-	(void)kind;
 	if (((struct people *)a)->down)
 		return err_set(e, EC_TEMP, "nobody at home");
 	if (!p)
 		return err_set(e, EC_ABSENT, "no such account");
 	if (p->trouble != EC_OK)
 		return err_set(e, p->trouble, "not revealed");
-	secret_set(out, p->pass, p->pass_len);
+	if (kind == SECRET_NT_HASH)
+		people_nt_hash(p->pass, p->pass_len, out);
+	else
+		secret_set(out, p->pass, p->pass_len);
 	return EC_OK;
 }
 

@@ -15,9 +15,11 @@
 #include "tests/unit/auth/people.h"
 
 #define ALL "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN EXTERNAL"
+#define NEGOTIATE "NTLMSSP\0\1\0\0\0\7\x82\x08\xa2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 #define HEX32 "0123456789abcdef0123456789abcdef"
 
 static struct people people = { .base = { .ops = &people_ops, .reveals = 1u << SECRET_CLEAR } };
+static struct people hashed = { .base = { .ops = &people_ops, .reveals = 1u << SECRET_NT_HASH } };
 static const struct auth_facts on_loopback = { .sid = "s1", .peer = "127.0.0.1", .clear_ok = true };
 static const struct auth_facts far_away = { .sid = "s2", .peer = "192.0.2.7" };
 static const struct auth_facts far_tls = { .peer = "192.0.2.7", .secure = true, .tls_bits = 256 };
@@ -86,35 +88,26 @@ static void the_list_follows_the_facts(void **state)
 {
 	static const struct {
 		struct auth_facts f;
-		bool spa;
 		const char *want;
 	} rows[] = {
-		{ { .peer = "192.0.2.7" }, false, "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5" },
-		{ { .clear_ok = true }, false, "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN" },
-		{ { .secure = true }, false, "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN" },
-		{ { .secure = true }, true, "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5" },
-		{ { .clear_ok = true }, true, "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5" },
+		{ { .peer = "192.0.2.7" }, "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5" },
+		{ { .clear_ok = true }, "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN" },
+		{ { .secure = true }, "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN" },
 		{ { .secure = true, .cert_name = "kim@example.com" },
-		  false,
 		  "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN EXTERNAL" },
 		{ { .secure = true,
 		    .binding_name = "tls-exporter",
 		    .binding = "x",
 		    .binding_len = 1 },
-		  false,
 		  "SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 PLAIN "
 		  "LOGIN" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct auth_setup s = setup_of(ALL);
-		struct auth *a;
-		struct login *l;
+		struct auth *a = open_auth(ALL);
+		struct login *l = login_new(a, &on_loopback);
 
-		s.spa_required = rows[i].spa;
-		a = open_as(&s, NULL);
-		l = login_new(a, &on_loopback);
 		login_facts(l, &rows[i].f);
 		assert_string_equal(login_mechs(l), rows[i].want);
 		assert_int_equal(login_clear_allowed(l), strstr(rows[i].want, "PLAIN") != NULL);
@@ -215,15 +208,85 @@ static void clear_passwords_are_refused_unseen(void **state)
 
 static void spa_required_refuses_them_under_tls_too(void **state)
 {
-	struct auth_setup s = setup_of(ALL);
+	struct auth_setup s = setup_of(ALL " NTLM");
 	struct auth *a;
 	struct login *l;
+	struct auth_answer out;
 
 	(void)state;
 	s.spa_required = true;
+	s.accounts = &hashed.base;
 	a = open_as(&s, NULL);
 	l = login_new(a, &far_tls);
+	assert_string_equal(login_mechs(l), "NTLM");
+	assert_false(login_clear_allowed(l));
 	assert_int_equal(passz(l, "kim@example.com", "tanstaaf"), EC_REFUSED);
+	login_begin(l, "PLAIN", "\0kim@example.com\0tanstaaf", 25, &out);
+	assert_int_equal(out.class, EC_REFUSED);
+	assert_int_equal(hashed.n_verify, 0);
+	login_facts(l, &on_loopback);
+	assert_string_equal(login_mechs(l), "NTLM");
+	login_free(&l);
+	auth_unref(&a);
+}
+
+/* A service that nobody could sign in to does not start. */
+static void spa_required_needs_spa(void **state)
+{
+	static const struct {
+		struct people *people;
+		enum spa_kind kind;
+		const char *mechs, *says;
+	} rows[] = {
+		{ &people, SPA_AUTO, ALL " NTLM", "run winbind" },
+		{ &hashed, SPA_OFF, ALL " NTLM", "run winbind" },
+		{ &hashed, SPA_HASH, ALL, "add NTLM to mechanisms" },
+		{ &people, SPA_HASH, ALL " NTLM", "spa = hash" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct auth_setup s = setup_of(rows[i].mechs);
+		struct auth *a = NULL;
+		struct err e = { 0 };
+
+		s.spa_required = true;
+		s.spa.kind = rows[i].kind;
+		s.accounts = &rows[i].people->base;
+		assert_int_not_equal(auth_open(&s, NULL, &a, &e), EC_OK);
+		assert_null(a);
+		if (!strstr(e.text, rows[i].says))
+			fail_msg("%s", e.text);
+	}
+}
+
+static void ntlm_runs_to_its_end(void **state)
+{
+	struct auth_setup s = setup_of("NTLM PLAIN");
+	struct auth *a;
+	struct login *l;
+	struct auth_answer out;
+
+	(void)state;
+	s.accounts = &hashed.base;
+	a = open_as(&s, NULL);
+	l = login_new(a, &far_tls);
+	assert_string_equal(login_mechs(l), "NTLM PLAIN");
+	for (int early = 0; early < 2; early++) {
+		login_begin(l, "ntlm", early ? NEGOTIATE : NULL, early ? 32 : 0, &out);
+		assert_int_equal(out.state, AUTH_MORE);
+		if (!early) {
+			assert_int_equal(out.challenge_len, 0);
+			login_step(l, NEGOTIATE, 32, &out);
+		}
+		assert_int_equal(out.state, AUTH_MORE);
+		assert_memory_equal(out.challenge, "NTLMSSP\0\2", 9);
+		login_step(l, "NTLMSSP\0\3\0\0\0", 12, &out);
+		assert_int_equal(out.class, EC_DENIED);
+		assert_string_equal(out.mech, "NTLM");
+	}
+	login_begin(l, "NTLM", "NTLMSSP\0\3\0\0\0", 12, &out);
+	assert_int_equal(out.class, EC_USAGE);
 	login_free(&l);
 	auth_unref(&a);
 }
@@ -625,6 +688,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_offered_is_not_started),
 		cmocka_unit_test(clear_passwords_are_refused_unseen),
 		cmocka_unit_test(spa_required_refuses_them_under_tls_too),
+		cmocka_unit_test(spa_required_needs_spa),
+		cmocka_unit_test(ntlm_runs_to_its_end),
 		cmocka_unit_test(user_and_pass),
 		cmocka_unit_test(nuls_and_giants_are_refused),
 		cmocka_unit_test(every_name_costs_the_same_questions),
