@@ -4,12 +4,14 @@
  * diagnostic text; a taken name comes as "constraint violation" from it and from OpenLDAP's unique overlay, just as a password that
  * the policy refuses. The texts looked for here are numbers and words that have not changed in twenty years.
  */
+#include <assert.h>
 #include <ldap.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "ldap/status.h"
+#include "server/accounts/accounts.h"
 
 static const char *const names[PROOF_COUNT] = {
 	[PROOF_OK] = "ok",
@@ -113,20 +115,33 @@ enum proof proof_judge(int code, const char *diagnostic, int ppolicy)
 	return judge_failure(diagnostic, ppolicy);
 }
 
+/* For the text to the client, and for whoever remembers wrong passwords: a lock-out says nothing about the password. */
+static const struct {
+	enum ec class;
+	enum refusal detail;
+	const char *text;
+} meaning[PROOF_COUNT] = {
+	[PROOF_WRONG] = { EC_DENIED, REFUSAL_NONE, "wrong name or password" },
+	[PROOF_LOCKED] = { EC_DENIED, REFUSAL_LOCKED_OUT,
+			   "the directory has locked the account out" },
+	[PROOF_EXPIRED] = { EC_REFUSED, REFUSAL_EXPIRED, "the password has expired" },
+	[PROOF_MUST_CHANGE] = { EC_REFUSED, REFUSAL_MUST_CHANGE,
+				"the password must be changed first" },
+	[PROOF_DISABLED] = { EC_REFUSED, REFUSAL_DISABLED,
+			     "the account is disabled or has expired" },
+	[PROOF_NOT_NOW] = { EC_REFUSED, REFUSAL_NOT_NOW,
+			    "the directory does not let the account sign in from here or now" },
+};
+
 enum ec proof_err(enum proof p, struct err *e)
 {
-	switch (p) {
-	case PROOF_OK: return EC_OK;
-	case PROOF_LOCKED: return err_set(e, EC_DENIED, "the directory has locked the account out");
-	case PROOF_EXPIRED: return err_set(e, EC_REFUSED, "the password has expired");
-	case PROOF_MUST_CHANGE: return err_set(e, EC_REFUSED, "the password must be changed first");
-	case PROOF_DISABLED:
-		return err_set(e, EC_REFUSED, "the account is disabled or has expired");
-	case PROOF_NOT_NOW:
-		return err_set(e, EC_REFUSED,
-			       "the directory does not let the account sign in from here or now");
-	default: return err_set(e, EC_DENIED, "wrong name or password");
-	}
+	assert((unsigned)p < PROOF_COUNT);
+	if (p == PROOF_OK)
+		return EC_OK;
+	err_set(e, meaning[p].class, "%s", meaning[p].text);
+	if (e)
+		e->detail = meaning[p].detail;
+	return meaning[p].class;
 }
 
 /* AD: "0000052D: ..." (password policy), "0000202F: ..." (a value that must be unique). */

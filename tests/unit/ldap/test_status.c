@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "ldap/status.h"
+#include "server/accounts/accounts.h"
 
 #define AD(code)                                                                                   \
 	"80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data " code       \
@@ -83,22 +84,27 @@ static void proofs(void **state)
 
 static void proofs_have_a_class_and_a_word(void **state)
 {
-	static const enum ec want[PROOF_COUNT] = {
-		[PROOF_OK] = EC_OK,
-		[PROOF_WRONG] = EC_DENIED,
-		[PROOF_LOCKED] = EC_DENIED,
-		[PROOF_EXPIRED] = EC_REFUSED,
-		[PROOF_MUST_CHANGE] = EC_REFUSED,
-		[PROOF_DISABLED] = EC_REFUSED,
-		[PROOF_NOT_NOW] = EC_REFUSED,
+	static const struct {
+		enum ec class;
+		enum refusal detail;
+	} want[PROOF_COUNT] = {
+		[PROOF_OK] = { EC_OK, 0 },
+		[PROOF_WRONG] = { EC_DENIED, 0 },
+		[PROOF_LOCKED] = { EC_DENIED, REFUSAL_LOCKED_OUT },
+		[PROOF_EXPIRED] = { EC_REFUSED, REFUSAL_EXPIRED },
+		[PROOF_MUST_CHANGE] = { EC_REFUSED, REFUSAL_MUST_CHANGE },
+		[PROOF_DISABLED] = { EC_REFUSED, REFUSAL_DISABLED },
+		[PROOF_NOT_NOW] = { EC_REFUSED, REFUSAL_NOT_NOW },
 	};
 
 	(void)state;
 	for (enum proof p = PROOF_OK; p < PROOF_COUNT; p++) {
 		struct err e = { 0 };
 
-		assert_int_equal(proof_err(p, &e), want[p]);
-		assert_true(p == PROOF_OK || (e.class == want[p] && e.text[0]));
+		assert_int_equal(proof_err(p, &e), want[p].class);
+		assert_int_equal(proof_err(p, NULL), want[p].class);
+		assert_int_equal(e.detail, want[p].detail);
+		assert_true(p == PROOF_OK || (e.class == want[p].class && e.text[0]));
 		assert_string_not_equal(proof_name(p), "unknown");
 	}
 	assert_string_equal(proof_name(PROOF_COUNT), "unknown");
