@@ -75,7 +75,7 @@ static bool look_at_mailbox(void *ctx, const struct entry *en)
 
 	s->n_boxes++;
 	enum ec rc = find_there(s, &en->name, &why);
-	if (rc == EC_ABSENT || rc == EC_USAGE)
+	if (rc == EC_ABSENT || rc == EC_USAGE || rc == EC_REFUSED)
 		list_missing(s, &en->name, why.text);
 	else if (rc != EC_OK)
 		s->rc = err_set(s->e, rc, "%s", why.text);

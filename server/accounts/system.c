@@ -20,6 +20,10 @@
 #include "server/base/mem.h"
 
 #define COMPUTER_MAX 15 /* NetBIOS names are cut there */
+/* Whoever has no mailbox goes on in this domain, which can be nobody's (RFC 2606), and under a stamp: what is remembered of
+ * wrong passwords is remembered of his too, or the time of a second answer would tell him from the others. */
+#define NOWHERE "invalid"
+#define STRANGER "-"
 
 struct accounts_system {
 	struct accounts accounts;
@@ -96,26 +100,35 @@ static enum ec refuse_taken(const struct accounts_system *s, const struct name *
 
 /* ---- looking up ---- */
 
-static void fill(struct account *out, const struct name *n, const struct person *p)
+static void fill(struct account *out, const struct name *n, const struct local_user *p)
 {
 	*out = (struct account){ .name = *n, .enabled = !p->expired };
 	strcpy(out->logon, p->login);
 	strcpy(out->stamp, p->stamp);
 }
 
+/* The user that a mailbox is for. */
+static enum ec mailbox_user(const struct accounts_system *s, const struct name *n,
+			    struct local_user *out, struct err *e)
+{
+	if (strcmp(n->domain, NOWHERE) == 0)
+		return err_set(e, EC_ABSENT, "no domain has a mailbox of user %s", n->local);
+	return local_user_find(n->local, s->uid_min, out, e);
+}
+
 static enum ec system_find(struct accounts *a, const struct name *n, struct account *out,
 			   struct err *e)
 {
 	struct accounts_system *s = system_of(a);
-	struct person p;
-	enum ec rc = person_find(n->local, s->uid_min, &p, e);
+	struct local_user p;
+	enum ec rc = mailbox_user(s, n, &p, e);
 
 	if (rc == EC_OK)
 		rc = refuse_taken(s, n, e);
 	if (rc != EC_OK)
 		return rc;
 	fill(out, n, &p);
-	out->admin = person_is_admin(&p);
+	out->admin = local_user_is_admin(&p);
 	return EC_OK;
 }
 
@@ -139,25 +152,23 @@ static enum ec strip_computer(const struct accounts_system *s, const char **type
 static enum ec resolve_bare(const struct accounts_system *s, const char *typed, size_t len,
 			    struct name *out, struct err *e)
 {
-	char address[NAME_LOCAL_MAX + sizeof("@invalid")];
+	char address[NAME_LOCAL_MAX + sizeof("@" NOWHERE)];
 	struct homes h;
 	struct name n;
 
 	if (len > NAME_LOCAL_MAX)
 		return err_set(e, EC_USAGE, "user name is too long");
-	int n_address = snprintf(address, sizeof(address), "%.*s@invalid", (int)len, typed);
+	int n_address = snprintf(address, sizeof(address), "%.*s@" NOWHERE, (int)len, typed);
 	enum ec rc = name_parse(&n, address, (size_t)n_address, NAME_SYSTEM, e);
 	if (rc == EC_OK)
 		rc = find_homes(s, n.local, NULL, &h, e);
 	if (rc != EC_OK)
 		return rc;
-	if (h.n == 0)
-		return err_set(e, EC_ABSENT, "no domain has a mailbox of user %s", n.local);
 	if (h.n > 1)
 		return err_set(e, EC_ABSENT,
 			       "user %s has mailboxes in several domains: sign in by address",
 			       n.local);
-	*out = h.first;
+	*out = h.n == 1 ? h.first : n;
 	return EC_OK;
 }
 
@@ -165,7 +176,7 @@ static enum ec system_resolve(struct accounts *a, const char *typed, size_t len,
 			      struct account *out, struct err *e)
 {
 	struct accounts_system *s = system_of(a);
-	struct person p = { .expired = true };
+	struct local_user p = { .stamp = STRANGER };
 	struct name n;
 	enum ec rc = strip_computer(s, &typed, &len, e);
 
@@ -176,7 +187,7 @@ static enum ec system_resolve(struct accounts *a, const char *typed, size_t len,
 	if (rc != EC_OK)
 		return rc;
 	/* That there is none is not to be told yet. */
-	rc = person_find(n.local, s->uid_min, &p, e);
+	rc = mailbox_user(s, &n, &p, e);
 	if (rc != EC_OK && rc != EC_ABSENT)
 		return rc;
 	fill(out, &n, &p);
@@ -206,7 +217,7 @@ static enum ec hidden(const struct accounts_system *s, struct err *e)
 		s->service.name);
 }
 
-static enum ec judge(const struct accounts_system *s, const struct person *p,
+static enum ec judge(const struct accounts_system *s, const struct local_user *p,
 		     const struct secret *secret, struct err *e)
 {
 	enum ec rc = system_check_password(&s->service, p->login, secret, e);
@@ -239,8 +250,8 @@ static enum ec system_verify(struct accounts *a, const struct account *who,
 			     const struct secret *secret, struct err *e)
 {
 	struct accounts_system *s = system_of(a);
-	struct person p;
-	enum ec rc = person_find(who->name.local, s->uid_min, &p, e);
+	struct local_user p;
+	enum ec rc = mailbox_user(s, &who->name, &p, e);
 
 	if (rc == EC_OK)
 		return judge(s, &p, secret, e);
@@ -297,7 +308,7 @@ static enum ec system_create(struct accounts *a, const struct account *account,
 		rc = password_check(secret, e);
 	if (rc == EC_OK)
 		rc = refuse_taken(s, &account->name, e);
-	if (rc == EC_OK && person_taken(login))
+	if (rc == EC_OK && local_user_taken(login))
 		rc = err_set(e, EC_EXISTS, "this computer has a user %s already", login);
 	return rc == EC_OK ? make_user(s, login, secret, e) : rc;
 }
@@ -306,25 +317,25 @@ static enum ec system_set_password(struct accounts *a, const struct name *n,
 				   const struct secret *secret, struct err *e)
 {
 	struct accounts_system *s = system_of(a);
-	struct person p;
+	struct local_user p;
 	enum ec rc = only_root(e);
 
 	if (rc == EC_OK)
 		rc = password_check(secret, e);
 	if (rc == EC_OK)
-		rc = person_find(n->local, s->uid_min, &p, e);
+		rc = local_user_find(n->local, s->uid_min, &p, e);
 	return rc == EC_OK ? system_change_password(&s->service, p.login, secret, e) : rc;
 }
 
 static enum ec system_remove(struct accounts *a, const struct name *n, struct err *e)
 {
 	struct accounts_system *s = system_of(a);
-	struct person p;
+	struct local_user p;
 	enum ec rc = only_root(e);
 
 	if (rc == EC_OK)
-		rc = person_find(n->local, s->uid_min, &p, e);
-	if (rc == EC_OK && person_is_admin(&p))
+		rc = local_user_find(n->local, s->uid_min, &p, e);
+	if (rc == EC_OK && local_user_is_admin(&p))
 		rc = err_set(e, EC_REFUSED, "user %s is an administrator of this computer",
 			     p.login);
 	return rc == EC_OK ? tool_remove_user(p.login, e) : rc;
@@ -390,7 +401,7 @@ enum ec accounts_system_open(struct mailroot *root, const struct accounts_system
 			     arena_strz(mem, setup->pam_dir) },
 		.group = arena_strz(mem, setup->group),
 		.computer = computer_name(mem, setup->computer),
-		.uid_min = person_uid_min(),
+		.uid_min = local_uid_min(),
 	};
 	*out = &s->accounts;
 	enum ec rc = system_service_there(&s->service, e);

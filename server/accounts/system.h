@@ -13,7 +13,7 @@ enum shadow {
 	SHADOW_HIDDEN,    /* we may not read it */
 };
 
-struct person {
+struct local_user {
 	char login[NAME_LOCAL_MAX + 1];
 	uid_t uid;
 	gid_t gid;
@@ -24,11 +24,11 @@ struct person {
 };
 
 /* EC_ABSENT: no such user, or one of the system's own (uid below uid_min). EC_TEMP: the user data base is away. */
-enum ec person_find(const char *login, uid_t uid_min, struct person *out, struct err *e);
-bool person_taken(const char *login); /* by anybody, root and the like too */
-bool person_is_admin(const struct person *p);
-bool shadow_hidden(void);   /* from this process */
-uid_t person_uid_min(void); /* first uid of ordinary users on this computer */
+enum ec local_user_find(const char *login, uid_t uid_min, struct local_user *out, struct err *e);
+bool local_user_taken(const char *login); /* by anybody, root and the like too */
+bool local_user_is_admin(const struct local_user *p);
+bool shadow_hidden(void);  /* from this process */
+uid_t local_uid_min(void); /* first uid of ordinary users on this computer */
 
 /* ---- system_pam.c: whole transactions ---- */
 

@@ -133,6 +133,7 @@ static enum ec unchanged(const struct system_service *at, int rc, const struct t
 {
 	switch (rc) {
 	case PAM_AUTHTOK_ERR:
+	case PAM_MAXTRIES: /* of a module that asks for a better one */
 	case PAM_PERM_DENIED:
 		return err_set(e, EC_REFUSED, "the password was not changed: %s",
 			       t->said[0] ? t->said : pam_strerror(NULL, rc));

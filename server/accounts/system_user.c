@@ -28,7 +28,7 @@
 #define GROUPS_MAX 1024
 #define DAY_S 86400
 
-uid_t person_uid_min(void)
+uid_t local_uid_min(void)
 {
 	static const char key[] = "\nUID_MIN";
 	struct arena *mem = arena_new("login.defs", 4096);
@@ -86,7 +86,7 @@ static int look_up(const char *login, struct passwd *row, struct room *room, str
 	return rc == ENOENT || rc == ESRCH || rc == EBADF || rc == EPERM ? 0 : rc;
 }
 
-bool person_taken(const char *login)
+bool local_user_taken(const char *login)
 {
 	struct room room = { 0 };
 	struct passwd row, *found;
@@ -107,7 +107,7 @@ static void stamp_of(const struct spwd *sp, char out[ACCOUNT_STAMP_MAX + 1])
 		sprintf(out + 2 * (size_t)i, "%02x", sum[i]);
 }
 
-static void take_shadow(const struct spwd *sp, struct person *p)
+static void take_shadow(const struct spwd *sp, struct local_user *p)
 {
 	long today = (long)(time(NULL) / DAY_S);
 
@@ -118,7 +118,7 @@ static void take_shadow(const struct spwd *sp, struct person *p)
 	stamp_of(sp, p->stamp);
 }
 
-static void read_shadow(struct person *p)
+static void read_shadow(struct local_user *p)
 {
 	struct room room = { 0 };
 	struct spwd sp, *found = NULL;
@@ -138,17 +138,17 @@ bool shadow_hidden(void)
 	return eaccess("/etc/shadow", R_OK) < 0 && errno == EACCES;
 }
 
-/* ---- a person ---- */
+/* ---- a user ---- */
 
-static void take(const struct passwd *row, struct person *out)
+static void take(const struct passwd *row, struct local_user *out)
 {
-	*out = (struct person){ .uid = row->pw_uid, .gid = row->pw_gid };
+	*out = (struct local_user){ .uid = row->pw_uid, .gid = row->pw_gid };
 	snprintf(out->login, sizeof(out->login), "%s", row->pw_name);
 	if (strcmp(row->pw_passwd, "x") == 0)
 		read_shadow(out);
 }
 
-enum ec person_find(const char *login, uid_t uid_min, struct person *out, struct err *e)
+enum ec local_user_find(const char *login, uid_t uid_min, struct local_user *out, struct err *e)
 {
 	struct room room = { 0 };
 	struct passwd row, *found;
@@ -195,7 +195,7 @@ static bool has(const gid_t *groups, int n, gid_t gid)
 	return false;
 }
 
-bool person_is_admin(const struct person *p)
+bool local_user_is_admin(const struct local_user *p)
 {
 	static const char *const groups_of_admins[] = { "root", "sudo", "wheel", "adm" };
 	gid_t groups[GROUPS_MAX], gid;
