@@ -1,7 +1,8 @@
 /* backends.c - which backend the settings mean.
  *
  * A plain sequence instead of a registry: there are three contracts and a handful of backends, and reading this function
- * answers every question about what a configuration opens, in which order, and what is undone when a step fails.
+ * answers every question about what a configuration opens, in which order, and what is undone when a step fails. The catalog
+ * comes before the accounts, because a directory asks it which of a person's addresses has the mailbox.
  */
 #include "server/backends/backends.h"
 #include "server/backends/owners.h"
@@ -23,30 +24,41 @@ static enum ec open_local(const struct conf *c, const struct log *log, struct ba
 static enum ec open_accounts(const struct conf *c, const struct log *log, struct backends *b,
 			     struct err *e)
 {
-	if (c->authentication == AUTHN_LOCAL)
-		return open_local(c, log, b, e);
-	if (c->authentication != AUTHN_FILE)
-		return err_set(e, EC_REFUSED,
-			       "authentication = ad is not built into this version; use "
-			       "authentication = file");
+	switch (c->authentication) {
+	case AUTHN_AD: return dir_accounts_open(b->dir, b->catalog, &b->accounts, e);
+	case AUTHN_LOCAL: return open_local(c, log, b, e);
+	case AUTHN_FILE: break;
+	}
 	enum ec rc = keyring_open(c->key_file, &b->ring, e);
-	if (rc == EC_OK)
-		rc = accounts_file_open(b->root, b->ring, log, &b->accounts, e);
-	return rc;
+	return rc == EC_OK ? accounts_file_open(b->root, b->ring, log, &b->accounts, e) : rc;
+}
+
+static enum ec open_directory(const struct conf *c, const struct dir_identity *as,
+			      const struct log *log, struct backends *b, struct err *e)
+{
+	if (c->authentication == AUTHN_AD || c->catalog == CATALOG_DIRECTORY)
+		return dir_open(c, as, log, &b->dir, e);
+	return as ? err_set(e, EC_USAGE, "there is no directory to sign in to as %.80s", as->user)
+		  : EC_OK;
+}
+
+static enum ec open_catalog(const struct conf *c, struct backends *b, struct err *e)
+{
+	return c->catalog == CATALOG_DIRECTORY ? dir_catalog_open(b->dir, b->root, &b->catalog, e)
+					       : catalog_local_open(b->root, &b->catalog, e);
 }
 
 enum ec backends_open(const struct conf *c, const struct dir_identity *as, const struct log *log,
 		      struct backends *out, struct err *e)
 {
 	*out = (struct backends){ 0 };
-	if (as)
-		return err_set(e, EC_USAGE, "there is no directory to sign in to as %.80s",
-			       as->user);
-	enum ec rc = mailroot_open(c->mailroot, &out->root, e);
+	enum ec rc = open_directory(c, as, log, out, e);
+	if (rc == EC_OK)
+		rc = mailroot_open(c->mailroot, &out->root, e);
 	if (rc == EC_OK)
 		rc = store_files_open(out->root, log, true, &out->store, e);
 	if (rc == EC_OK)
-		rc = catalog_local_open(out->root, &out->catalog, e);
+		rc = open_catalog(c, out, e);
 	if (rc == EC_OK)
 		rc = open_accounts(c, log, out, e);
 	if (rc != EC_OK)
@@ -64,4 +76,5 @@ void backends_close(struct backends *b)
 	if (b->store)
 		b->store->ops->close(&b->store);
 	mailroot_close(&b->root);
+	dir_close(&b->dir);
 }
