@@ -11,12 +11,12 @@
  * for each handle.
  */
 #include <assert.h>
+#include <fcntl.h>
 #include <openldap.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "ldap/conn_own.h"
 #include "ldap/secure.h"
@@ -33,7 +33,7 @@ static const struct timeval no_wait;
 
 enum ec dir_conn_begin(struct dir_conn *c, struct err *e)
 {
-	if (c->lost || atomic_load(&c->cancelled))
+	if (c->lost || atomic_load(&c->sock.stop))
 		return dir_conn_lose(c, LDAP_SERVER_DOWN, e);
 	c->deadline_ms = clock_mono_ms() + c->setup->timeout_ms;
 	return EC_OK;
@@ -42,7 +42,7 @@ enum ec dir_conn_begin(struct dir_conn *c, struct err *e)
 enum ec dir_conn_lose(struct dir_conn *c, int code, struct err *e)
 {
 	c->lost = true;
-	if (atomic_load(&c->cancelled))
+	if (atomic_load(&c->sock.stop))
 		return err_set(e, EC_TEMP, "directory server %s has stopped answering", c->uri);
 	if (code == LDAP_TIMEOUT) {
 		c->silent = true;
@@ -69,7 +69,8 @@ static bool wait_a_slice(struct dir_conn *c)
 
 	if (now >= c->deadline_ms)
 		return false;
-	dir_sock_wait(atomic_load(&c->fd), POLLIN, until < c->deadline_ms ? until : c->deadline_ms);
+	dir_sock_wait(atomic_load(&c->sock.fd), POLLIN,
+		      until < c->deadline_ms ? until : c->deadline_ms);
 	return true;
 }
 
@@ -98,7 +99,7 @@ enum ec dir_conn_wait(struct dir_conn *c, int sent, int id, const char *doing, L
 			return EC_OK;
 		if (rc < 0)
 			return dir_conn_lose(c, last_code(c), e);
-		if (atomic_load(&c->cancelled) || !wait_a_slice(c))
+		if (atomic_load(&c->sock.stop) || !wait_a_slice(c))
 			return dir_conn_lose(c, LDAP_TIMEOUT, e);
 	}
 }
@@ -178,15 +179,16 @@ static void set_options(struct dir_conn *c)
 	ber_sockbuf_ctrl(sb, LBER_SB_OPT_SET_MAX_INCOMING, &most);
 }
 
-/* The Sockbuf is libldap's from here on, and the descriptor with it. */
+/* libldap gets a descriptor of its own to the same connection: it closes that when it likes. */
 static enum ec hand_over(struct dir_conn *c, const LDAPURLDesc *u, struct err *e)
 {
 	bool local = strcmp(u->lud_scheme, "ldapi") == 0;
-	int fd = atomic_load(&c->fd);
-	int rc = ldap_init_fd(fd, local ? LDAP_PROTO_IPC : LDAP_PROTO_TCP, c->uri, &c->ld);
+	int fd = fcntl(atomic_load(&c->sock.fd), F_DUPFD_CLOEXEC, 0);
 
+	if (fd < 0)
+		return err_sys(e, "cannot use the connection to %s", c->uri);
+	int rc = ldap_init_fd(fd, local ? LDAP_PROTO_IPC : LDAP_PROTO_TCP, c->uri, &c->ld);
 	if (rc != LDAP_SUCCESS) {
-		atomic_store(&c->fd, -1);
 		close(fd);
 		return err_set(e, EC_BROKEN, "%s: %s", c->uri, ldap_err2string(rc));
 	}
@@ -199,8 +201,9 @@ static enum ec secure(struct dir_conn *c, const LDAPURLDesc *u, struct err *e)
 	Sockbuf *sb;
 
 	ldap_get_option(c->ld, LDAP_OPT_SOCKBUF, &sb);
-	enum ec rc = dir_secure(sb, atomic_load(&c->fd), u->lud_host ? u->lud_host : "localhost",
-				c->setup->ca, c->deadline_ms, e);
+	enum ec rc =
+		dir_secure(sb, atomic_load(&c->sock.fd), u->lud_host ? u->lud_host : "localhost",
+			   c->setup->ca, c->setup->trust, c->deadline_ms, e);
 	c->secured = rc == EC_OK;
 	c->clear = c->clear && !c->secured;
 	return rc;
@@ -221,7 +224,7 @@ static enum ec protect(struct dir_conn *c, const LDAPURLDesc *u, bool as_service
 {
 	bool sends_password = !as_service || c->setup->bind == DIR_BIND_SIMPLE;
 
-	c->clear = !dir_sock_loopback(atomic_load(&c->fd));
+	c->clear = !dir_sock_loopback(atomic_load(&c->sock.fd));
 	if (strcmp(u->lud_scheme, "ldaps") == 0)
 		return secure(c, u, e);
 	if (strcmp(u->lud_scheme, "ldap") == 0 && c->setup->starttls)
@@ -240,13 +243,15 @@ static enum ec connect_to(struct dir_conn *c, const LDAPURLDesc *u, bool as_serv
 	enum ec rc = dir_conn_begin(c, e);
 
 	if (rc == EC_OK)
-		rc = dir_sock_open(u, c->setup->timeout_ms, &c->fd, e);
+		rc = dir_sock_open(u, c->setup->timeout_ms, &c->sock, e);
 	if (rc == EC_OK)
 		rc = hand_over(c, u, e);
 	if (rc == EC_OK)
 		rc = protect(c, u, as_service, e);
 	if (rc == EC_OK && as_service)
 		rc = dir_conn_bind(c, e);
+	if (rc == EC_TEMP && clock_mono_ms() >= c->deadline_ms)
+		c->silent = true;
 	return rc;
 }
 
@@ -256,7 +261,7 @@ struct dir_conn *dir_conn_new(const char *uri, const struct link_setup *setup)
 
 	c->uri = uri;
 	c->setup = setup;
-	atomic_init(&c->fd, -1);
+	dir_sock_init(&c->sock);
 	return c;
 }
 
@@ -291,27 +296,25 @@ void dir_conn_close(struct dir_conn **c)
 		return;
 	if ((*c)->ld)
 		ldap_unbind_ext((*c)->ld, NULL, NULL);
+	dir_sock_close(&(*c)->sock);
 	free(*c);
 	*c = NULL;
 }
 
 void dir_conn_cancel(struct dir_conn *c)
 {
-	atomic_store(&c->cancelled, true);
-	int fd = atomic_load(&c->fd);
-	if (fd >= 0)
-		shutdown(fd, SHUT_RDWR);
+	dir_sock_stop(&c->sock);
 }
 
 /* Nothing has been asked, so whatever libldap finds is news: the end, or a notice of disconnection (RFC 4511 section 4.4.1). What
  * TLS sends on its own account (session tickets) is eaten on the way. */
 bool dir_conn_alive(struct dir_conn *c)
 {
-	struct pollfd p = { .fd = atomic_load(&c->fd), .events = POLLIN };
+	struct pollfd p = { .fd = atomic_load(&c->sock.fd), .events = POLLIN };
 	struct timeval zero = no_wait;
 	LDAPMessage *msg = NULL;
 
-	if (c->lost || atomic_load(&c->cancelled))
+	if (c->lost || atomic_load(&c->sock.stop))
 		return false;
 	if (poll(&p, 1, 0) == 0)
 		return true;

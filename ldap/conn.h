@@ -8,17 +8,18 @@
  */
 #pragma once
 #include <ldap.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "ldap/change.h"
 #include "ldap/entry.h"
+#include "ldap/sock.h"
 #include "ldap/status.h"
 #include "server/base/err.h"
 #include "server/base/secret.h"
 #include "server/conf/conf.h"
 
 /* How to reach a server and who we are there. Lent, constant, shared by all connections. */
+struct dir_trust;
 struct link_setup {
 	bool starttls;
 	const char *ca;
@@ -29,22 +30,22 @@ struct link_setup {
 		*password_file; /* read at each opening, so that a new password needs no restart */
 	const char *keytab;
 	const struct secret *password; /* instead of the file: an administrator's */
+	struct dir_trust *trust; /* of ca; NULL: read at each opening. The pool puts its own here */
 };
 
 struct dir_conn {
 	LDAP *ld;
 	const struct link_setup *setup;
-	const char *uri; /* lent */
-	atomic_int fd;   /* -1: none yet. libldap's once there is an ld */
+	const char *uri;      /* lent */
+	struct dir_sock sock; /* stop: operations fail at once */
 	uint64_t deadline_ms;
 	bool secured; /* by TLS */
 	bool clear;   /* a password must not cross it */
 	bool refused; /* opening failed because the server does not accept who we are */
 	bool silent;  /* lost because no answer came in time */
 	bool lost;
-	atomic_bool cancelled; /* operations fail at once */
-	unsigned server;       /* the pool's */
-	uint64_t used_ms;      /* the pool's */
+	unsigned server;  /* the pool's */
+	uint64_t used_ms; /* the pool's */
 };
 
 /* A password crosses ldap:// only with StartTLS, or to this computer. as_service: binds as setup says; false: stays

@@ -90,10 +90,6 @@ static enum ec bind_simple(struct dir_conn *c, struct err *e)
 
 enum ec dir_conn_bind(struct dir_conn *c, struct err *e)
 {
-	enum ec rc = dir_conn_begin(c, e);
-
-	if (rc != EC_OK)
-		return rc;
 	switch (c->setup->bind) {
 	case DIR_BIND_EXTERNAL: return bind_with(c, NULL, "EXTERNAL", &(struct berval){ 0, "" }, e);
 	case DIR_BIND_GSSAPI: return dir_conn_bind_kerberos(c, e);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "ldap/pool_own.h"
+#include "ldap/secure.h"
 #include "server/base/clock.h"
 #include "server/base/mem.h"
 
@@ -87,7 +88,7 @@ static struct lease *lend_locked(struct pool *p, bool service, unsigned server)
 
 	if (!l && p->n_open[service] < p->most) {
 		l = new_lease_locked(p, service,
-				     dir_conn_new(servers_uri(p->servers, server), p->setup));
+				     dir_conn_new(servers_uri(p->servers, server), &p->setup));
 		l->c->server = server;
 	}
 	if (l)
@@ -124,7 +125,7 @@ static bool wait_locked(struct pool *p, uint64_t deadline_ms)
 static enum ec take_locked(struct pool *p, bool service, struct lease **out, struct lease **stale,
 			   struct err *e)
 {
-	uint64_t deadline_ms = clock_mono_ms() + p->setup->timeout_ms;
+	uint64_t deadline_ms = clock_mono_ms() + p->setup.timeout_ms;
 
 	for (;;) {
 		int server = servers_pick(p->servers);
@@ -144,7 +145,7 @@ static enum ec take_locked(struct pool *p, bool service, struct lease **out, str
 			return err_set(e, EC_BUSY,
 				       "all %u connections to the directory were in use for %u ms "
 				       "(directory_connections)",
-				       p->most, p->setup->timeout_ms);
+				       p->most, p->setup.timeout_ms);
 	}
 }
 
@@ -164,7 +165,7 @@ static enum ec take(struct pool *p, bool service, struct lease **out, struct err
 static void give_back(struct pool *p, struct lease *l)
 {
 	pthread_mutex_lock(&p->lock);
-	bool keep = !l->c->lost && !atomic_load(&l->c->cancelled);
+	bool keep = !l->c->lost && !atomic_load(&l->c->sock.stop);
 	if (keep) {
 		l->busy = false;
 		l->c->used_ms = clock_mono_ms();
@@ -294,7 +295,8 @@ enum ec pool_new(const char *servers, const struct link_setup *setup, unsigned m
 	if (rc != EC_OK)
 		return rc;
 	struct pool *p = mem_new(sizeof(*p));
-	p->setup = setup;
+	p->setup = *setup;
+	p->setup.trust = dir_trust_new();
 	p->log = log;
 	p->most = most;
 	p->places = places;
@@ -316,6 +318,7 @@ void pool_free(struct pool **pp)
 	close_all(p->first);
 	servers_free(&p->servers);
 	places_free(&p->places);
+	dir_trust_free(&p->setup.trust);
 	pthread_cond_destroy(&p->keeper_cond);
 	pthread_cond_destroy(&p->changed);
 	pthread_mutex_destroy(&p->places_lock);

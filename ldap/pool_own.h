@@ -16,7 +16,7 @@ struct lease {
 };
 
 struct pool {
-	const struct link_setup *setup;
+	struct link_setup setup;
 	const struct log *log;
 	unsigned most;
 

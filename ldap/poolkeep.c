@@ -59,7 +59,7 @@ void pool_server_failed(struct pool *p, const struct dir_conn *c, const struct e
 {
 	pthread_mutex_lock(&p->lock);
 	/* Cancelled: whoever did it has said all this already, and the server may be back by now. */
-	bool news = !atomic_load(&c->cancelled) &&
+	bool news = !atomic_load(&c->sock.stop) &&
 		    servers_fail(p->servers, c->server, clock_mono_ms(), c->refused, why->text);
 	if (news) {
 		if (c->silent)
@@ -96,7 +96,7 @@ static void note_places_locked(struct pool *p, enum ec rc, const struct err *why
 static void look_for_places(struct pool *p)
 {
 	struct err why = { 0 };
-	enum ec rc = places_refresh(p->places, p->setup->timeout_ms, &why);
+	enum ec rc = places_refresh(p->places, p->setup.timeout_ms, &why);
 
 	pthread_mutex_lock(&p->lock);
 	bool news = p->dns_failed != (rc != EC_OK);
@@ -121,7 +121,7 @@ void pool_find_servers(struct pool *p)
 /* Called and left with the lock held; it is free meanwhile. */
 static void probe(struct pool *p, unsigned server)
 {
-	struct dir_conn *c = dir_conn_new(servers_uri(p->servers, server), p->setup);
+	struct dir_conn *c = dir_conn_new(servers_uri(p->servers, server), &p->setup);
 	struct err why = { 0 };
 	bool back = false;
 

@@ -10,10 +10,15 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "ldap/secure.h"
 #include "ldap/sock.h"
+#include "server/base/mem.h"
 
 static enum ec tls_failed(struct err *e, enum ec class, const char *what)
 {
@@ -23,6 +28,8 @@ static enum ec tls_failed(struct err *e, enum ec class, const char *what)
 	ERR_clear_error();
 	return err_set(e, class, "%s%s%s", what, why ? ": " : "", why ? why : "");
 }
+
+/* ---- authorities ---- */
 
 static enum ec new_ctx(const char *ca, SSL_CTX **out, struct err *e)
 {
@@ -44,6 +51,70 @@ static enum ec new_ctx(const char *ca, SSL_CTX **out, struct err *e)
 	*out = ctx;
 	return EC_OK;
 }
+
+/* The mutex is held while the file is read: whoever waits for it needs what comes out. */
+struct dir_trust {
+	pthread_mutex_t lock;
+	SSL_CTX *ctx;
+	struct stat file; /* that ctx was made of */
+};
+
+struct dir_trust *dir_trust_new(void)
+{
+	struct dir_trust *t = mem_new(sizeof(*t));
+
+	pthread_mutex_init(&t->lock, NULL);
+	return t;
+}
+
+void dir_trust_free(struct dir_trust **t)
+{
+	if (!*t)
+		return;
+	SSL_CTX_free((*t)->ctx);
+	pthread_mutex_destroy(&(*t)->lock);
+	free(*t);
+	*t = NULL;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* A file that cannot be read now, or any more, is an error also when its content is still known. */
+static enum ec renew_locked(struct dir_trust *t, const char *ca, struct err *e)
+{
+	struct stat now = { 0 };
+	SSL_CTX *ctx;
+
+	if (stat(ca, &now) == 0 && t->ctx && same_file(&now, &t->file))
+		return EC_OK;
+	enum ec rc = new_ctx(ca, &ctx, e);
+	if (rc != EC_OK)
+		return rc;
+	SSL_CTX_free(t->ctx);
+	t->ctx = ctx;
+	t->file = now;
+	return EC_OK;
+}
+
+static enum ec get_ctx(struct dir_trust *t, const char *ca, SSL_CTX **out, struct err *e)
+{
+	if (!t)
+		return new_ctx(ca, out, e);
+	pthread_mutex_lock(&t->lock);
+	enum ec rc = renew_locked(t, ca, e);
+	if (rc == EC_OK) {
+		SSL_CTX_up_ref(t->ctx);
+		*out = t->ctx;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return rc;
+}
+
+/* ---- handshake ---- */
 
 static bool is_address(const char *host)
 {
@@ -183,11 +254,11 @@ static const Sockbuf_IO layer = {
 	.sbi_close = layer_close,
 };
 
-enum ec dir_secure(Sockbuf *sb, int fd, const char *host, const char *ca, uint64_t deadline_ms,
-		   struct err *e)
+enum ec dir_secure(Sockbuf *sb, int fd, const char *host, const char *ca, struct dir_trust *trust,
+		   uint64_t deadline_ms, struct err *e)
 {
 	SSL_CTX *ctx;
-	enum ec rc = new_ctx(ca, &ctx, e);
+	enum ec rc = get_ctx(trust, ca, &ctx, e);
 
 	if (rc != EC_OK)
 		return rc;

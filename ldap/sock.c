@@ -5,6 +5,7 @@
  * descriptor of our own can be shut down by another thread while it is still connecting.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -53,48 +54,67 @@ bool dir_sock_loopback(int fd)
 }
 
 /* 0, or errno. */
-static int connect_until(int fd, const struct sockaddr *to, socklen_t len, uint64_t deadline_ms)
+static int connected(int fd)
 {
+	struct sockaddr_storage at;
+	socklen_t len = sizeof(at), size = sizeof(int);
 	int why = 0;
-	socklen_t size = sizeof(why);
 
-	if (connect(fd, to, len) == 0)
-		return 0;
-	if (errno != EINPROGRESS && errno != EINTR)
-		return errno;
-	if (!dir_sock_wait(fd, POLLOUT, deadline_ms))
-		return ETIMEDOUT;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &size) < 0)
 		return errno;
 	/* Shut down meanwhile: there is no error to see, and no peer. */
-	return why == 0 && getpeername(fd, (struct sockaddr *)&(struct sockaddr_storage){ 0 },
-				       &(socklen_t){ sizeof(struct sockaddr_storage) }) < 0
-		       ? errno
-		       : why;
-}
-
-/* Tries one address; 0, or errno. The descriptor is visible to others before anything can block. */
-static int try_address(int family, const struct sockaddr *to, socklen_t len, uint64_t deadline_ms,
-		       atomic_int *out)
-{
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, why;
-
-	if (fd < 0)
+	if (why == 0 && getpeername(fd, (struct sockaddr *)&at, &len) < 0)
 		return errno;
-	if (family != AF_UNIX) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	}
-	atomic_store(out, fd);
-	why = connect_until(fd, to, len, deadline_ms);
-	if (why != 0) {
-		atomic_store(out, -1);
-		close(fd);
-	}
 	return why;
 }
 
-static enum ec open_unix(const char *path, uint64_t deadline_ms, atomic_int *fd, struct err *e)
+/* Whoever sets stop before connect is called finds nothing that can be shut down; whoever sets it later does. */
+static int connect_until(struct dir_sock *s, const struct sockaddr *to, socklen_t len,
+			 uint64_t deadline_ms)
+{
+	int fd = atomic_load(&s->fd);
+	int why = connect(fd, to, len) < 0 ? errno : 0;
+
+	if (why != 0 && why != EINPROGRESS && why != EINTR)
+		return why;
+	if (atomic_load(&s->stop))
+		return ECANCELED;
+	if (why == 0)
+		return 0;
+	return dir_sock_wait(fd, POLLOUT, deadline_ms) ? connected(fd) : ETIMEDOUT;
+}
+
+/* A new socket under the same number as the one before, if there was one. */
+static int fresh_socket(struct dir_sock *s, int family)
+{
+	int new = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = atomic_load(&s->fd), on = 1, rc = 0;
+
+	if (new < 0)
+		return -1;
+	if (family != AF_UNIX) {
+		setsockopt(new, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		setsockopt(new, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	}
+	if (fd < 0) {
+		atomic_store(&s->fd, new);
+		return 0;
+	}
+	rc = dup3(new, fd, O_CLOEXEC);
+	close(new);
+	return rc < 0 ? -1 : 0;
+}
+
+/* Tries one address; 0, or errno. */
+static int try_address(int family, const struct sockaddr *to, socklen_t len, uint64_t deadline_ms,
+		       struct dir_sock *s)
+{
+	if (fresh_socket(s, family) < 0)
+		return errno;
+	return connect_until(s, to, len, deadline_ms);
+}
+
+static enum ec open_unix(const char *path, uint64_t deadline_ms, struct dir_sock *s, struct err *e)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
@@ -102,7 +122,7 @@ static enum ec open_unix(const char *path, uint64_t deadline_ms, atomic_int *fd,
 		return err_set(e, EC_BROKEN, "the path of the directory's socket is too long: %s",
 			       path);
 	strcpy(at.sun_path, path);
-	int why = try_address(AF_UNIX, (struct sockaddr *)&at, sizeof(at), deadline_ms, fd);
+	int why = try_address(AF_UNIX, (struct sockaddr *)&at, sizeof(at), deadline_ms, s);
 	if (why != 0)
 		return err_set(e, EC_TEMP, "cannot connect to %s: %s", path, strerrordesc_np(why));
 	return EC_OK;
@@ -141,7 +161,7 @@ static enum ec resolve(const char *host, int port, unsigned timeout_ms, struct a
 }
 
 static enum ec open_tcp(const LDAPURLDesc *u, unsigned timeout_ms, uint64_t deadline_ms,
-			atomic_int *fd, struct err *e)
+			struct dir_sock *s, struct err *e)
 {
 	const char *host = u->lud_host && u->lud_host[0] ? u->lud_host : "localhost";
 	struct addrinfo *list;
@@ -157,7 +177,7 @@ static enum ec open_tcp(const LDAPURLDesc *u, unsigned timeout_ms, uint64_t dead
 		uint64_t now = clock_mono_ms();
 		uint64_t share = now < deadline_ms ? (deadline_ms - now) / left : 0;
 
-		why = try_address(a->ai_family, a->ai_addr, a->ai_addrlen, now + share, fd);
+		why = try_address(a->ai_family, a->ai_addr, a->ai_addrlen, now + share, s);
 		if (why == 0)
 			break;
 	}
@@ -168,13 +188,35 @@ static enum ec open_tcp(const LDAPURLDesc *u, unsigned timeout_ms, uint64_t dead
 	return rc;
 }
 
-enum ec dir_sock_open(const LDAPURLDesc *u, unsigned timeout_ms, atomic_int *fd, struct err *e)
+enum ec dir_sock_open(const LDAPURLDesc *u, unsigned timeout_ms, struct dir_sock *s, struct err *e)
 {
 	uint64_t deadline_ms = clock_mono_ms() + timeout_ms;
 
 	if (strcmp(u->lud_scheme, "ldapi") == 0)
 		return open_unix(u->lud_host && u->lud_host[0] ? u->lud_host
 							       : "/var/run/slapd/ldapi",
-				 deadline_ms, fd, e);
-	return open_tcp(u, timeout_ms, deadline_ms, fd, e);
+				 deadline_ms, s, e);
+	return open_tcp(u, timeout_ms, deadline_ms, s, e);
+}
+
+void dir_sock_init(struct dir_sock *s)
+{
+	atomic_init(&s->fd, -1);
+	atomic_init(&s->stop, false);
+}
+
+void dir_sock_close(struct dir_sock *s)
+{
+	int fd = atomic_exchange(&s->fd, -1);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+void dir_sock_stop(struct dir_sock *s)
+{
+	atomic_store(&s->stop, true);
+	int fd = atomic_load(&s->fd);
+	if (fd >= 0)
+		shutdown(fd, SHUT_RDWR);
 }

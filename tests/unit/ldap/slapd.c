@@ -43,12 +43,12 @@ static const char config[] =
 	"directory %1$s/db\n"
 	"dbnosync\n"
 	"index objectClass,cn eq\n"
+	"%3$s"
 	"access to attrs=userPassword by self write by anonymous auth by * none\n"
 	"access to * by * read\n"
 	"overlay ppolicy\n"
 	"ppolicy_default cn=policy," SLAPD_BASE "\n"
-	"ppolicy_use_lockout\n"
-	"%3$s";
+	"ppolicy_use_lockout\n";
 
 static void write_file(const char *dir, const char *name, const char *text, unsigned mode)
 {

@@ -20,7 +20,7 @@ struct slapd {
 
 /* Ends the test program if there is no slapd to be had. */
 void slapd_start(struct slapd *s);
-/* With further lines of slapd.conf, at the end of the global part and of the database's. */
+/* With further lines of slapd.conf: of the global part, and of the database, in front of the rules of access there are. */
 void slapd_start_with(struct slapd *s, const char *global, const char *database);
 void slapd_stop(struct slapd *s);  /* processes and files */
 void slapd_kill(struct slapd *s);  /* the process; the files stay */
