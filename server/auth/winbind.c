@@ -225,10 +225,11 @@ static void ask_person(struct errand *errand)
 		.domain_name = q->domain,
 		.workstation_name = q->workstation,
 		.level = WBC_AUTH_USER_LEVEL_RESPONSE,
+		/* a place without a length is an error to the library */
 		.password.response = { .nt_length = (uint32_t)q->nt_len,
-				       .nt_data = q->responses,
+				       .nt_data = q->nt_len ? q->responses : NULL,
 				       .lm_length = (uint32_t)q->lm_len,
-				       .lm_data = q->responses + q->nt_len },
+				       .lm_data = q->lm_len ? q->responses + q->nt_len : NULL },
 	};
 	struct wbcAuthUserInfo *info = NULL;
 	struct wbcAuthErrorInfo *trouble = NULL;
