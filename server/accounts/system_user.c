@@ -198,7 +198,7 @@ static bool has(const gid_t *groups, int n, gid_t gid)
 bool local_user_is_admin(const struct local_user *p)
 {
 	static const char *const groups_of_admins[] = { "root", "sudo", "wheel", "adm" };
-	gid_t groups[GROUPS_MAX], gid;
+	gid_t groups[GROUPS_MAX], gid = 0;
 	int n = GROUPS_MAX;
 
 	if (p->uid == 0)
