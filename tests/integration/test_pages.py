@@ -39,7 +39,7 @@ PROMPTS = (  # what a terminal asks -> what is typed
     (r"Password of winpopd: ?$", SERVICE),
     (r"(New|Retype) Password: ?$", SERVICE),
     (r"Password of cn=admin,.*: ?$", ADMIN),
-    (r"([Pp]assword|[Aa]gain).*: ?$", LEE),
+    (r"([Pp]assword|[Aa]gain|Once more).*: ?$", LEE),
 )
 
 SYSTEMCTL = """#!/bin/sh
