@@ -23,8 +23,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 		rc = accts->ops->find(accts, &n, &acct, e);
 	if (rc == EC_OK)
 		rc = err_set(e, EC_REFUSED,
-			     "the directory part is not built into this version; %s was left as it "
-			     "is",
+			     "accounts are not migrated by this version; %s was left as it is",
 			     wp_text(w, &n));
 	return rc;
 }
@@ -36,8 +35,10 @@ const struct wp_cmd wp_migrate = {
 		"Active Directory user account.",
 	.more = "This command can be used only while authentication is the encrypted password "
 		"file. "
-		"This version is built without a directory: the command checks what it can, then "
-		"is refused and changes nothing.",
+		"This version does not migrate: the command checks what it can, then is refused "
+		"and "
+		"changes nothing. Until then make the accounts in the directory and change "
+		"the method with winpop set authentication.",
 	.argc_min = 1,
 	.argc_max = 1,
 	.how = WP_WRITES,
