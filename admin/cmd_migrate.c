@@ -1,7 +1,7 @@
 /* cmd_migrate.c - migrateToAD: an account of the password file into the directory.
  *
- * What can be known without a directory is checked, so that the answer is the same one a complete
- * version would give; then it says that the directory is not there. Nothing is touched.
+ * What can be known without migrating is checked, so that the answer is the same one a complete
+ * version would give; then it says that this one does not. Nothing is touched.
  */
 #include "admin/cmd.h"
 
