@@ -156,26 +156,12 @@ static enum ec ask_proof(struct dir_conn *c, void *ctx, struct err *e)
 	return dir_conn_prove(c, p->dn, p->password, &p->verdict, e);
 }
 
-static enum ec judge(enum proof verdict, struct err *e)
-{
-	static const unsigned char detail[PROOF_COUNT] = {
-		[PROOF_LOCKED] = REFUSAL_LOCKED_OUT,       [PROOF_EXPIRED] = REFUSAL_EXPIRED,
-		[PROOF_MUST_CHANGE] = REFUSAL_MUST_CHANGE, [PROOF_DISABLED] = REFUSAL_DISABLED,
-		[PROOF_NOT_NOW] = REFUSAL_NOT_NOW,
-	};
-	enum ec rc = proof_err(verdict, e);
-
-	if (rc != EC_OK && e)
-		e->detail = detail[verdict];
-	return rc;
-}
-
 static enum ec prove(struct dir *d, const char *dn, const struct secret *s, struct err *e)
 {
 	struct proof_errand p = { .dn = dn, .password = s, .verdict = PROOF_WRONG };
 	enum ec rc = pool_run(d->pool, POOL_PROVE, ask_proof, &p, e);
 
-	return rc == EC_OK ? judge(p.verdict, e) : rc;
+	return rc == EC_OK ? proof_err(p.verdict, e) : rc;
 }
 
 /* The bind that somebody would have cost. The name is made up anew each time, or it would be the one whose lock-out tells. */
@@ -293,12 +279,15 @@ static enum ec check_found(struct accounts *a, const struct name *n, const struc
 static enum ec check_new(struct accounts *a, const struct name *n, struct err *e)
 {
 	struct person *p = person_new();
+	char text[NAME_TEXT_MAX + 1];
 	enum ec rc = find_person(a, n, p, e);
 
 	if (rc == EC_OK)
 		rc = check_found(a, n, p, e);
 	else if (rc == EC_ABSENT && p->match == MATCH_NONE)
-		rc = EC_OK; /* and not more than one, which is nobody too */
+		rc = EC_OK;
+	else if (rc == EC_ABSENT) /* more than one, which is nobody too */
+		rc = err_set(e, EC_EXISTS, "%s has accounts already", name_text(n, text));
 	free(p);
 	return rc;
 }
