@@ -8,30 +8,34 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 #include "server/auth/errand.h"
+#include "server/base/clock.h"
 #include "server/base/mem.h"
 
 struct errands {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct errand *first, **end;
-	unsigned n_threads, max_threads, n_idle;
-	unsigned n_overdue, max_overdue;
+	struct errands_limits limits;
+	unsigned n_threads, n_idle;
+	unsigned n_overdue; /* under way */
+	unsigned n_silent;  /* overdue since one came back */
+	uint64_t retry_at;  /* milliseconds, monotonic */
 	bool closing;
 	const char *name;
 };
 
-struct errands *errands_new(const char *thread_name, unsigned max_threads, unsigned max_overdue)
+struct errands *errands_new(const char *thread_name, const struct errands_limits *limits)
 {
 	struct errands *es = mem_new(sizeof(*es));
 
 	pthread_mutex_init(&es->lock, NULL);
 	pthread_cond_init(&es->more, NULL);
 	es->end = &es->first;
-	es->max_threads = max_threads;
-	es->max_overdue = max_overdue;
+	es->limits = *limits;
 	es->name = thread_name;
 	return es;
 }
@@ -90,6 +94,7 @@ static void discard(struct errand *e)
 
 static void come_back(struct errands *es, struct errand *e)
 {
+	es->n_silent = 0; /* late, but the other side is alive */
 	if (e->state == ERRAND_OVERDUE) {
 		es->n_overdue--;
 		discard(e);
@@ -126,7 +131,7 @@ static bool have_thread(struct errands *es)
 	pthread_t t;
 	int rc;
 
-	if (es->n_idle > 0 || es->n_threads == es->max_threads)
+	if (es->n_idle > 0 || es->n_threads == es->limits.max_threads)
 		return true;
 	sigfillset(&all); /* signals are for the main thread */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -178,9 +183,36 @@ static bool wait_for(struct errands *es, struct errand *e, unsigned timeout_ms)
 	return e->state == ERRAND_DONE;
 }
 
+static bool turned_away(struct errands *es)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (es->n_overdue == es->limits.max_threads)
+		return true;
+	if (es->n_silent < es->limits.max_overdue)
+		return false;
+	if (now < es->retry_at)
+		return true;
+	es->retry_at = now + es->limits.retry_ms;
+	return false;
+}
+
+static void give_up(struct errands *es, struct errand *e)
+{
+	if (e->state == ERRAND_QUEUED) {
+		take_out(es, e);
+		discard(e);
+		return;
+	}
+	e->state = ERRAND_OVERDUE;
+	es->n_overdue++;
+	es->n_silent++;
+	es->retry_at = clock_mono_ms() + es->limits.retry_ms;
+}
+
 static enum ec send_locked(struct errands *es, struct errand *e, unsigned timeout_ms)
 {
-	if (es->n_overdue >= es->max_overdue) {
+	if (turned_away(es)) {
 		discard(e);
 		return EC_BUSY;
 	}
@@ -193,13 +225,7 @@ static enum ec send_locked(struct errands *es, struct errand *e, unsigned timeou
 	pthread_cond_signal(&es->more);
 	if (wait_for(es, e, timeout_ms))
 		return EC_OK;
-	if (e->state == ERRAND_QUEUED) {
-		take_out(es, e);
-		discard(e);
-	} else {
-		e->state = ERRAND_OVERDUE;
-		es->n_overdue++;
-	}
+	give_up(es, e);
 	return EC_TEMP;
 }
 

@@ -23,8 +23,9 @@
 
 #define LIBRARY "libwbclient.so.0"
 /* winbindd answers for one domain one question after the other: more threads would wait there. */
-#define THREADS 4
-#define OVERDUE 2
+static const struct errands_limits limits = { .max_threads = 4,
+					      .max_overdue = 2,
+					      .retry_ms = 2000 };
 
 struct library {
 	__typeof__(wbcCtxCreate) *create;
@@ -78,7 +79,7 @@ enum ec winbind_open(unsigned timeout_ms, struct winbind **out, struct err *e)
 	atomic_init(&(*out)->refs, 1);
 	(*out)->timeout_ms = timeout_ms;
 	(*out)->lib = lib;
-	(*out)->errands = errands_new("winbind", THREADS, OVERDUE);
+	(*out)->errands = errands_new("winbind", &limits);
 	pthread_mutex_init(&(*out)->lock, NULL);
 	return EC_OK;
 }

@@ -17,16 +17,23 @@
 
 static atomic_uint n_run, n_dropped;
 
+static struct errands *some(unsigned max_threads, unsigned max_overdue, unsigned retry_ms)
+{
+	return errands_new("test", &(struct errands_limits){ max_threads, max_overdue, retry_ms });
+}
+
 /* Runs until its gate is open. */
 struct task {
 	struct errand errand;
-	atomic_bool *gate; /* NULL: none */
+	atomic_bool *gate, *inside; /* NULL: none */
 };
 
 static void run(struct errand *e)
 {
 	struct task *t = (struct task *)e;
 
+	if (t->inside)
+		*t->inside = true;
 	while (t->gate && !*t->gate)
 		sched_yield();
 	n_run++;
@@ -67,7 +74,7 @@ static int reset(void **state)
 
 static void comes_back(void **state)
 {
-	struct errands *es = errands_new("test", 2, 1);
+	struct errands *es = some(2, 1, PATIENCE);
 
 	(void)state;
 	for (unsigned i = 1; i <= 100; i++) {
@@ -84,7 +91,7 @@ static void comes_back(void **state)
 
 static void too_late(void **state)
 {
-	struct errands *es = errands_new("test", 2, 1);
+	struct errands *es = some(2, 1, PATIENCE);
 	atomic_bool gate = false;
 	struct errand *e;
 
@@ -103,30 +110,81 @@ static void too_late(void **state)
 	errands_free(&es);
 }
 
-/* One waits for a thread that never comes: it is taken out of the queue, not run later. */
-static void never_begun(void **state)
+/* Nobody is left to run it. */
+static void all_are_lost(void **state)
 {
-	struct errands *es = errands_new("test", 1, 3);
+	struct errands *es = some(2, 9, 0);
+	atomic_bool gate = false;
+
+	(void)state;
+	assert_int_equal(errands_send(es, task(&gate), SOON), EC_TEMP);
+	assert_int_equal(errands_send(es, task(&gate), SOON), EC_TEMP);
+	assert_int_equal(errands_send(es, task(NULL), PATIENCE), EC_BUSY);
+	gate = true;
+	wait_for(&n_dropped, 3);
+	assert_int_equal(n_run, 2);
+	errands_free(&es);
+}
+
+/* The other side is back before the errands that it kept: one that tries finds out. */
+static void one_tries(void **state)
+{
+	struct errands *es = some(3, 1, 0);
 	atomic_bool gate = false;
 	struct errand *e;
 
 	(void)state;
 	assert_int_equal(errands_send(es, task(&gate), SOON), EC_TEMP);
+	assert_int_equal(errands_send(es, task(&gate), SOON), EC_TEMP); /* tries in vain */
+	for (int i = 0; i < 3; i++) {
+		e = task(NULL);
+		assert_int_equal(errands_send(es, e, PATIENCE), EC_OK);
+		drop(e);
+	}
+	gate = true;
+	wait_for(&n_dropped, 5);
+	errands_free(&es);
+}
+
+struct sender {
+	struct errands *es;
+	struct errand *errand;
+};
+
+static void *send_one(void *arg)
+{
+	struct sender *s = arg;
+
+	assert_int_equal(errands_send(s->es, s->errand, PATIENCE), EC_OK);
+	drop(s->errand);
+	return NULL;
+}
+
+/* The only thread is busy with somebody else's: what has not begun in time never does. */
+static void never_begun(void **state)
+{
+	struct errands *es = some(1, 3, PATIENCE);
+	atomic_bool gate = false, inside = false;
+	struct sender s = { es, task(&gate) };
+	pthread_t t;
+
+	(void)state;
+	((struct task *)s.errand)->inside = &inside;
+	assert_int_equal(pthread_create(&t, NULL, send_one, &s), 0);
+	while (!inside)
+		sched_yield();
 	assert_int_equal(errands_send(es, task(NULL), SOON), EC_TEMP);
 	assert_int_equal(errands_send(es, task(NULL), SOON), EC_TEMP);
 	assert_int_equal(n_dropped, 2);
 	gate = true;
-	wait_for(&n_dropped, 3);
+	pthread_join(t, NULL);
 	assert_int_equal(n_run, 1);
-	e = task(NULL);
-	assert_int_equal(errands_send(es, e, PATIENCE), EC_OK);
-	drop(e);
 	errands_free(&es);
 }
 
 static void freed_under_way(void **state)
 {
-	struct errands *es = errands_new("test", 1, 1);
+	struct errands *es = some(1, 1, PATIENCE);
 	atomic_bool gate = false;
 
 	(void)state;
@@ -160,7 +218,7 @@ static void *many(void *arg)
 static void many_at_once(void **state)
 {
 	atomic_bool gate = false;
-	struct crowd c = { .es = errands_new("test", 3, 2) };
+	struct crowd c = { .es = some(3, 2, PATIENCE) };
 	pthread_t t[8];
 
 	(void)state;
@@ -180,6 +238,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(comes_back, reset),
 		cmocka_unit_test_setup(too_late, reset),
+		cmocka_unit_test_setup(all_are_lost, reset),
+		cmocka_unit_test_setup(one_tries, reset),
 		cmocka_unit_test_setup(never_begun, reset),
 		cmocka_unit_test_setup(freed_under_way, reset),
 		cmocka_unit_test_setup(many_at_once, reset),
