@@ -9,7 +9,8 @@
 const struct wp_cmd *const wp_cmds[] = {
 	&wp_add,       &wp_delete,          &wp_list,    &wp_lock,   &wp_unlock, &wp_stat,
 	&wp_changepwd, &wp_createquotafile, &wp_migrate, &wp_set,    &wp_get,    &wp_help,
-	&wp_init,      &wp_rekey,           &wp_status,  &wp_reload, &wp_kick,   NULL,
+	&wp_init,      &wp_rekey,           &wp_status,  &wp_reload, &wp_kick,   &wp_checkdirectory,
+	NULL,
 };
 
 const struct wp_cmd *wp_cmd_find(const char *name)

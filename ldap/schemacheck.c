@@ -1,0 +1,437 @@
+/* schemacheck.c - is the directory as we need it? Every answer comes with what to do about it.
+ *
+ * Each server is opened apart from the pool, whose business is to hide that one of them is away. All further questions go to
+ * the first that answers. Nothing is changed: a right to write is tried by taking away a value that is not there, which a
+ * server refuses in one way if it is forbidden (insufficientAccessRights) and in another if it is not (noSuchAttribute).
+ * The right to make entries cannot be tried like that; it shows when the first domain is added.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "ldap/conn_own.h"
+#include "ldap/flavour.h"
+#include "ldap/listed.h"
+#include "ldap/places.h"
+#include "server/base/buf.h"
+
+#define SERVERS_MOST 32
+#define TEXT_MAX 600
+#define AD_CAPABILITY "1.2.840.113556.1.4.800"
+#define NO_ADDRESS "nobody@invalid" /* RFC 2606: nobody's */
+
+struct check {
+	struct dir *d;
+	const struct dir_root *root;
+	dir_finding *fn;
+	void *ctx;
+	struct err *e;
+	enum ec worst;
+	bool has_schema;
+};
+
+/* ---- telling ---- */
+
+__attribute__((format(printf, 2, 3))) static void good(struct check *k, const char *fmt, ...)
+{
+	char what[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	k->fn(k->ctx, true, what, "");
+}
+
+/* Classes are in order of weight. */
+__attribute__((format(printf, 4, 5))) static void bad(struct check *k, enum ec rc, const char *what,
+						      const char *fmt, ...)
+{
+	char remedy[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(remedy, sizeof(remedy), fmt, ap);
+	va_end(ap);
+	k->fn(k->ctx, false, what, remedy);
+	if (rc > k->worst)
+		k->worst = err_set(k->e, rc, "%s", what);
+}
+
+/* What went wrong on the way to an answer. */
+static void trouble(struct check *k, const struct err *why)
+{
+	bad(k, why->class, why->text, "try again; if it stays so, look into the server's log");
+}
+
+/* ---- servers, certificates, who we are ---- */
+
+/* RFC 4532. "": anonymous, or the server does not tell (Active Directory). */
+static void who_am_i(struct dir_conn *c, char *out, size_t max)
+{
+	struct berval *who = NULL;
+	LDAPMessage *msg;
+	int id = 0;
+
+	*out = '\0';
+	if (dir_conn_begin(c, NULL) != EC_OK)
+		return;
+	int sent = ldap_whoami(c->ld, NULL, NULL, &id);
+	if (dir_conn_wait(c, sent, id, "asking who we are", &msg, NULL) != EC_OK)
+		return;
+	if (ldap_parse_whoami(c->ld, msg, &who) == LDAP_SUCCESS && who)
+		snprintf(out, max, "%.*s", (int)who->bv_len, who->bv_val);
+	ber_bvfree(who);
+	ldap_msgfree(msg);
+}
+
+static void tell_server(struct check *k, struct dir_conn *c)
+{
+	char who[TEXT_MAX / 2];
+
+	who_am_i(c, who, sizeof(who));
+	good(k, "%s answers%s; the service is %s", c->uri,
+	     c->secured ? ", its certificate is good" : "", *who ? who : k->d->link.user);
+}
+
+static const char *remedy_for_server(const struct check *k, const struct dir_conn *c, enum ec rc)
+{
+	if (c->refused)
+		return "look at directory_bind, directory_user and its password or keytab";
+	if (rc == EC_BROKEN)
+		return "look at directory_ca and at the certificate; its name must be the one in "
+		       "directory_servers";
+	return k->d->conf->directory_starttls
+		       ? "start it, or correct directory_servers; it must offer TLS"
+		       : "start it, or correct directory_servers";
+}
+
+/* NULL: no use. */
+static struct dir_conn *try_server(struct check *k, const char *uri)
+{
+	struct dir_conn *c = dir_conn_new(uri, &k->d->link);
+	struct err why = { 0 };
+	enum ec rc = dir_conn_start(c, true, &why);
+
+	if (rc == EC_OK) {
+		tell_server(k, c);
+		return c;
+	}
+	bad(k, rc, why.text, "%s", remedy_for_server(k, c, rc));
+	dir_conn_close(&c);
+	return NULL;
+}
+
+/* The first that is of use; told are all. */
+static struct dir_conn *try_servers(struct check *k, struct places *places)
+{
+	const char *uris[SERVERS_MOST];
+	struct dir_conn *first = NULL;
+	struct err why = { 0 };
+
+	if (places_by_dns(places) && places_refresh(places, k->d->link.timeout_ms, &why) != EC_OK)
+		bad(k, why.class, why.text,
+		    "look at the srv: names in directory_servers, and at DNS");
+	size_t n = places_list(places, uris, SERVERS_MOST);
+	for (size_t i = 0; i < n; i++) {
+		struct dir_conn *c = try_server(k, uris[i]);
+		if (!first)
+			first = c;
+		else if (c)
+			dir_conn_close(&c);
+	}
+	return first;
+}
+
+/* ---- what kind of directory ---- */
+
+static void check_kind(struct check *k, struct dir_conn *c)
+{
+	bool wants_ad = k->d->flavour == &flavour_ad, is_ad = false, pages = false;
+	struct err why;
+	enum ec rc = dir_conn_supports(c, AD_CAPABILITY, &is_ad, &why);
+
+	if (rc == EC_OK)
+		rc = dir_conn_supports(c, LDAP_CONTROL_PAGEDRESULTS, &pages, &why);
+	if (rc != EC_OK)
+		return trouble(k, &why);
+	if (is_ad != wants_ad)
+		bad(k, EC_BROKEN,
+		    is_ad ? "the server is Active Directory, the settings say OpenLDAP"
+			  : "the server is no Active Directory, the settings say it is",
+		    "winpop set directory %s", is_ad ? "ad" : "openldap");
+	if (!pages)
+		bad(k, EC_BROKEN, "the server does not send long lists in pages (RFC 2696)",
+		    "allow it, or listings of many mailboxes fail");
+}
+
+/* ---- people ---- */
+
+struct sample {
+	const struct check *k;
+	bool any, has_logon, shows_secret;
+	char dn[LISTED_DN_MAX + 1];
+};
+
+static bool take_sample(void *ctx, struct dir_entry *en)
+{
+	struct sample *s = ctx;
+	size_t len;
+
+	s->any = true;
+	s->has_logon = dir_entry_value(en, s->k->d->names->logon, 0, &len) != NULL;
+	s->shows_secret = dir_entry_value(en, "userPassword", 0, &len) != NULL;
+	snprintf(s->dn, sizeof(s->dn), "%s", dir_entry_dn(en));
+	return false;
+}
+
+/* more: a further term of the filter. */
+static enum ec find_sample(struct check *k, struct dir_conn *c, const char *more, struct sample *s,
+			   struct err *e)
+{
+	const char *const attrs[] = { k->d->names->logon, "userPassword", NULL };
+	struct buf filter = { 0 };
+
+	*s = (struct sample){ .k = k };
+	buf_fmt(&filter, "(&%s%s)", k->d->names->filter, more);
+	char *text = buf_take(&filter);
+	const struct dir_query q = { .base = k->root->base,
+				     .scope = LDAP_SCOPE_SUBTREE,
+				     .filter = text,
+				     .attrs = attrs,
+				     .most = 1 };
+	enum ec rc = dir_conn_search(c, &q, take_sample, s, e);
+	free(text);
+	return rc == EC_ABSENT ? listed_no_base(k->root, e) : rc;
+}
+
+static void check_people(struct check *k, struct dir_conn *c)
+{
+	struct sample s;
+	struct err why;
+	enum ec rc = find_sample(k, c, "", &s, &why);
+
+	if (rc == EC_BROKEN)
+		return bad(k, rc, why.text,
+			   "correct directory_base, or give the service the right to see it");
+	if (rc != EC_OK)
+		return trouble(k, &why);
+	if (!s.any)
+		return bad(k, EC_ABSENT, "the service sees no people",
+			   "look at directory_base and directory_filter, and let the service read "
+			   "them (%s/README.md)",
+			   SCHEMA_DIR);
+	if (!s.has_logon)
+		bad(k, EC_DENIED, "the service sees people and not their logon names",
+		    "let it read %s, or correct directory_logon", k->d->names->logon);
+	else
+		good(k, "the service sees people below %s", k->root->base);
+	if (s.shows_secret)
+		bad(k, EC_DENIED, "the service can read passwords of others, which it never needs",
+		    "give it the rights of %s/acl.ldif and no more", SCHEMA_DIR);
+}
+
+/* ---- schema ---- */
+
+static const char *const wanted[] = { ADDRESS_ATTR, ALIAS_ATTR,         LOCKED_ATTR,
+				      QUOTA_ATTR,   "winpopQuotaBytes", "winpopQuotaMessages",
+				      DOMAIN_ATTR,  MAILBOX_CLASS,      DOMAIN_CLASS };
+#define N_WANTED (sizeof(wanted) / sizeof(wanted[0]))
+
+struct inventory {
+	char subschema[LISTED_DN_MAX + 1];
+	bool has[N_WANTED];
+};
+
+static bool take_subschema(void *ctx, struct dir_entry *en)
+{
+	struct inventory *in = ctx;
+
+	dir_entry_text(en, "subschemaSubentry", in->subschema, sizeof(in->subschema));
+	return false;
+}
+
+/* ( 1.2.3 NAME 'winpopAddress' DESC ... (RFC 4512 section 4.1); slapd shows one with two names as NAME ( 'a' 'b' ). */
+static void take_definition(struct inventory *in, const char *p, size_t len)
+{
+	char quoted[40];
+
+	for (size_t i = 0; i < N_WANTED; i++) {
+		int n = snprintf(quoted, sizeof(quoted), "'%s'", wanted[i]);
+		if (memmem(p, len, quoted, (size_t)n))
+			in->has[i] = true;
+	}
+}
+
+static bool take_definitions(void *ctx, struct dir_entry *en)
+{
+	static const char *const attrs[] = { "attributeTypes", "objectClasses" };
+	const char *p;
+	size_t len;
+
+	for (unsigned k = 0; k < 2; k++) {
+		for (unsigned i = 0; (p = dir_entry_value(en, attrs[k], i, &len)); i++)
+			take_definition(ctx, p, len);
+	}
+	return false;
+}
+
+static enum ec take_inventory(struct dir_conn *c, struct inventory *in, struct err *e)
+{
+	static const char *const where[] = { "subschemaSubentry", NULL };
+	static const char *const what[] = { "attributeTypes", "objectClasses", NULL };
+	struct dir_query q = {
+		.base = "", .scope = LDAP_SCOPE_BASE, .filter = "(objectClass=*)", .attrs = where
+	};
+	enum ec rc = dir_conn_search(c, &q, take_subschema, in, e);
+
+	q.base = in->subschema;
+	q.attrs = what;
+	return rc == EC_OK ? dir_conn_search(c, &q, take_definitions, in, e) : rc;
+}
+
+static void tell_missing(struct check *k, const char *names, bool all)
+{
+	char what[TEXT_MAX];
+
+	snprintf(what, sizeof(what), "the schema lacks %s", all ? "everything of winpop's" : names);
+	if (k->d->flavour == &flavour_ad)
+		bad(k, EC_BROKEN, what,
+		    "load %s/ad/winpop-1-attributes.ldif and winpop-2-classes.ldif as README.md "
+		    "there says, and restart winpopd",
+		    SCHEMA_DIR);
+	else
+		bad(k, EC_BROKEN, what,
+		    "as root on the server: ldapadd -Y EXTERNAL -H ldapi:/// -f "
+		    "%s/openldap/winpop.ldif",
+		    SCHEMA_DIR);
+}
+
+static void check_schema(struct check *k, struct dir_conn *c)
+{
+	struct inventory in = { 0 };
+	char names[TEXT_MAX / 2] = "";
+	size_t n_missing = 0;
+	struct err why;
+
+	if (take_inventory(c, &in, &why) != EC_OK)
+		return trouble(k, &why);
+	for (size_t i = 0; i < N_WANTED; i++) {
+		if (in.has[i])
+			continue;
+		if (n_missing++)
+			strcat(names, ", ");
+		strcat(names, wanted[i]);
+	}
+	k->has_schema = n_missing == 0;
+	if (k->has_schema)
+		good(k, "the schema of winpop is loaded");
+	else if (k->d->conf->catalog == CATALOG_LOCAL)
+		good(k, "the schema of winpop is not loaded, and not needed with catalog = local");
+	else
+		tell_missing(k, names, n_missing == N_WANTED);
+}
+
+/* ---- rights of the catalog ---- */
+
+static bool may_write(struct dir_conn *c, const char *dn, const char *attr, const char *value)
+{
+	struct dir_change *ch = change_new(dn);
+
+	change_putz(ch, CHANGE_DELETE, attr, value);
+	enum ec rc = dir_conn_modify(c, ch, NULL);
+	change_free(&ch);
+	return rc != EC_DENIED;
+}
+
+static void check_mailbox_rights(struct check *k, struct dir_conn *c)
+{
+	struct sample s;
+	struct err why;
+	enum ec rc = find_sample(k, c, "(!(" ADDRESS_ATTR "=*))", &s, &why);
+
+	if (rc != EC_OK)
+		return trouble(k, &why);
+	if (!s.any) /* all are mailboxes already */
+		return;
+	if (may_write(c, s.dn, ALIAS_ATTR, NO_ADDRESS) &&
+	    may_write(c, s.dn, "objectClass", MAILBOX_CLASS))
+		good(k, "the service may make mailboxes of people");
+	else
+		bad(k, EC_DENIED, "the service may not make mailboxes of people",
+		    "give it the rights of %s/acl.ldif, or use --bind-as", SCHEMA_DIR);
+}
+
+static enum ec find_container(struct check *k, struct dir_conn *c, bool *there, struct err *e)
+{
+	struct sample s = { .k = k };
+	const struct dir_query q = { .base = k->root->domains,
+				     .scope = LDAP_SCOPE_BASE,
+				     .filter = "(objectClass=*)",
+				     .attrs = (const char *const[]){ LDAP_NO_ATTRS, NULL } };
+	enum ec rc = dir_conn_search(c, &q, take_sample, &s, e);
+
+	*there = s.any;
+	return rc == EC_ABSENT ? EC_OK : rc;
+}
+
+/* The rights of the catalog in its domains, tried on one that is there. */
+static void check_domains(struct check *k, struct dir_conn *c)
+{
+	struct listing l = { 0 };
+	bool there = false;
+	struct err why;
+	enum ec rc = listing_get(k->d, c, NULL, &l, &why);
+
+	if (rc == EC_OK && l.n == 0)
+		rc = find_container(k, c, &there, &why);
+	if (rc != EC_OK)
+		trouble(k, &why);
+	else if (l.n == 0 && !there)
+		bad(k, EC_ABSENT, "there is no place for mail domains that the service can see",
+		    "make %s as an administrator of the directory, or correct directory_domains",
+		    k->root->domains);
+	else if (l.n == 0)
+		good(k, "there is a place for mail domains, and none in it");
+	else if (may_write(c, l.rows[0]->dn, LOCKED_ATTR, "FALSE"))
+		good(k, "mail domains: %zu; the service may lock them", l.n);
+	else
+		bad(k, EC_DENIED, "the service may not lock mail domains",
+		    "give it the rights of %s/acl.ldif, or use --bind-as", SCHEMA_DIR);
+	listing_drop(&l);
+}
+
+/* ---- */
+
+static void check_entries(struct check *k, struct dir_conn *c)
+{
+	struct err why;
+
+	check_kind(k, c);
+	if (dir_root_get(k->d, c, &k->root, &why) != EC_OK)
+		return bad(k, why.class, why.text, "correct directory_base");
+	check_people(k, c);
+	check_schema(k, c);
+	if (k->has_schema && k->d->conf->catalog == CATALOG_DIRECTORY) {
+		check_mailbox_rights(k, c);
+		check_domains(k, c);
+	}
+}
+
+enum ec dir_check(struct dir *d, dir_finding *fn, void *ctx, struct err *e)
+{
+	struct check k = { .d = d, .fn = fn, .ctx = ctx, .e = e };
+	struct places *places = NULL;
+	struct err why;
+
+	if (places_new(d->conf->directory_servers, &places, &why) != EC_OK) {
+		bad(&k, why.class, why.text, "correct directory_servers");
+		return k.worst;
+	}
+	struct dir_conn *c = try_servers(&k, places);
+	if (c)
+		check_entries(&k, c);
+	dir_conn_close(&c);
+	places_free(&places);
+	return k.worst;
+}
