@@ -85,6 +85,21 @@ static enum ec not_sent(struct dir_conn *c, int code, const char *doing, struct 
 	}
 }
 
+/* Takes any message: there is one operation at a time, and libldap's own way with a notice of disconnection (RFC 4511 section
+ * 4.4.1) while it looks for one in particular leaks it, or ends the process if it is odd. Returns as ldap_result does. */
+static int next_message(struct dir_conn *c, int id, LDAPMessage **out)
+{
+	struct timeval zero = no_wait;
+	int rc = ldap_result(c->ld, LDAP_RES_ANY, LDAP_MSG_ONE, &zero, out);
+
+	if (rc <= 0 || ldap_msgid(*out) == id)
+		return rc;
+	rc = ldap_msgid(*out) == LDAP_RES_UNSOLICITED ? -1 : 0;
+	ldap_msgfree(*out);
+	*out = NULL;
+	return rc;
+}
+
 enum ec dir_conn_wait(struct dir_conn *c, int sent, int id, const char *doing, LDAPMessage **out,
 		      struct err *e)
 {
@@ -92,8 +107,7 @@ enum ec dir_conn_wait(struct dir_conn *c, int sent, int id, const char *doing, L
 	if (sent != LDAP_SUCCESS)
 		return not_sent(c, sent, doing, e);
 	for (;;) {
-		struct timeval zero = no_wait;
-		int rc = ldap_result(c->ld, id, LDAP_MSG_ONE, &zero, out);
+		int rc = next_message(c, id, out);
 
 		if (rc > 0)
 			return EC_OK;

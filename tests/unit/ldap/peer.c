@@ -101,7 +101,11 @@ static bool react(struct hall *h, unsigned i)
 	struct guest *g = &h->guest[i];
 
 	switch (atomic_load(&h->p->fault)) {
-	case PEER_RESETS: reset_guest(h, i); return false;
+	case PEER_RESETS:
+		if (atomic_exchange(&h->p->once, false))
+			atomic_store(&h->p->fault, PEER_GOOD);
+		reset_guest(h, i);
+		return false;
 	case PEER_GARBAGE: say(g, "HTTP/1.1 400 Bad Request\r\n\r\n", 28); break;
 	case PEER_HUGE: say(g, huge, sizeof(huge)); break;
 	case PEER_HALF: say(g, "\x30\x0c\x02\x01", 4); break;

@@ -22,6 +22,7 @@ enum fault {
 struct peer {
 	atomic_int fault; /* may be changed while it runs */
 	atomic_uint n_connections, n_requests;
+	atomic_bool once; /* PEER_RESETS: good again after the first */
 	atomic_bool closing;
 	int fd;
 	char plain[64], tls[64]; /* the same port */
