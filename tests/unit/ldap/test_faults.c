@@ -17,10 +17,9 @@
 #define GRACE_MS 5000 /* a busy machine, with sanitizers */
 
 static char ca[] = "/tmp/winpop-ca-XXXXXX";
-static const struct link_setup plain = { .ca = ca,
-					 .timeout_ms = TIMEOUT_MS,
-					 .bind = DIR_BIND_SIMPLE,
-					 .user = "" };
+static const struct link_setup plain = {
+	.ca = ca, .timeout_ms = TIMEOUT_MS, .bind = DIR_BIND_SIMPLE, .user = ""
+};
 
 static int make_ca(void **state)
 {

@@ -2,12 +2,23 @@
  * logon names unique. Each test has a subtree of its own, so that one server serves all. */
 #include <stdio.h>
 #include <stdlib.h>
-#include "ldap/group.h"
+#include "ldap/freename.h"
 #include "ldap/nthash.h"
 #include "tests/unit/ldap/people.h"
 #include "tests/unit/ldap/slapd.h"
 
 #define SERVICE "cn=winpop," SLAPD_BASE
+
+/* What of Samba's schema is looked at here. */
+#define SAMBA_SCHEMA                                                                               \
+	"attributetype ( 1.3.6.1.4.1.7165.2.1.25 NAME 'sambaNTPassword'"                           \
+	" SYNTAX 1.3.6.1.4.1.1466.115.121.1.26{32} SINGLE-VALUE )\n"                               \
+	"attributetype ( 1.3.6.1.4.1.7165.2.1.26 NAME 'sambaAcctFlags'"                            \
+	" SYNTAX 1.3.6.1.4.1.1466.115.121.1.26{16} SINGLE-VALUE )\n"                               \
+	"attributetype ( 1.3.6.1.4.1.7165.2.1.20 NAME 'sambaSID'"                                  \
+	" SYNTAX 1.3.6.1.4.1.1466.115.121.1.26{64} SINGLE-VALUE )\n"                               \
+	"objectclass ( 1.3.6.1.4.1.7165.2.2.6 NAME 'sambaSamAccount' SUP top AUXILIARY"            \
+	" MUST ( uid $ sambaSID ) MAY ( sambaNTPassword $ sambaAcctFlags ) )\n"
 
 static struct slapd slapd;
 static struct dir_conn *admin;
@@ -404,11 +415,11 @@ static void nothing_is_left_of_what_failed(void **state)
 	struct err e;
 
 	/* the policy wants five characters, and is asked after the entry was made */
-	assert_says(people_create(&o->p, "kim@example.com", "abc", &e), EC_USAGE, &e);
+	assert_says(people_create(&o->p, "kim@example.com", "abc", &e), EC_REFUSED, &e);
 	assert_says(people_find(&o->p, "kim@example.com", &who, &e), EC_ABSENT, &e);
 	assert_says(people_create(&o->p, "kim@example.com", "", &e), EC_USAGE, &e);
 	assert_says(people_create(&o->p, "kim@example.com", "secret1", &e), EC_OK, &e);
-	assert_says(people_change(&o->p, "kim@example.com", "abc", &e), EC_USAGE, &e);
+	assert_says(people_change(&o->p, "kim@example.com", "abc", &e), EC_REFUSED, &e);
 	people_reopen(&o->p, settings(o, "directory_new_users = ou=nowhere,dc=test\n"));
 	assert_says(people_create(&o->p, "lee@example.com", "secret1", &e), EC_BROKEN, &e);
 	assert_non_null(strstr(e.text, "directory_new_users"));
@@ -540,6 +551,76 @@ static void no_hashes_without_spa(void **state)
 	secret_drop(&s);
 }
 
+/* sambaNTPassword is Samba's: mended where it is old, not made where there is none. */
+static void a_hash_of_samba_is_mended(void **state)
+{
+	struct office *o = *state;
+	struct secret s = { 0 };
+	struct err e;
+
+	add_person(o, "kim", "secret1",
+		   "mail: kim@example.com\nobjectClass: sambaSamAccount\nsambaSID: "
+		   "S-1-5-21-1-2-3-1001\n"
+		   "sambaNTPassword: 00000000000000000000000000000000\n");
+	add_person(o, "lee", "secret1",
+		   "mail: lee@example.com\nobjectClass: sambaSamAccount\nsambaSID: "
+		   "S-1-5-21-1-2-3-1002\n");
+	add_person(o, "max", "secret1",
+		   "mail: max@example.com\nobjectClass: sambaSamAccount\nsambaSID: "
+		   "S-1-5-21-1-2-3-1003\n"
+		   "sambaNTPassword: 8846F7EAEE8FB117AD06BDD830B7586C\nsambaAcctFlags: [UD         "
+		   "]\n");
+	assert_says(people_change(&o->p, "kim@example.com", "password", &e), EC_OK, &e);
+	assert_says(reveal(o, "kim@example.com", &s, &e), EC_OK, &e);
+	assert_memory_equal(s.bytes, hash_of_password, NT_HASH);
+	assert_says(people_change(&o->p, "lee@example.com", "password", &e), EC_OK, &e);
+	assert_says(reveal(o, "lee@example.com", &s, &e), EC_REFUSED, &e);
+	assert_says(reveal(o, "max@example.com", &s, &e), EC_REFUSED, &e); /* disabled */
+	assert_int_equal(e.detail, REFUSAL_DISABLED);
+	secret_drop(&s);
+}
+
+/* ---- two at a time ---- */
+
+struct race {
+	struct office *o;
+	unsigned n_tries;
+	bool other; /* what exists is something else */
+	char won[LOGON_NAME_MAX + 1];
+};
+
+/* Somebody takes the first name between our look and our entry. */
+static enum ec lose_once(void *ctx, const char *logon, struct err *e)
+{
+	struct race *r = ctx;
+
+	if (r->n_tries++ == 0 && !r->other)
+		add_person(r->o, logon, "x", "");
+	if (r->n_tries == 1)
+		return err_set(e, EC_EXISTS, "faster");
+	strcpy(r->won, logon);
+	return EC_OK;
+}
+
+static void a_lost_race_tries_the_next_name(void **state)
+{
+	struct office *o = *state;
+	struct race r = { .o = o };
+	struct err e;
+	const struct free_name f = { .base = o->base,
+				     .attr = "uid",
+				     .rule = &logon_rule_openldap,
+				     .local = "kim",
+				     .make = lose_once,
+				     .ctx = &r };
+
+	assert_says(free_name_make(admin, &f, &e), EC_OK, &e);
+	assert_string_equal(r.won, "kim1");
+	r = (struct race){ .o = o, .other = true };
+	assert_says(free_name_make(admin, &f, &e), EC_EXISTS, &e); /* another name would not help */
+	assert_int_equal(r.n_tries, 1);
+}
+
 static void open_admin(void)
 {
 	static struct link_setup setup;
@@ -575,10 +656,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hashes_are_kept_in_step, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hash_needs_the_group_too, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_hashes_without_spa, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_hash_of_samba_is_mended, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lost_race_tries_the_next_name, setup, teardown),
 	};
 	slapd_start_with(&slapd,
-			 "include /etc/ldap/schema/nis.schema\n"
-			 "include " SCHEMA_DIR "/openldap/winpop.schema\n",
+			 "include /etc/ldap/schema/nis.schema\n" SAMBA_SCHEMA "include " SCHEMA_DIR
+			 "/openldap/winpop.schema\n",
 			 "access to * by dn.exact=" SERVICE " write by * break\n");
 	open_admin();
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
