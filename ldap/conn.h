@@ -79,7 +79,7 @@ enum ec dir_conn_search(struct dir_conn *c, const struct dir_query *q, dir_entry
 enum ec dir_conn_add(struct dir_conn *c, const struct dir_change *ch, struct err *e);
 enum ec dir_conn_modify(struct dir_conn *c, const struct dir_change *ch, struct err *e);
 enum ec dir_conn_delete(struct dir_conn *c, const char *dn, struct err *e);
-/* RFC 3062, as whoever the connection is. EC_USAGE: refused by the password policy, in the server's words. */
+/* RFC 3062, as whoever the connection is. EC_REFUSED: refused by the password policy, in the server's words. */
 enum ec dir_conn_set_password(struct dir_conn *c, const char *dn, const struct secret *pass,
 			      struct err *e);
 /* Does the root DSE list this extension or control? */

@@ -165,9 +165,9 @@ static enum ec class_of(int code, const char *diagnostic)
 	case LDAP_ALREADY_EXISTS:
 	case LDAP_TYPE_OR_VALUE_EXISTS: return EC_EXISTS;
 	case LDAP_INSUFFICIENT_ACCESS: return EC_DENIED;
-	case LDAP_CONSTRAINT_VIOLATION: return name_taken(diagnostic) ? EC_EXISTS : EC_USAGE;
+	case LDAP_CONSTRAINT_VIOLATION: return name_taken(diagnostic) ? EC_EXISTS : EC_REFUSED;
 	case LDAP_UNWILLING_TO_PERFORM: /* Windows; Samba says constraintViolation */
-		return windows_code(diagnostic, "0000052D") ? EC_USAGE : EC_BROKEN;
+		return windows_code(diagnostic, "0000052D") ? EC_REFUSED : EC_BROKEN;
 	case LDAP_BUSY:
 	case LDAP_UNAVAILABLE:
 	case LDAP_TIMELIMIT_EXCEEDED:

@@ -2,8 +2,9 @@
  *
  * Thread:  every slot may block: call on a worker or from a program without a loop; any number at once.
  * Failure: EC_DENIED wrong password (verify answers this for an unknown account too, at the same cost); EC_ABSENT find,
- *          reveal, set_password, remove: no such account; EC_REFUSED disabled, or this backend never reveals; EC_TEMP the
- *          backend is away; EC_BROKEN record or key damaged, settings wrong. "Wrong password" and "backend away" never mix.
+ *          reveal, set_password, remove: no such account; EC_REFUSED disabled, or this backend never reveals, or its policy
+ *          refuses a new password; EC_TEMP the backend is away; EC_BROKEN record or key damaged, settings wrong. "Wrong
+ *          password" and "backend away" never mix.
  */
 #pragma once
 #include <stdbool.h>
@@ -99,9 +100,10 @@ enum ec accounts_file_rekey(struct accounts *a,
  * Strings are copied; log is for the time of the call. EC_BROKEN: there is no such PAM service. */
 struct accounts_system_setup {
 	const char *pam_service;
-	const char *group;    /* of users that create makes; made if missing */
-	const char *computer; /* as in COMPUTER\user; NULL or "" = the host's name */
-	const char *pam_dir;  /* where the service's file is; NULL = where the system has them */
+	const char *group; /* of users that create makes; made if missing */
+	/* As in COMPUTER\user; NULL = the host's name. Never a domain's: its users are other people. */
+	const char *computer;
+	const char *pam_dir; /* where the service's file is; NULL = where the system has them */
 };
 enum ec accounts_system_open(struct mailroot *root, const struct accounts_system_setup *setup,
 			     const struct log *log, struct accounts **out, struct err *e);
