@@ -35,14 +35,15 @@ static bool show_domain(void *ctx, const struct entry *en)
 	return true;
 }
 
-/* The name a mailbox's user signs in with; "-" if there is no account, "?" if it can't be read. */
+/* The name a mailbox's user signs in with; "-" if there is no account, or it is another mailbox's (a local user's has one
+ * only), "?" if it can't be read. */
 static const char *logon_of(struct listing *l, const struct name *n, struct account *acct,
 			    char text[NAME_TEXT_MAX + 1])
 {
 	struct accounts *accts = l->w->backends.accounts;
 	enum ec rc = accts->ops->find(accts, n, acct, NULL);
 
-	if (rc == EC_ABSENT)
+	if (rc == EC_ABSENT || rc == EC_REFUSED)
 		return "-";
 	if (rc != EC_OK) {
 		l->n_damaged++;

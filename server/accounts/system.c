@@ -369,7 +369,7 @@ static const char *computer_name(struct arena *mem, const char *given)
 {
 	char host[256] = "";
 
-	if (given && *given)
+	if (given)
 		return arena_strz(mem, given);
 	if (gethostname(host, sizeof(host) - 1) < 0)
 		host[0] = '\0';

@@ -13,7 +13,6 @@ static enum ec open_local(const struct conf *c, const struct log *log, struct ba
 	const struct accounts_system_setup setup = {
 		.pam_service = c->pam_service,
 		.group = c->local_group,
-		.computer = c->ntlm_domain,
 	};
 
 	if (owners_possible())
