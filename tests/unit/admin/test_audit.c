@@ -29,7 +29,7 @@ static void event_line(char line[1000], const struct wp_args *a, const struct au
 
 static void tells_who_what_and_how_it_ended(void **state)
 {
-	const struct err failed = { EC_ABSENT, "there is no mailbox" };
+	const struct err failed = { .class = EC_ABSENT, .text = "there is no mailbox" };
 	struct wp_args a = { .cmd = &wp_lock };
 	char line[1000];
 

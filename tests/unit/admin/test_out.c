@@ -196,7 +196,7 @@ static void json_holds_everything(void **state)
 
 static void json_is_whole_after_a_failure_midway(void **state)
 {
-	const struct err failed = { EC_ABSENT, "no such thing" };
+	const struct err failed = { .class = EC_ABSENT, .text = "no such thing" };
 	struct paper p;
 	json_t *j = json_of(&p, &failed, true), *error = json_object_get(j, "error");
 
