@@ -92,13 +92,13 @@ bool servers_up(const struct servers *s, unsigned i)
 
 static unsigned next_backoff(const struct server *v, bool refused)
 {
-	unsigned twice = v->backoff_ms * 2;
+	unsigned first = refused ? SERVERS_REFUSED_RETRY_MS : SERVERS_RETRY_MS;
+	unsigned most = refused ? SERVERS_REFUSED_RETRY_MAX_MS : SERVERS_RETRY_MAX_MS;
+	unsigned twice = v->up ? 0 : v->backoff_ms * 2;
 
-	if (refused)
-		return SERVERS_REFUSED_RETRY_MS;
-	if (v->up || twice == 0)
-		return SERVERS_RETRY_MS;
-	return twice < SERVERS_RETRY_MAX_MS ? twice : SERVERS_RETRY_MAX_MS;
+	if (twice < first)
+		return first;
+	return twice < most ? twice : most;
 }
 
 bool servers_fail(struct servers *s, unsigned i, uint64_t now_ms, bool refused, const char *why)

@@ -13,8 +13,9 @@
 #define SERVERS_MAX 64       /* that were ever in the list; more are not taken */
 #define SERVERS_RETRY_MS 100 /* first; doubles */
 #define SERVERS_RETRY_MAX_MS 5000
-/* When the server refuses our credentials: each try counts as a wrong password there. */
-#define SERVERS_REFUSED_RETRY_MS 60000
+/* When the server refuses our credentials each try counts as a wrong password there, and an account may be locked for it. */
+#define SERVERS_REFUSED_RETRY_MS 1000
+#define SERVERS_REFUSED_RETRY_MAX_MS 60000
 #define SERVERS_NONE UINT64_MAX
 
 struct servers;

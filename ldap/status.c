@@ -168,6 +168,7 @@ static enum ec class_of(int code, const char *diagnostic)
 	case LDAP_CONSTRAINT_VIOLATION: return name_taken(diagnostic) ? EC_EXISTS : EC_REFUSED;
 	case LDAP_UNWILLING_TO_PERFORM: /* Windows; Samba says constraintViolation */
 		return windows_code(diagnostic, "0000052D") ? EC_REFUSED : EC_BROKEN;
+	case LDAP_REFERRAL: /* another server may have it: this one is of no use now */
 	case LDAP_BUSY:
 	case LDAP_UNAVAILABLE:
 	case LDAP_TIMELIMIT_EXCEEDED:

@@ -28,5 +28,5 @@ enum ec proof_err(enum proof p, struct err *e);
 
 /* What a failed operation means: EC_ABSENT noSuchObject, EC_EXISTS entryAlreadyExists and Samba's words for a taken name,
  * EC_DENIED insufficientAccessRights, EC_REFUSED constraintViolation (password policy: the server's words), EC_TEMP busy,
- * unavailable and whatever means a lost connection, EC_BROKEN the rest. doing: "adding cn=x"; secrets are never in it. */
+ * unavailable, a referral and whatever means a lost connection, EC_BROKEN the rest. doing: "adding cn=x"; secrets are never in it. */
 enum ec status_err(struct err *e, int code, const char *diagnostic, const char *doing);

@@ -144,7 +144,7 @@ static void operations(void **state)
 		{ LDAP_SERVER_DOWN, NULL, EC_TEMP, "" },
 		{ LDAP_TIMEOUT, NULL, EC_TEMP, "" },
 		{ LDAP_DECODING_ERROR, NULL, EC_TEMP, "" },
-		{ LDAP_REFERRAL, NULL, EC_BROKEN, "directory_servers" },
+		{ LDAP_REFERRAL, NULL, EC_TEMP, "directory_servers" },
 		{ LDAP_CONFIDENTIALITY_REQUIRED, NULL, EC_BROKEN, "directory_starttls" },
 		{ LDAP_NO_SUCH_ATTRIBUTE, NULL, EC_BROKEN, "" },
 		{ LDAP_OBJECT_CLASS_VIOLATION, NULL, EC_BROKEN, "" },
