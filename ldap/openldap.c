@@ -6,16 +6,19 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include "ldap/escape.h"
 #include "ldap/flavour.h"
 #include "ldap/freename.h"
 #include "ldap/nthash.h"
+#include "server/base/utf8.h"
 
 #define PASSWORD_MODIFY_OID "1.3.6.1.4.1.4203.1.11.1" /* RFC 3062 */
 /* ppolicy: locked by an administrator, not for a time by wrong passwords (slapo-ppolicy(5)) */
 #define LOCKED_FOR_GOOD "000001010000Z"
 
-static const char *const state_attrs[] = { "pwdAccountLockedTime", "sambaAcctFlags", NULL };
+static const char *const state_attrs[] = { "pwdAccountLockedTime", "sambaAcctFlags", "shadowExpire",
+					   "nsAccountLock", NULL };
 
 static enum ec openldap_learn(struct dir *d, struct dir_conn *c, struct dir_root *root,
 			      struct err *e)
@@ -27,14 +30,25 @@ static enum ec openldap_learn(struct dir *d, struct dir_conn *c, struct dir_root
 	return EC_OK;
 }
 
-/* Nobody is an administrator by his entry alone: rights are in the server's own configuration. */
+/* Days since 1970 (shadow(5)); 0 and what is below mean "never". */
+static bool shadow_expired(struct dir_entry *en)
+{
+	const int64_t day = 24 * 60 * 60;
+	int64_t n;
+
+	return dir_entry_i64(en, "shadowExpire", &n) && n > 0 && n <= time(NULL) / day;
+}
+
+/* There are as many ways to disable an account as there are tools for it. Nobody is an administrator by his entry alone: rights are
+ * in the server's own configuration. */
 static void openldap_read_state(const struct dir_root *root, struct dir_entry *en,
 				struct account *out)
 {
 	char flags[32];
 
 	(void)root;
-	out->enabled = !dir_entry_has(en, "pwdAccountLockedTime", LOCKED_FOR_GOOD);
+	out->enabled = !dir_entry_has(en, "pwdAccountLockedTime", LOCKED_FOR_GOOD) &&
+		       !dir_entry_bool(en, "nsAccountLock") && !shadow_expired(en);
 	if (dir_entry_text(en, "sambaAcctFlags", flags, sizeof(flags)) && strchr(flags, 'D'))
 		out->enabled = false;
 }
@@ -59,15 +73,22 @@ struct newcomer {
 
 static enum ec add_entry(const struct newcomer *nc, const char *dn, const char *uid, struct err *e)
 {
-	struct dir_change *ch = change_new(dn);
+	struct dir_change *ch;
 	char address[NAME_TEXT_MAX + 1];
 
+	name_text(nc->np->name, address);
+	if (!ascii_only(address, strlen(address))) /* RFC 4524 section 2.16 */
+		return err_set(e, EC_USAGE,
+			       "an OpenLDAP account has no mail address but one in ASCII: choose "
+			       "another name than %s",
+			       nc->np->name->local);
+	ch = change_new(dn);
 	change_putz(ch, CHANGE_ADD, "objectClass", "inetOrgPerson");
 	change_putz(ch, CHANGE_ADD, nc->d->names->logon, uid);
 	if (strcasecmp(nc->d->names->logon, "cn") != 0)
 		change_putz(ch, CHANGE_ADD, "cn", nc->np->name->local);
 	change_putz(ch, CHANGE_ADD, "sn", nc->np->name->local);
-	change_putz(ch, CHANGE_ADD, "mail", name_text(nc->np->name, address));
+	change_putz(ch, CHANGE_ADD, "mail", address);
 	if (!nc->by_exop)
 		change_put(ch, CHANGE_ADD, "userPassword", nc->np->password->bytes,
 			   nc->np->password->len);
@@ -143,7 +164,8 @@ const struct flavour flavour_openldap = {
 		   .new_users = "ou=people",
 		   .domains = "ou=winpop",
 		   .nt_hash = "sambaNTPassword winpopNTHash",
-		   /* entryCSN tells changes within a second apart; failed sign-ins leave both alone */
+		   /* With ppolicy a failed bind changes the entry, but not pwdChangedTime; without it
+		    * entryCSN is as good, and tells apart two changes in one second. */
 		   .stamp = "pwdChangedTime entryCSN modifyTimestamp",
 		   .implied = "" },
 	.state_attrs = state_attrs,

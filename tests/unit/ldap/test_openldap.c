@@ -260,6 +260,17 @@ static void refusals_say_why(void **state)
 	assert_false(who.enabled);
 	assert_says(people_verify(&o->p, &who, "secret1", &e), EC_DENIED, &e);
 	assert_int_equal(e.detail, REFUSAL_LOCKED_OUT);
+	people_put(admin, dn, "pwdAccountLockedTime", NULL);
+	assert_says(people_sign_in(&o->p, "kim", "secret1", &e), EC_OK, &e);
+	add_person(o, "off", "secret1",
+		   "mail: off@example.com\nobjectClass: shadowAccount\nshadowExpire: 1\n");
+	assert_says(people_sign_in(&o->p, "off", "secret1", &e), EC_REFUSED, &e);
+	assert_int_equal(e.detail, REFUSAL_DISABLED);
+	assert_says(people_sign_in(&o->p, "off", "wrong", &e), EC_DENIED, &e);
+	people_put(admin, dn_of(o, "off", dn), "shadowExpire", "-1");
+	assert_says(people_sign_in(&o->p, "off", "secret1", &e), EC_OK, &e);
+	people_put(admin, dn, "shadowExpire", "999999");
+	assert_says(people_sign_in(&o->p, "off", "secret1", &e), EC_OK, &e);
 }
 
 static void the_stamp_tells_changes_of_the_password(void **state)
@@ -433,6 +444,7 @@ static void odd_names_are_only_names(void **state)
 	struct account who;
 	struct err e;
 
+	assert_says(people_create(&o->p, "j\xC3\xBCrgen@example.com", "secret1", &e), EC_USAGE, &e);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		assert_says(people_create(&o->p, names[i], "secret1", &e), EC_OK, &e);
 		assert_says(people_find(&o->p, names[i], &who, &e), EC_OK, &e);
