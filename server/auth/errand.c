@@ -2,7 +2,9 @@
  *
  * Why not the pool of server/net/work: its workers are few and everybody's. One that waits for a
  * library without a time-out is lost to all other sessions until it comes back; one of these is lost
- * to winbind alone. That is also what the mutex is for.
+ * to winbind alone. That is also what the mutex is for. A thread leaves when there is nothing to do:
+ * starting one costs a fraction of what an errand takes, and none is left over from a time when the
+ * process had more rights.
  */
 #include <assert.h>
 #include <errno.h>
@@ -17,10 +19,9 @@
 
 struct errands {
 	pthread_mutex_t lock;
-	pthread_cond_t more;
 	struct errand *first, **end;
 	struct errands_limits limits;
-	unsigned n_threads, n_idle;
+	unsigned n_threads;
 	unsigned n_overdue; /* under way */
 	unsigned n_silent;  /* overdue since one came back */
 	uint64_t retry_at;  /* milliseconds, monotonic */
@@ -33,7 +34,6 @@ struct errands *errands_new(const char *thread_name, const struct errands_limits
 	struct errands *es = mem_new(sizeof(*es));
 
 	pthread_mutex_init(&es->lock, NULL);
-	pthread_cond_init(&es->more, NULL);
 	es->end = &es->first;
 	es->limits = *limits;
 	es->name = thread_name;
@@ -43,7 +43,6 @@ struct errands *errands_new(const char *thread_name, const struct errands_limits
 static void destroy(struct errands *es)
 {
 	pthread_mutex_destroy(&es->lock);
-	pthread_cond_destroy(&es->more);
 	free(es);
 }
 
@@ -59,7 +58,6 @@ void errands_free(struct errands **pp)
 	assert(!es->first);
 	es->closing = true;
 	last = es->n_threads == 0;
-	pthread_cond_broadcast(&es->more);
 	pthread_mutex_unlock(&es->lock);
 	if (last)
 		destroy(es);
@@ -69,14 +67,8 @@ void errands_free(struct errands **pp)
 
 static struct errand *next_errand(struct errands *es)
 {
-	struct errand *e;
+	struct errand *e = es->first;
 
-	while (!es->first && !es->closing) {
-		es->n_idle++;
-		pthread_cond_wait(&es->more, &es->lock);
-		es->n_idle--;
-	}
-	e = es->first;
 	if (!e)
 		return NULL;
 	es->first = e->next;
@@ -117,7 +109,7 @@ static void *thread_main(void *arg)
 		pthread_mutex_lock(&es->lock);
 		come_back(es, e);
 	}
-	last = --es->n_threads == 0;
+	last = --es->n_threads == 0 && es->closing;
 	pthread_mutex_unlock(&es->lock);
 	if (last)
 		destroy(es);
@@ -131,7 +123,7 @@ static bool have_thread(struct errands *es)
 	pthread_t t;
 	int rc;
 
-	if (es->n_idle > 0 || es->n_threads == es->limits.max_threads)
+	if (es->n_threads == es->limits.max_threads)
 		return true;
 	sigfillset(&all); /* signals are for the main thread */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -222,7 +214,6 @@ static enum ec send_locked(struct errands *es, struct errand *e, unsigned timeou
 	}
 	*es->end = e;
 	es->end = &e->next;
-	pthread_cond_signal(&es->more);
 	if (wait_for(es, e, timeout_ms))
 		return EC_OK;
 	give_up(es, e);
