@@ -56,8 +56,7 @@ uint32_t ntlm_agree(uint32_t flags)
 	uint32_t ours = NTLM_NTLM | NTLM_TARGET_INFO;
 
 	ours |= flags & NTLM_UNICODE ? NTLM_UNICODE : NTLM_OEM;
-	ours |= flags &
-		(NTLM_EXTENDED | NTLM_ALWAYS_SIGN | NTLM_VERSION | NTLM_128 | (uint32_t)NTLM_56);
+	ours |= flags & (NTLM_EXTENDED | NTLM_ALWAYS_SIGN | NTLM_VERSION | NTLM_128 | NTLM_56);
 	if (flags & NTLM_REQUEST_TARGET)
 		ours |= NTLM_REQUEST_TARGET | NTLM_TARGET_DOMAIN;
 	return ours;

@@ -24,8 +24,8 @@ enum {
 	NTLM_TARGET_INFO = 0x00800000,
 	NTLM_VERSION = 0x02000000,
 	NTLM_128 = 0x20000000,
-	NTLM_56 = (int)0x80000000,
 };
+#define NTLM_56 0x80000000u /* has no room in an enum */
 
 #define NTLM_NONCE 8
 #define NTLM_MIC 16
