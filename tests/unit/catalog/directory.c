@@ -46,10 +46,11 @@ void directory_again_server(void)
 
 static struct dir_conn *connect_admin(void)
 {
-	struct link_setup setup = slapd_setup(&slapd);
+	static struct link_setup setup; /* lent to the connection */
 	struct dir_conn *c;
 	struct err e;
 
+	setup = slapd_setup(&slapd);
 	ok(dir_conn_open(slapd.plain, &setup, true, &c, &e), &e);
 	return c;
 }
