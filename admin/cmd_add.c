@@ -93,6 +93,8 @@ static enum ec make(struct wp *w, const struct name *n, const struct secret *pas
 	struct draft *draft = NULL;
 	enum ec rc = draft_begin(w->backends.root, n, &draft, e);
 
+	if (rc == EC_EXISTS) /* its place was free, so this is what an earlier one has left */
+		wp_hint(w, rc, "if it is of an earlier mailbox: winpop delete %s", wp_text(w, n));
 	if (rc == EC_OK && password)
 		rc = make_account(w, n, password, draft, e);
 	if (rc != EC_OK) {

@@ -137,6 +137,9 @@ static enum ec delete_mailbox(struct wp *w, const struct wp_args *a, const struc
 	struct entry found;
 	enum ec rc = wp_find(w, n, &found, e);
 
+	/* One that was ended with a directory's own tools has left its mail. */
+	if (rc == EC_ABSENT)
+		rc = EC_OK;
 	if (rc == EC_OK && with_account)
 		rc = check_account(w, n, &there, e);
 	if (rc == EC_OK)
