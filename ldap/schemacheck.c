@@ -145,22 +145,43 @@ static struct dir_conn *try_servers(struct check *k, struct places *places)
 
 /* ---- what kind of directory ---- */
 
-static void check_kind(struct check *k, struct dir_conn *c)
-{
-	bool wants_ad = k->d->flavour == &flavour_ad, is_ad = false, pages = false;
-	struct err why;
-	enum ec rc = dir_conn_supports(c, AD_CAPABILITY, &is_ad, &why);
+struct root_dse {
+	bool is_ad, pages;
+	char subschema[LISTED_DN_MAX + 1];
+};
 
-	if (rc == EC_OK)
-		rc = dir_conn_supports(c, LDAP_CONTROL_PAGEDRESULTS, &pages, &why);
-	if (rc != EC_OK)
-		return trouble(k, &why);
-	if (is_ad != wants_ad)
+static bool take_root_dse(void *ctx, struct dir_entry *en)
+{
+	struct root_dse *r = ctx;
+
+	r->is_ad = dir_entry_has(en, "supportedCapabilities", AD_CAPABILITY);
+	r->pages = dir_entry_has(en, "supportedControl", LDAP_CONTROL_PAGEDRESULTS);
+	dir_entry_text(en, "subschemaSubentry", r->subschema, sizeof(r->subschema));
+	return false;
+}
+
+static enum ec read_root_dse(struct dir_conn *c, struct root_dse *out, struct err *e)
+{
+	static const char *const attrs[] = { "supportedCapabilities", "supportedControl",
+					     "subschemaSubentry", NULL };
+	const struct dir_query q = {
+		.base = "", .scope = LDAP_SCOPE_BASE, .filter = "(objectClass=*)", .attrs = attrs
+	};
+
+	*out = (struct root_dse){ 0 };
+	return dir_conn_search(c, &q, take_root_dse, out, e);
+}
+
+static void check_kind(struct check *k, const struct root_dse *r)
+{
+	bool wants_ad = k->d->flavour == &flavour_ad;
+
+	if (r->is_ad != wants_ad)
 		bad(k, EC_BROKEN,
-		    is_ad ? "the server is Active Directory, the settings say OpenLDAP"
-			  : "the server is no Active Directory, the settings say it is",
-		    "winpop set directory %s", is_ad ? "ad" : "openldap");
-	if (!pages)
+		    wants_ad ? "the server is no Active Directory, the settings say it is"
+			     : "the server is Active Directory, the settings say OpenLDAP",
+		    "winpop set directory %s", wants_ad ? "openldap" : "ad");
+	if (!r->pages)
 		bad(k, EC_BROKEN, "the server does not send long lists in pages (RFC 2696)",
 		    "allow it, or listings of many mailboxes fail");
 }
@@ -239,17 +260,8 @@ static const char *const wanted[] = { ADDRESS_ATTR, ALIAS_ATTR,         LOCKED_A
 #define N_WANTED (sizeof(wanted) / sizeof(wanted[0]))
 
 struct inventory {
-	char subschema[LISTED_DN_MAX + 1];
 	bool has[N_WANTED];
 };
-
-static bool take_subschema(void *ctx, struct dir_entry *en)
-{
-	struct inventory *in = ctx;
-
-	dir_entry_text(en, "subschemaSubentry", in->subschema, sizeof(in->subschema));
-	return false;
-}
 
 /* ( 1.2.3 NAME 'winpopAddress' DESC ... (RFC 4512 section 4.1); slapd shows one with two names as NAME ( 'a' 'b' ). */
 static void take_definition(struct inventory *in, const char *p, size_t len)
@@ -276,18 +288,16 @@ static bool take_definitions(void *ctx, struct dir_entry *en)
 	return false;
 }
 
-static enum ec take_inventory(struct dir_conn *c, struct inventory *in, struct err *e)
+static enum ec take_inventory(struct dir_conn *c, const struct root_dse *r, struct inventory *in,
+			      struct err *e)
 {
-	static const char *const where[] = { "subschemaSubentry", NULL };
-	static const char *const what[] = { "attributeTypes", "objectClasses", NULL };
-	struct dir_query q = {
-		.base = "", .scope = LDAP_SCOPE_BASE, .filter = "(objectClass=*)", .attrs = where
-	};
-	enum ec rc = dir_conn_search(c, &q, take_subschema, in, e);
+	static const char *const attrs[] = { "attributeTypes", "objectClasses", NULL };
+	const struct dir_query q = { .base = r->subschema,
+				     .scope = LDAP_SCOPE_BASE,
+				     .filter = "(objectClass=*)",
+				     .attrs = attrs };
 
-	q.base = in->subschema;
-	q.attrs = what;
-	return rc == EC_OK ? dir_conn_search(c, &q, take_definitions, in, e) : rc;
+	return dir_conn_search(c, &q, take_definitions, in, e);
 }
 
 static void tell_missing(struct check *k, const char *names, bool all)
@@ -307,14 +317,14 @@ static void tell_missing(struct check *k, const char *names, bool all)
 		    SCHEMA_DIR);
 }
 
-static void check_schema(struct check *k, struct dir_conn *c)
+static void check_schema(struct check *k, struct dir_conn *c, const struct root_dse *r)
 {
 	struct inventory in = { 0 };
 	char names[TEXT_MAX / 2] = "";
 	size_t n_missing = 0;
 	struct err why;
 
-	if (take_inventory(c, &in, &why) != EC_OK)
+	if (take_inventory(c, r, &in, &why) != EC_OK)
 		return trouble(k, &why);
 	for (size_t i = 0; i < N_WANTED; i++) {
 		if (in.has[i])
@@ -405,13 +415,16 @@ static void check_domains(struct check *k, struct dir_conn *c)
 
 static void check_entries(struct check *k, struct dir_conn *c)
 {
+	struct root_dse r;
 	struct err why;
 
-	check_kind(k, c);
+	if (read_root_dse(c, &r, &why) != EC_OK)
+		return trouble(k, &why);
+	check_kind(k, &r);
 	if (dir_root_get(k->d, c, &k->root, &why) != EC_OK)
 		return bad(k, why.class, why.text, "correct directory_base");
 	check_people(k, c);
-	check_schema(k, c);
+	check_schema(k, c, &r);
 	if (k->has_schema && k->d->conf->catalog == CATALOG_DIRECTORY) {
 		check_mailbox_rights(k, c);
 		check_domains(k, c);
