@@ -184,15 +184,18 @@ def test_changed_elsewhere_works_at_once(office):
     assert office.refused(kim)
 
 
-@pytest.mark.parametrize("trouble", ["disable", "expire", "must_change"])
-def test_right_password_wrong_time(office, trouble):
+@pytest.mark.parametrize("trouble,word", [("disable", "disabled"), ("expire", "expired"), ("must_change", "change")])
+def test_right_password_wrong_time(office, trouble, word):
+    """Told to who knows the password, and to the log."""
     kim = office.hire()
     assert office.signs_in(kim)
     getattr(office.directory, trouble)(kim.uid)
-    assert office.refused(kim), "the client is not told to ask its user"
-    assert office.refused(kim, "wrong")
+    reply = office.reply(kim.address, kim.password)
+    assert reply.startswith("-ERR [AUTH]") and word in reply, reply
     event = office.server.wait_event("signin-failed", account=kim.address)
-    assert event, office.server.log_text()
+    assert word in str(event), event
+    reply = office.reply(kim.address, "not the password")
+    assert reply.startswith("-ERR [AUTH]") and word not in reply, reply
 
 
 def test_locked_out_by_the_directory(office):
