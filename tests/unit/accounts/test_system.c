@@ -15,7 +15,7 @@
 #define WHO "nobody"
 #define BOX WHO "@example.com"
 #define MATRIX PAM_MODULES "/pam_matrix.so"
-#define QUICK_MS 1000 /* libpam would sleep for two seconds */
+#define QUICK_MS 5000 /* libpam would sleep for 20 to 60 seconds */
 
 struct local {
 	struct tree tree;
@@ -280,7 +280,7 @@ static void nobody_sleeps(void **state)
 	struct local *l = *state;
 	uint64_t began = clock_mono_ms();
 
-	serve_ok(l, "auth required pam_faildelay.so delay=9000000\nauth required pam_deny.so\n"
+	serve_ok(l, "auth required pam_faildelay.so delay=40000000\nauth required pam_deny.so\n"
 		    "account required pam_permit.so\n");
 	assert_ec(verify(l, BOX, "x"), wrong());
 	assert_ec(verify(l, "root@example.com", "x"), EC_DENIED);
