@@ -56,8 +56,9 @@ static bool count_mailbox(void *ctx, const struct entry *en)
 	struct err why;
 	enum ec rc = store->ops->usage(store, &en->name, &n_msgs, &octets, &why);
 
-	if (rc == EC_ABSENT) /* deleted since it was listed */
-		return true;
+	/* A directory's mailbox that nobody has looked at yet; or it was deleted since it was listed. */
+	if (rc == EC_ABSENT)
+		rc = EC_OK;
 	t->domain.mailboxes++;
 	if (rc == EC_OK) {
 		t->domain.messages += n_msgs;

@@ -153,7 +153,7 @@ static void live_at_once(void **state)
 	assert_ec(find(w, KIM, &e), EC_ABSENT);
 }
 
-static void listed_can_be_counted(void **state)
+static void listings_are_sorted_and_whole(void **state)
 {
 	struct world *w = *state;
 	char got[512];
@@ -164,7 +164,6 @@ static void listed_can_be_counted(void **state)
 	directory_person(&w->dir, "nobody@example.com");
 	assert_ec(list(w, "example.com", got), EC_OK);
 	assert_string_equal(got, "abe@example.com kim@example.com zoe@example.com ");
-	assert_true(tree_has(&w->tree, "example.com/P3_abe.mbx"));
 	directory_modify(&w->dir, "uid=abe.example.com,ou=people", "replace", "winpopAddress",
 			 "ZOE@example.com");
 	assert_ec(list(w, "example.com", got), EC_BROKEN);
@@ -513,7 +512,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_A_WORLD(live_at_once),
-		IN_A_WORLD(listed_can_be_counted),
+		IN_A_WORLD(listings_are_sorted_and_whole),
 		IN_A_WORLD(aliases),
 		IN_A_WORLD(exactly_this_address),
 		IN_A_WORLD(two_entries_are_one_too_many),
