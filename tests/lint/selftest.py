@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Proves that each check of this folder can fail: a small tree with one fault in it, and what the check must say about it."""
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,13 @@ CASES = [  # check, file, content, what it must complain about (None: nothing)
     ("secrets", "tests/a.py", "@pytest.mark.sk" "ip\n", "a skipped test"),
 ]
 
+DRIFT = [  # a file of schema/, what is put in place of what
+    ("openldap/winpop.ldif", "{318}", "{319}", "only in one of"),
+    ("openldap/winpop.schema", "MAY winpopNTHash", "MUST winpopNTHash", "only in one of"),
+    ("ad/winpop-1-attributes.ldif", ".1.2\n", ".1.9\n", "is not what OpenLDAP has"),
+    ("oids.md", "`.2.3`", "`.2.4`", "oids.md does not say"),
+]
+
 
 def run(check, name, content):
     with tempfile.TemporaryDirectory(prefix="lint-") as root:
@@ -36,15 +44,28 @@ def run(check, name, content):
         return subprocess.run([sys.executable, HERE / f"{check}.py", root], capture_output=True, text=True)
 
 
+def run_schema(name, what, instead):
+    with tempfile.TemporaryDirectory(prefix="lint-") as root:
+        shutil.copytree(HERE.parents[1] / "schema", pathlib.Path(root, "schema"))
+        file = pathlib.Path(root, "schema", name)
+        file.write_text(file.read_text().replace(what, instead, 1))
+        return subprocess.run([sys.executable, HERE / "schema.py", root], capture_output=True, text=True)
+
+
 def main():
     bad = 0
+    for name, what, instead, want in DRIFT:
+        got = run_schema(name, what, instead)
+        if got.returncode != 1 or want not in got.stdout:
+            bad += 1
+            print(f"schema on {name}: wanted {want!r}, got {got.returncode}: {got.stdout}{got.stderr}")
     for check, name, content, want in CASES:
         got = run(check, name, content)
         right = (got.returncode == 0) if want is None else (got.returncode == 1 and want in got.stdout)
         if not right:
             bad += 1
             print(f"{check} on {name}: {content!r}\n  wanted {want!r}, got {got.returncode}: {got.stdout}{got.stderr}")
-    print(f"selftest: {len(CASES)} cases, {bad} wrong")
+    print(f"selftest: {len(CASES) + len(DRIFT)} cases, {bad} wrong")
     return bool(bad)
 
 
