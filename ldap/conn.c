@@ -234,6 +234,12 @@ static enum ec start_tls(struct dir_conn *c, const LDAPURLDesc *u, struct err *e
 	return secure(c, u, e);
 }
 
+/* A Kerberos bind encrypts by itself; Windows and Samba refuse it, the one or the other way, inside TLS. */
+static bool wants_tls(const struct dir_conn *c, bool as_service)
+{
+	return c->setup->starttls && !(as_service && c->setup->bind == DIR_BIND_GSSAPI);
+}
+
 static enum ec protect(struct dir_conn *c, const LDAPURLDesc *u, bool as_service, struct err *e)
 {
 	bool sends_password = !as_service || c->setup->bind == DIR_BIND_SIMPLE;
@@ -241,7 +247,7 @@ static enum ec protect(struct dir_conn *c, const LDAPURLDesc *u, bool as_service
 	c->clear = !dir_sock_loopback(atomic_load(&c->sock.fd));
 	if (strcmp(u->lud_scheme, "ldaps") == 0)
 		return secure(c, u, e);
-	if (strcmp(u->lud_scheme, "ldap") == 0 && c->setup->starttls)
+	if (strcmp(u->lud_scheme, "ldap") == 0 && wants_tls(c, as_service))
 		return start_tls(c, u, e);
 	if (c->clear && sends_password)
 		return err_set(

@@ -7,11 +7,14 @@
  * Getting a ticket talks to the KDC, with the Kerberos library's timeouts instead of ours: some seconds when it is away. It happens
  * once in the life of a ticket, and a KDC is as a rule the very server that was connected to just before.
  */
+#include <errno.h>
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
+#include <krb5.h>
 #include <sasl/sasl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "ldap/conn_own.h"
 
 #define CCACHE "MEMORY:winpop-directory"
@@ -23,12 +26,16 @@ static enum ec gss_failed(struct dir_conn *c, OM_uint32 major, OM_uint32 minor, 
 	gss_buffer_desc words = GSS_C_EMPTY_BUFFER;
 	bool by_mech = minor != 0;
 
-	c->refused = major != GSS_S_FAILURE;
+	if (minor == (OM_uint32)KRB5_KDC_UNREACH)
+		return err_set(e, EC_TEMP, "no Kerberos server (KDC) of the realm of %s answers",
+			       c->setup->user);
+	c->refused = true;
 	gss_display_status(&ignored, by_mech ? minor : major,
 			   by_mech ? GSS_C_MECH_CODE : GSS_C_GSS_CODE, GSS_C_NO_OID, &more, &words);
-	enum ec rc = err_set(
-		e, EC_BROKEN, "no Kerberos ticket for the directory by the keys in %s: %.*s",
-		c->setup->keytab, (int)words.length, words.value ? (const char *)words.value : "");
+	enum ec rc = err_set(e, EC_BROKEN,
+			     "no Kerberos ticket for %s by the keys in %s (directory_keytab): %.*s",
+			     c->setup->user[0] ? c->setup->user : "anybody", c->setup->keytab,
+			     (int)words.length, words.value ? (const char *)words.value : "");
 	gss_release_buffer(&ignored, &words);
 	return rc;
 }
@@ -51,7 +58,10 @@ static enum ec have_tickets(struct dir_conn *c, struct err *e)
 	gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
 	OM_uint32 minor = 0, ignored, major = GSS_S_COMPLETE;
 
-	if (c->setup->user && c->setup->user[0])
+	if (access(c->setup->keytab, R_OK) < 0)
+		return err_set(e, EC_BROKEN, "cannot read %s (directory_keytab): %s",
+			       c->setup->keytab, strerrordesc_np(errno));
+	if (c->setup->user[0] != '\0')
 		major = import_name(c->setup->user, &name, &minor);
 	if (major == GSS_S_COMPLETE)
 		major = gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, &krb5, GSS_C_INITIATE,
@@ -84,6 +94,11 @@ static enum ec step_failed(struct dir_conn *c, int code, struct err *e)
 
 	if (code == LDAP_SERVER_DOWN)
 		return dir_conn_lose(c, code, e);
+	if (code == LDAP_STRONG_AUTH_REQUIRED && c->secured) /* Samba */
+		return err_set(e, EC_BROKEN,
+			       "%s does not take Kerberos inside TLS: use ldap:// in "
+			       "directory_servers, Kerberos encrypts by itself",
+			       c->uri);
 	snprintf(doing, sizeof(doing), "signing in to %s by Kerberos", c->uri);
 	ldap_get_option(c->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &words);
 	enum ec rc = status_err(e, code, words, doing);
@@ -96,11 +111,11 @@ static enum ec step_failed(struct dir_conn *c, int code, struct err *e)
 	return EC_BROKEN;
 }
 
-/* Active Directory takes no second encryption inside TLS; without TLS it wants one. */
+/* Windows takes no second encryption inside TLS; without TLS there must be one, of a strength that DES has not. */
 static void set_strength(struct dir_conn *c)
 {
 	ldap_set_option(c->ld, LDAP_OPT_X_SASL_SECPROPS,
-			c->secured ? "none,maxssf=0" : "noanonymous,noplain,minssf=56");
+			c->secured ? "none,maxssf=0" : "noanonymous,noplain,minssf=112");
 }
 
 static enum ec steps(struct dir_conn *c, struct err *e)

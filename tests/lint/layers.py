@@ -50,6 +50,7 @@ HOME = {
     "lber.h": ["ldap/"],
     "sasl/": ["server/auth/", "ldap/kerberos"],
     "gssapi/": ["ldap/kerberos"],
+    "krb5.h": ["ldap/kerberos"],
     "wbclient.h": ["server/auth/winbind"],
     "security/": ["server/accounts/system"],
     "rados/": ["server/store/ceph"],
