@@ -146,9 +146,8 @@ def stays_idle(server, seconds=2):
     assert used < 0.2 * seconds, f"{used:.2f} s of CPU in {seconds} s while the directory is away"
 
 
-def is_away(site, held):
+def is_away(server, held):
     """All that is promised while no server of the directory can be used."""
-    server = site.server
     told_to_try_later(at_once(lambda n: sign_in(server, n), 4), TIMEOUT + SLACK)
     later = [sign_in(server, n % 4) for n in range(20)]
     told_to_try_later(later, TIMEOUT + SLACK)
@@ -175,7 +174,7 @@ def test_the_directory_goes_away_and_comes_back(make_site, fault, tls):
     assert gets_in(site.server)
     site.begin(fault)
     told_to_try_later([sign_in(site.server, 1)], TIMEOUT + SLACK)
-    is_away(site, held)
+    is_away(site.server, held)
     held.ok("DELE 1")
     held.quit()
     site.end(fault)
@@ -270,7 +269,7 @@ def test_replaced_by_one_that_is_not_ours(make_site, make_slapd, how):
     if how == "service":
         other.admin.delete(other.service_dn)
     take_place(site.slapd, other)
-    is_away(site, held)
+    is_away(site.server, held)
     other.stop()
     site.slapd.start()
     is_back(site.server)
@@ -289,7 +288,7 @@ def test_another_certificate(make_site, tmp_path):
             if made != site.slapd.certs.dir / used:
                 (site.slapd.certs.dir / used).write_bytes(made.read_bytes())
         site.slapd.start()
-        is_away(site, held)
+        is_away(site.server, held)
         site.slapd.certs.server(CERT)
         site.slapd.stop()
         site.slapd.start()
@@ -346,7 +345,7 @@ def test_full_of_referrals(make_site, make_slapd, elsewhere):
     other.admin.delete(other.people)
     add_referral(other, other.people, elsewhere.uri)
     take_place(site.slapd, other)
-    is_away(site, held)
+    is_away(site.server, held)
     assert elsewhere.visitors() == 0
     other.stop()
     site.slapd.start()
@@ -437,6 +436,30 @@ def test_one_of_two_servers_is_dead_from_the_start(pair):
     first.kill()
     server.start()
     sign_in_all(server)
+
+
+# ---- Active Directory ----
+
+
+def test_a_domain_controller_goes_away_and_comes_back(make_dc, make_server):
+    dc = make_dc()
+    for n in range(4):
+        dc.add_person(f"person{n}", f"pw-person{n}", mail=person(n))
+    server = make_server(start=False, space=dc.space, **dc.settings(directory_timeout_ms=int(TIMEOUT * 1000)))
+    for n in range(4):
+        server.winpop_ok("add", person(n))
+    server.start()
+    with dc.space.inside():
+        for begin, end in ((dc.freeze, dc.thaw), (dc.stop, dc.start)):
+            server.deliver(person(3), BODY)
+            held = server.session(person(3), "pw-person3")
+            assert gets_in(server)
+            begin()
+            is_away(server, held)
+            held.ok("DELE 1")
+            held.quit()
+            end()
+            is_back(server)
 
 
 # ---- crowds ----
