@@ -5,21 +5,11 @@
 #include <string.h>
 #include <cmocka.h>
 #include "server/auth/auth.h"
+#include "tests/unit/auth/heard.h"
 #include "tests/unit/auth/people.h"
 
 static struct people people = { .base = { .ops = &people_ops, .reveals = 1u << SECRET_CLEAR } };
 static const struct auth_facts on_loopback = { .sid = "s1", .peer = "127.0.0.1", .clear_ok = true };
-
-static struct log_sink *sink;
-static struct log the_log;
-static char heard[65536];
-
-static void hear(void *context, const char *line)
-{
-	(void)context;
-	if (strlen(heard) + strlen(line) + 2 < sizeof(heard))
-		strcat(strcat(heard, line), "\n");
-}
 
 static struct auth *open_auth(unsigned shield_s, unsigned cache_s, const struct auth *before)
 {
@@ -269,22 +259,6 @@ static void a_right_password_is_remembered_only_if_told_to(void **state)
 	auth_unref(&b);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	sink = log_open(LOG_TO_STDERR, "test", LV_INFO);
-	log_capture(sink, hear, NULL);
-	the_log = (struct log){ .sink = sink };
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	log_close(&sink);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,5 +271,5 @@ int main(void)
 		cmocka_unit_test(a_right_password_is_remembered_only_if_told_to),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, listen_in, listen_no_more);
 }
