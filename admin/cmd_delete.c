@@ -174,7 +174,8 @@ const struct wp_cmd wp_delete = {
 		"first; without a terminal it is refused unless /y is given.\n"
 		"A locked domain or mailbox can be deleted. One that a client is signed in to "
 		"cannot, unless /now ends its sessions first. With the encrypted password file "
-		"the account goes with its mailbox whether /deleteuser is given or not.",
+		"the account goes with its mailbox whether /deleteuser is given or not. An "
+		"administrator's account is never deleted.",
 	.argc_min = 1,
 	.argc_max = 1,
 	.how = WP_WRITES,

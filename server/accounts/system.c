@@ -208,13 +208,11 @@ static void pretend(const struct accounts_system *s, const struct secret *secret
 }
 
 /* A stack that may not read the passwords calls every one wrong. */
-static enum ec hidden(const struct accounts_system *s, struct err *e)
+static enum ec hidden(struct err *e)
 {
-	return err_set(
-		e, EC_BROKEN,
-		"passwords of this computer cannot be read: put the user of the service into "
-		"group shadow and restart it, or let PAM service %s do without them",
-		s->service.name);
+	return err_set(e, EC_BROKEN,
+		       "passwords of this computer cannot be read: put the user of the service "
+		       "into group shadow and restart it");
 }
 
 static enum ec judge(const struct accounts_system *s, const struct local_user *p,
@@ -223,7 +221,7 @@ static enum ec judge(const struct accounts_system *s, const struct local_user *p
 	enum ec rc = system_check_password(&s->service, p->login, secret, e);
 
 	if (rc == EC_DENIED && p->shadow == SHADOW_HIDDEN)
-		return hidden(s, e);
+		return hidden(e);
 	if (rc == EC_DENIED && p->shadow == SHADOW_LOCKED)
 		pretend(s, secret);
 	/* The usual stack ends with pam_deny, which drops the reason. */
