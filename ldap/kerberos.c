@@ -4,8 +4,9 @@
  * keeps them in memory. Which file and which memory is told to it call by call: the environment variables for the same
  * purpose (KRB5_CLIENT_KTNAME, KRB5CCNAME) belong to the whole process, which accepts Kerberos from mail clients too.
  *
- * Getting a ticket talks to the KDC, with the Kerberos library's timeouts instead of ours: some seconds when it is away. It happens
- * once in the life of a ticket, and a KDC is as a rule the very server that was connected to just before.
+ * Getting a ticket talks to the KDC, with the Kerberos library's timeouts instead of ours: half a minute when it is silent. It
+ * happens once in the life of a ticket, and a KDC is as a rule the very server that is connected to. So that is asked for something
+ * first: a frozen one is found out within the timeout.
  */
 #include <errno.h>
 #include <gssapi/gssapi_ext.h>
@@ -145,8 +146,11 @@ enum ec dir_conn_bind_kerberos(struct dir_conn *c, struct err *e)
 {
 	const char *before = NULL;
 	OM_uint32 minor;
-	enum ec rc = have_tickets(c, e);
+	bool ignored;
+	enum ec rc = dir_conn_supports(c, LDAP_EXOP_START_TLS, &ignored, e);
 
+	if (rc == EC_OK)
+		rc = have_tickets(c, e);
 	if (rc != EC_OK)
 		return rc;
 	set_strength(c);
