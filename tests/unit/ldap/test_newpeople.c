@@ -1,0 +1,292 @@
+/* test_newpeople.c - accounts made, changed and removed in a real OpenLDAP, and their NT hashes. */
+#include <stdio.h>
+#include "ldap/freename.h"
+#include "ldap/nthash.h"
+#include "tests/unit/ldap/office.h"
+
+/* ---- new accounts ---- */
+
+static void accounts_are_made_and_removed(void **state)
+{
+	struct office *o = *state;
+	struct account who;
+	struct err e;
+	char dn[160];
+
+	assert_says(people_create(&o->p, "kim@example.com", "secret1", &e), EC_OK, &e);
+	assert_says(people_find(&o->p, "kim@example.com", &who, &e), EC_OK, &e);
+	assert_string_equal(who.key, office_dn(o, "kim", dn));
+	assert_string_equal(who.logon, "kim");
+	office_put(dn, "pwdReset", NULL);
+	assert_says(people_sign_in(&o->p, "kim@example.com", "secret1", &e), EC_OK, &e);
+	assert_says(people_create(&o->p, "kim@example.com", "secret2", &e), EC_EXISTS, &e);
+	assert_says(people_change(&o->p, "kim@example.com", "secret2", &e), EC_OK, &e);
+	office_put(dn, "pwdReset", NULL);
+	assert_says(people_sign_in(&o->p, "kim", "secret1", &e), EC_DENIED, &e);
+	assert_says(people_sign_in(&o->p, "kim", "secret2", &e), EC_OK, &e);
+	assert_says(people_remove(&o->p, "kim@example.com", &e), EC_OK, &e);
+	assert_says(people_remove(&o->p, "kim@example.com", &e), EC_ABSENT, &e);
+	assert_says(people_change(&o->p, "kim@example.com", "x", &e), EC_ABSENT, &e);
+}
+
+static void a_taken_logon_name_is_altered(void **state)
+{
+	static const char *const domains[] = { "example.com", "example.org", "example.net" };
+	static const char *const logons[] = { "kim", "kim1", "kim2" };
+	struct office *o = *state;
+	struct account who;
+	struct err e;
+	char address[64];
+
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(address, sizeof(address), "kim@%s", domains[i]);
+		assert_says(people_create(&o->p, address, "secret1", &e), EC_OK, &e);
+		assert_says(people_find(&o->p, address, &who, &e), EC_OK, &e);
+		assert_string_equal(who.logon, logons[i]);
+	}
+	assert_says(people_remove(&o->p, "kim@example.org", &e), EC_OK, &e);
+	assert_says(people_create(&o->p, "kim@example.info", "secret1", &e), EC_OK, &e);
+	assert_says(people_find(&o->p, "kim@example.info", &who, &e), EC_OK, &e);
+	assert_string_equal(who.logon, "kim1");
+}
+
+static void nothing_is_left_of_what_failed(void **state)
+{
+	struct office *o = *state;
+	struct account who;
+	struct err e;
+
+	/* the policy wants five characters, and is asked after the entry was made */
+	assert_says(people_create(&o->p, "kim@example.com", "abc", &e), EC_REFUSED, &e);
+	assert_says(people_find(&o->p, "kim@example.com", &who, &e), EC_ABSENT, &e);
+	assert_says(people_create(&o->p, "kim@example.com", "", &e), EC_USAGE, &e);
+	assert_says(people_create(&o->p, "kim@example.com", "secret1", &e), EC_OK, &e);
+	assert_says(people_change(&o->p, "kim@example.com", "abc", &e), EC_REFUSED, &e);
+	office_reopen(o, "directory_new_users = ou=nowhere,dc=test\n");
+	assert_says(people_create(&o->p, "lee@example.com", "secret1", &e), EC_BROKEN, &e);
+	assert_non_null(strstr(e.text, "directory_new_users"));
+}
+
+static void odd_names_are_only_names(void **state)
+{
+	static const char *const names[] = { "o'brien@example.com", "a.b-c_d@example.com",
+					     "#x@example.com", "a&b!@example.com" };
+	struct office *o = *state;
+	struct account who;
+	struct err e;
+
+	assert_says(people_create(&o->p, "j\xC3\xBCrgen@example.com", "secret1", &e), EC_USAGE, &e);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_says(people_create(&o->p, names[i], "secret1", &e), EC_OK, &e);
+		assert_says(people_find(&o->p, names[i], &who, &e), EC_OK, &e);
+		assert_says(people_remove(&o->p, names[i], &e), EC_OK, &e);
+	}
+}
+
+static void the_service_is_not_removed(void **state)
+{
+	struct office *o = *state;
+	struct account who;
+	struct err e;
+	char more[256], dn[160];
+
+	office_add_person(o, "svc", "secret1", "mail: svc@example.com\n");
+	office_put(SLAPD_BASE, "description", NULL);
+	snprintf(more, sizeof(more), "directory_user = %s\n", office_dn(o, "svc", dn));
+	assert_says(people_find(&o->p, "svc@example.com", &who, &e), EC_OK, &e);
+	assert_false(who.admin);
+	o->p.dir->link.user = dn;
+	assert_says(people_find(&o->p, "svc@example.com", &who, &e), EC_OK, &e);
+	assert_true(who.admin);
+	assert_says(people_remove(&o->p, "svc@example.com", &e), EC_REFUSED, &e);
+}
+
+/* ---- NT hashes ---- */
+
+/* Of "password": the best known one there is. */
+static const unsigned char hash_of_password[NT_HASH] = { 0x88, 0x46, 0xF7, 0xEA, 0xEE, 0x8F,
+							 0xB1, 0x17, 0xAD, 0x06, 0xBD, 0xD8,
+							 0x30, 0xB7, 0x58, 0x6C };
+
+static enum ec reveal(struct office *o, const char *address, struct secret *out, struct err *e)
+{
+	struct account who = { .name = tree_name(address) };
+
+	return o->p.a->ops->reveal(o->p.a, &who, SECRET_NT_HASH, out, e);
+}
+
+static void hashes_are_kept_in_step(void **state)
+{
+	struct office *o = *state;
+	struct secret s = { 0 };
+	struct err e;
+	char dn[160];
+
+	assert_true(o->p.a->reveals == 1u << SECRET_NT_HASH);
+	assert_says(people_create(&o->p, "kim@example.com", "secret1", &e), EC_OK, &e);
+	office_dn(o, "kim", dn);
+	office_put(dn, "pwdReset", "TRUE");
+	assert_says(reveal(o, "kim@example.com", &s, &e), EC_REFUSED, &e); /* to be changed first */
+	office_put(dn, "pwdReset", NULL);
+	assert_says(people_change(&o->p, "kim@example.com", "password", &e), EC_OK, &e);
+	office_put(dn, "pwdReset", NULL);
+	assert_says(reveal(o, "kim@example.com", &s, &e), EC_OK, &e);
+	assert_int_equal(s.len, NT_HASH);
+	assert_memory_equal(s.bytes, hash_of_password, NT_HASH);
+	assert_says(reveal(o, "nobody@example.com", &s, &e), EC_ABSENT, &e);
+	office_put(dn, "pwdAccountLockedTime", "000001010000Z");
+	assert_says(reveal(o, "kim@example.com", &s, &e), EC_REFUSED, &e);
+	office_put(dn, "pwdAccountLockedTime", NULL);
+	office_put(dn, "winpopNTHash", "nonsense");
+	assert_says(reveal(o, "kim@example.com", &s, &e), EC_BROKEN, &e);
+	office_put(dn, "winpopNTHash", NULL);
+	assert_says(reveal(o, "kim@example.com", &s, &e), EC_REFUSED, &e);
+	assert_ec(o->p.a->ops->reveal(o->p.a,
+				      &(struct account){ .name = tree_name("kim@example.com") },
+				      SECRET_CLEAR, &s, &e),
+		  EC_REFUSED);
+	secret_drop(&s);
+}
+
+static void a_hash_needs_the_group_too(void **state)
+{
+	struct office *o = *state;
+	struct secret s = { 0 };
+	struct err e;
+	char dn[160];
+
+	office_add_person(o, "kim", "secret1",
+			  "mail: kim@example.com\nobjectClass: winpopAccount\n"
+			  "winpopNTHash: 8846f7eaee8fb117ad06bdd830b7586c\n");
+	office_add_person(o, "lee", "secret1", "");
+	office_add_group(o, "g", "groupOfNames", "member", office_dn(o, "lee", dn));
+	assert_says(reveal(o, "kim@example.com", &s, &e), EC_OK, &e);
+	office_require(o, "g");
+	assert_says(reveal(o, "kim@example.com", &s, &e), EC_REFUSED, &e);
+	assert_int_equal(e.detail, REFUSAL_GROUP);
+	secret_drop(&s);
+}
+
+/* Without SPA no hashes are made, but one that is there is not left to go stale. */
+static void no_hashes_without_spa(void **state)
+{
+	struct office *o = *state;
+	struct secret s = { 0 };
+	struct err e;
+	char dn[160];
+
+	office_reopen(o, "spa = off\n");
+	assert_true(o->p.a->reveals == 0);
+	assert_says(people_create(&o->p, "kim@example.com", "secret1", &e), EC_OK, &e);
+	assert_says(people_create(&o->p, "lee@example.com", "secret1", &e), EC_OK, &e);
+	office_put(office_dn(o, "kim", dn), "pwdReset", NULL);
+	office_put(office_dn(o, "lee", (char[160]){ 0 }), "objectClass", "inetOrgPerson");
+	assert_says(reveal(o, "kim@example.com", &s, &e), EC_REFUSED, &e);
+	office_reopen(o, "");
+	assert_says(reveal(o, "kim@example.com", &s, &e), EC_REFUSED, &e);
+	assert_says(people_change(&o->p, "kim@example.com", "secret2", &e), EC_OK, &e);
+	office_reopen(o, "spa = off\n");
+	assert_says(people_change(&o->p, "kim@example.com", "password", &e), EC_OK, &e);
+	office_put(dn, "pwdReset", NULL);
+	office_reopen(o, "");
+	assert_says(reveal(o, "kim@example.com", &s, &e), EC_OK, &e);
+	assert_memory_equal(s.bytes, hash_of_password, NT_HASH);
+	secret_drop(&s);
+}
+
+/* sambaNTPassword is Samba's: mended where it is old, not made where there is none. */
+static void a_hash_of_samba_is_mended(void **state)
+{
+	struct office *o = *state;
+	struct secret s = { 0 };
+	struct err e;
+
+	office_add_person(o, "kim", "secret1",
+			  "mail: kim@example.com\nobjectClass: sambaSamAccount\nsambaSID: "
+			  "S-1-5-21-1-2-3-1001\n"
+			  "sambaNTPassword: 00000000000000000000000000000000\n");
+	office_add_person(o, "lee", "secret1",
+			  "mail: lee@example.com\nobjectClass: sambaSamAccount\nsambaSID: "
+			  "S-1-5-21-1-2-3-1002\n");
+	office_add_person(
+		o, "max", "secret1",
+		"mail: max@example.com\nobjectClass: sambaSamAccount\nsambaSID: "
+		"S-1-5-21-1-2-3-1003\n"
+		"sambaNTPassword: 8846F7EAEE8FB117AD06BDD830B7586C\nsambaAcctFlags: [UD         "
+		"]\n");
+	assert_says(people_change(&o->p, "kim@example.com", "password", &e), EC_OK, &e);
+	assert_says(reveal(o, "kim@example.com", &s, &e), EC_OK, &e);
+	assert_memory_equal(s.bytes, hash_of_password, NT_HASH);
+	assert_says(people_change(&o->p, "lee@example.com", "password", &e), EC_OK, &e);
+	assert_says(reveal(o, "lee@example.com", &s, &e), EC_REFUSED, &e);
+	assert_says(reveal(o, "max@example.com", &s, &e), EC_REFUSED, &e); /* disabled */
+	assert_int_equal(e.detail, REFUSAL_DISABLED);
+	secret_drop(&s);
+}
+
+/* ---- two at a time ---- */
+
+struct race {
+	struct office *o;
+	unsigned n_tries;
+	bool other; /* what exists is something else */
+	char won[LOGON_NAME_MAX + 1];
+};
+
+/* Somebody takes the first name between our look and our entry. */
+static enum ec lose_once(void *ctx, const char *logon, struct err *e)
+{
+	struct race *r = ctx;
+
+	if (r->n_tries++ == 0 && !r->other)
+		office_add_person(r->o, logon, "x", "");
+	if (r->n_tries == 1)
+		return err_set(e, EC_EXISTS, "faster");
+	strcpy(r->won, logon);
+	return EC_OK;
+}
+
+static void a_lost_race_tries_the_next_name(void **state)
+{
+	struct office *o = *state;
+	struct race r = { .o = o };
+	struct err e;
+	const struct free_name f = { .base = o->base,
+				     .attr = "uid",
+				     .rule = &logon_rule_openldap,
+				     .local = "kim",
+				     .make = lose_once,
+				     .ctx = &r };
+
+	assert_says(free_name_make(office_admin, &f, &e), EC_OK, &e);
+	assert_string_equal(r.won, "kim1");
+	r = (struct race){ .o = o, .other = true };
+	assert_says(free_name_make(office_admin, &f, &e), EC_EXISTS,
+		    &e); /* another name would not help */
+	assert_int_equal(r.n_tries, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(accounts_are_made_and_removed, office_open,
+						office_close),
+		cmocka_unit_test_setup_teardown(a_taken_logon_name_is_altered, office_open,
+						office_close),
+		cmocka_unit_test_setup_teardown(nothing_is_left_of_what_failed, office_open,
+						office_close),
+		cmocka_unit_test_setup_teardown(odd_names_are_only_names, office_open,
+						office_close),
+		cmocka_unit_test_setup_teardown(the_service_is_not_removed, office_open,
+						office_close),
+		cmocka_unit_test_setup_teardown(hashes_are_kept_in_step, office_open, office_close),
+		cmocka_unit_test_setup_teardown(a_hash_needs_the_group_too, office_open,
+						office_close),
+		cmocka_unit_test_setup_teardown(no_hashes_without_spa, office_open, office_close),
+		cmocka_unit_test_setup_teardown(a_hash_of_samba_is_mended, office_open,
+						office_close),
+		cmocka_unit_test_setup_teardown(a_lost_race_tries_the_next_name, office_open,
+						office_close),
+	};
+	return cmocka_run_group_tests(tests, office_start, office_stop);
+}
