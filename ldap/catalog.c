@@ -2,8 +2,8 @@
  *
  * The directory says what exists; the mail root only follows. A mailbox's directory is made when the mailbox is first looked
  * up, so whatever an administrator of the directory does with his own tools is live at once, and a second host needs no notice.
- * The first directory of all is left to an administrator of ours (`winpop add`): an empty mail root is rather one that is not
- * mounted, and mail would go under the mount point.
+ * The first directory of all takes an administrator of ours (`winpop init`, `winpop add`): an empty mail root is rather one that
+ * is not mounted, and mail would go under the mount point.
  *
  *	add       directory in the mail root, then the entry: the entry is what makes it exist, so it appears whole
  *	remove    a session's claim is taken first, so nothing has changed if somebody holds it; then the entry, then the
@@ -57,6 +57,11 @@ static enum ec run(struct dir_catalog *dc, enum pool_use use, pool_fn *fn, struc
 	return pool_run(dc->dir->pool, use, fn, r, e);
 }
 
+static enum ec make_home(struct dir_catalog *dc, const struct name *n, bool first, struct err *e)
+{
+	return home_make(dc->root, dc->dir->conf->mailroot, n, first, e);
+}
+
 /* ---- looking up ---- */
 
 static enum ec do_find(struct dir_conn *c, void *ctx, struct err *e)
@@ -108,7 +113,7 @@ static enum ec catalog_find(struct catalog *c, const struct name *n, struct entr
 		remember(dc, n, rc, out);
 	else if (remembered(dc, n, out))
 		rc = EC_OK;
-	return rc == EC_OK ? home_make(dc->root, &out->name, false, e) : rc;
+	return rc == EC_OK ? make_home(dc, &out->name, false, e) : rc;
 }
 
 /* ---- adding ---- */
@@ -128,7 +133,7 @@ static enum ec add_domain(struct dir_catalog *dc, const struct name *n, struct e
 	enum ec rc = run(dc, POOL_WRITE, do_enlist_domain, &r, e);
 
 	if (rc == EC_OK || (rc == EC_EXISTS && !had_home))
-		rc = home_make(dc->root, n, true, e);
+		rc = make_home(dc, n, true, e);
 	return rc;
 }
 

@@ -33,7 +33,9 @@ void dir_close(struct dir **d); /* after what was opened on it */
 /* catalog: tells which of a person's addresses has the mailbox. */
 enum ec dir_accounts_open(struct dir *d, struct catalog *catalog, struct accounts **out,
 			  struct err *e);
-/* Mailbox directories appear in the mail root when a mailbox is first looked up. */
+/* Mailbox directories appear in the mail root when a mailbox is first looked up. One without any domain, which may be a mount
+ * point with nothing mounted, is not used unless it holds this file (winpop init). */
+#define DIR_MARK ".winpop"
 enum ec dir_catalog_open(struct dir *d, struct mailroot *root, struct catalog **out, struct err *e);
 
 /* Servers, certificate, identity, rights, schema, one by one. good false: remedy says what to do. EC_OK if all were good;

@@ -3,8 +3,10 @@
  * Several may want the same one at once, on one host or on several with one mail root: whoever comes second finds it there, and
  * that is as good as having made it.
  */
-#include <string.h>
+#include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
+#include "ldap/dir.h"
 #include "ldap/home.h"
 
 bool home_has(struct mailroot *root, const struct name *n)
@@ -24,26 +26,32 @@ static bool stop_at_first(void *ctx, const struct name *n)
 	return false;
 }
 
-static enum ec doubt_emptiness(struct mailroot *root, struct err *e)
+static bool is_marked(const char *path)
 {
-	bool any = false;
-	enum ec rc = mailroot_each(root, NULL, stop_at_first, &any, e);
+	char mark[PATH_MAX];
+
+	snprintf(mark, sizeof(mark), "%s/" DIR_MARK, path);
+	return access(mark, F_OK) == 0;
+}
+
+static enum ec doubt_emptiness(struct mailroot *root, const char *path, struct err *e)
+{
+	bool any = is_marked(path);
+	enum ec rc = any ? EC_OK : mailroot_each(root, NULL, stop_at_first, &any, e);
 
 	if (rc == EC_OK && !any)
 		rc = err_set(e, EC_TEMP,
-			     "the mail root is empty: is it mounted? If it is new, put the first "
-			     "domain into it with winpop add");
+			     "mail root %s is empty: is it mounted? If it is new, run winpop init",
+			     path);
 	return rc;
 }
 
-static enum ec make_domain(struct mailroot *root, const struct name *n, bool first, struct err *e)
+static enum ec make_domain(struct mailroot *root, const struct name *n, struct err *e)
 {
 	struct name domain = *n;
 
 	domain.local[0] = '\0';
-	enum ec rc = first ? EC_OK : doubt_emptiness(root, e);
-	if (rc == EC_OK)
-		rc = mailroot_add_domain(root, &domain, e);
+	enum ec rc = mailroot_add_domain(root, &domain, e);
 	return rc == EC_EXISTS ? EC_OK : rc;
 }
 
@@ -57,7 +65,8 @@ static enum ec make_mailbox(struct mailroot *root, const struct name *n, struct 
 	return rc == EC_EXISTS ? EC_OK : rc;
 }
 
-enum ec home_make(struct mailroot *root, const struct name *n, bool first, struct err *e)
+enum ec home_make(struct mailroot *root, const char *path, const struct name *n, bool first,
+		  struct err *e)
 {
 	int fd;
 	enum ec rc = mailroot_dir(root, n, &fd, e);
@@ -66,7 +75,9 @@ enum ec home_make(struct mailroot *root, const struct name *n, bool first, struc
 		close(fd);
 	if (rc != EC_ABSENT)
 		return rc;
-	rc = make_domain(root, n, first, e);
+	rc = first ? EC_OK : doubt_emptiness(root, path, e);
+	if (rc == EC_OK)
+		rc = make_domain(root, n, e);
 	return rc == EC_OK && !name_is_domain(n) ? make_mailbox(root, n, e) : rc;
 }
 

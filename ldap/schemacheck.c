@@ -94,10 +94,23 @@ static void tell_server(struct check *k, struct dir_conn *c)
 	     c->secured ? ", its certificate is good" : "", *who ? who : k->d->link.user);
 }
 
+static const char *remedy_for_identity(const struct check *k)
+{
+	static const char *const by_bind[] = {
+		[DIR_BIND_SIMPLE] =
+			"look at directory_user and at the password in directory_password_file",
+		[DIR_BIND_EXTERNAL] =
+			"see whom the server makes of the service's user (olcAuthzRegexp)",
+		[DIR_BIND_GSSAPI] = "look at directory_user and at its key in directory_keytab",
+	};
+
+	return k->d->link.password ? "look at the name and the password" : by_bind[k->d->link.bind];
+}
+
 static const char *remedy_for_server(const struct check *k, const struct dir_conn *c, enum ec rc)
 {
 	if (c->refused)
-		return "look at directory_bind, directory_user and its password or keytab";
+		return remedy_for_identity(k);
 	if (rc == EC_BROKEN)
 		return "look at directory_ca and at the certificate; its name must be the one in "
 		       "directory_servers";

@@ -184,7 +184,7 @@ static void plant(struct directory *w)
 		"cn: Kim\nsn: Kim\nmail: kim@example.com\nwinpopAddress: kim@example.com");
 }
 
-void directory_open(struct directory *w, struct mailroot *root, const char *more,
+void directory_open(struct directory *w, const struct tree *tree, const char *more,
 		    struct catalog **out)
 {
 	static unsigned n;
@@ -200,10 +200,10 @@ void directory_open(struct directory *w, struct mailroot *root, const char *more
 		"role = member\nauthentication = ad\ncatalog = directory\ndirectory = openldap\n"
 		"directory_servers = %s\ndirectory_base = %s\ndirectory_user = %s\n"
 		"directory_password_file = %s\ndirectory_ca = %s\n"
-		"directory_starttls = no\ndirectory_timeout_ms = 20000\n%s",
-		slapd.plain, w->base, SLAPD_ADMIN, slapd.password_file, slapd.ca, more);
+		"directory_starttls = no\ndirectory_timeout_ms = 20000\nmailroot = %s\n%s",
+		slapd.plain, w->base, SLAPD_ADMIN, slapd.password_file, slapd.ca, tree->path, more);
 	ok(conf_parse("test.conf", text, (size_t)len, &w->conf, &e), &e);
-	directory_open_again(w, root, &w->dir, out);
+	directory_open_again(w, tree->root, &w->dir, out);
 }
 
 void directory_open_again(const struct directory *w, struct mailroot *root, struct dir **dir,

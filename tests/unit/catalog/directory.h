@@ -15,7 +15,7 @@ void directory_kill_server(void);  /* the process; its data stay */
 void directory_again_server(void); /* after that: as it was */
 
 /* With the domain example.com and the mailbox kim@example.com. more: further lines of the settings. */
-void directory_open(struct directory *w, struct mailroot *root, const char *more,
+void directory_open(struct directory *w, const struct tree *tree, const char *more,
 		    struct catalog **out);
 /* A further catalog on the same entries, as another host has it. */
 void directory_open_again(const struct directory *w, struct mailroot *root, struct dir **dir,

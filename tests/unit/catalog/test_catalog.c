@@ -44,7 +44,7 @@ static void local_close(struct world *w)
 
 static void in_directory_open(struct world *w)
 {
-	directory_open(&w->directory, w->tree.root, "", &w->c);
+	directory_open(&w->directory, &w->tree, "", &w->c);
 }
 
 static void in_directory_person(struct world *w, const char *address)

@@ -24,7 +24,7 @@ static int open_with(void **state, const char *more)
 
 	w = (struct world){ 0 };
 	tree_setup(&w.tree);
-	directory_open(&w.dir, w.tree.root, more, &w.c);
+	directory_open(&w.dir, &w.tree, more, &w.c);
 	*state = &w;
 	return 0;
 }
@@ -353,6 +353,9 @@ static void nothing_goes_under_the_mount_point(void **state)
 	assert_ec(add_domain(w, "example.com"), EC_EXISTS);
 	assert_ec(find(w, KIM, &e), EC_OK);
 	assert_true(tree_has(&w->tree, "example.com/P3_kim.mbx"));
+	assert_ec(mailroot_remove(w->tree.root, &n, &w->e), EC_OK);
+	tree_write(&w->tree, DIR_MARK, "", 0);
+	assert_ec(find(w, KIM, &e), EC_OK);
 }
 
 /* ---- more than one at work ---- */
