@@ -14,7 +14,8 @@ struct dir_change;
 enum change_op { CHANGE_ADD, CHANGE_DELETE, CHANGE_REPLACE };
 
 struct dir_change *change_new(const char *dn);
-void change_put(struct dir_change *ch, enum change_op op, const char *attr, const void *p, size_t len);
+void change_put(struct dir_change *ch, enum change_op op, const char *attr, const void *p,
+		size_t len);
 void change_putz(struct dir_change *ch, enum change_op op, const char *attr, const char *z);
 /* DELETE: the whole attribute; REPLACE: by nothing. */
 void change_drop(struct dir_change *ch, enum change_op op, const char *attr);
