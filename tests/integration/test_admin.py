@@ -291,9 +291,11 @@ def test_settings_that_are_taken(make_server, args):
     assert server.winpop_ok("get", args[0]).split("\t")[1].split()[0].strip() in (args[1], "2")
 
 
-def test_authentication_is_not_changed_while_there_are_domains(admin):
-    assert admin.winpop("set", "authentication", "1").code == 1
-    assert admin.winpop("set", "auth", "local").code == 1
+def test_authentication_is_not_changed_to_what_cannot_be_asked(admin):
+    for value in "1", "local":
+        result = admin.winpop("set", "authentication", value, "pam_service", "no-such-service")
+        assert result.code == 4 and "/etc/pam.d/no-such-service" in result.err
+    assert admin.winpop_ok("get", "auth") == "authentication\t2 (file)\n"
 
 
 def test_rekey_while_mail_is_fetched(admin):

@@ -51,7 +51,7 @@ def test_numbers_of_authentication_follow_the_role(place):
     (2, ["socketmax", "15"], "socketmin"), (2, ["socketmin", "50"], ""), (2, ["socketthreshold", "0"], ""),
     (2, ["socketbacklog", "101"], ""), (2, ["socketmax", "32001"], ""), (2, ["socket", "1", "2", "3"], "four"),
     (2, ["socket", "10", "20", "5", "5"], ""), (2, ["sparequired", "2"], ""), (2, ["sparequired", "1"], "Password"),
-    (1, ["authentication", "1"], "not built into this version"), (2, ["authentication", "9"], ""),
+    (2, ["authentication", "9"], ""),
     (2, ["mailroot", "C:\\mailstore"], "absolute"), (2, ["mailroot", "/" + "x" * 300], ""),
     (1, ["mailroot", "/nonexistent/x"], "not a directory"), (2, ["colour", "red"], "no setting"),
     (2, ["port", "110", "logging", "7"], "")])
@@ -61,11 +61,12 @@ def test_set_refusals(place, code, words, text):
     assert place.conf.read_bytes() == before
 
 
-def test_method_stays_while_there_are_domains(domain):
-    domain.conf.write_text(domain.conf.read_text() + "authentication = local\n")
-    assert "no domains" in domain.fails(1, "set", "authentication", "file")
+def test_method_changes_once_accounts_can_be_asked(domain):
+    words = "set", "authentication", "local", "pam_service", "no-such-service"
+    assert "/etc/pam.d/no-such-service" in domain.fails(4, *words)
+    assert domain.ok("get", "authentication") == "authentication\t2 (file)\n"
     shutil.rmtree(domain.root / "example.com")
-    domain.ok("set", "authentication", "2")
+    domain.ok(*words)  # nobody's account has to be there
 
 
 def test_two_sets_at_once_lose_nothing(place):
