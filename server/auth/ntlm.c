@@ -186,20 +186,32 @@ static int identify(struct trial *t, const char *name)
 }
 
 /* The name alone, or whole if it is an address: the domain beside it is mostly the one that the client's
- * computer is in. But clients that cut an address in two (libntlm: fetchmail, mpop) put its end there. */
-static int find_account(struct trial *t)
+ * computer is in. But clients that cut an address in two (libntlm: fetchmail, mpop) put its end there.
+ * EC_OK: such an address, and somebody is meant by it. */
+static enum ec find_address(struct trial *t, struct account *found, char *address, size_t size,
+			    struct err *e)
 {
 	struct accounts *acc = t->at->setup->accounts;
+	const struct ntlm_who *w = &t->who;
+
+	if (strchr(w->user, '@'))
+		snprintf(address, size, "%s", w->user);
+	else if (strchr(w->domain, '.'))
+		snprintf(address, size, "%s@%s", w->user, w->domain);
+	else
+		return EC_ABSENT;
+	return acc->ops->resolve(acc, address, strlen(address), found, e);
+}
+
+static int find_account(struct trial *t)
+{
 	char address[2 * NTLM_TEXT_MAX + 2];
 	struct account found;
 	struct err e = { 0 };
 	enum ec ec = EC_ABSENT;
-	int len;
 
-	if (strchr(t->who.domain, '.') && !strchr(t->who.user, '@')) {
-		len = snprintf(address, sizeof(address), "%s@%s", t->who.user, t->who.domain);
-		ec = acc->ops->resolve(acc, address, (size_t)len, &found, &e);
-	}
+	if (!strchr(t->who.user, '@'))
+		ec = find_address(t, &found, address, sizeof(address), &e);
 	if (ec >= EC_BUSY)
 		return fail_with(t->at, &e);
 	return identify(t, ec == EC_OK ? address : t->who.user);
@@ -273,19 +285,41 @@ static int identify_person(struct trial *t, const struct winbind_person *p)
 	return identify(t, name);
 }
 
+/* A domain knows logon names, and not the addresses that its people have for mail. Responses of old do
+ * not depend on the name, so the one may stand for the other; those of version 2 do. */
+static enum ec take_logon_name(struct trial *t, struct winbind_question *q, struct account *found,
+			       struct err *e)
+{
+	char address[2 * NTLM_TEXT_MAX + 2];
+	enum ec ec;
+
+	if (t->form != NTLM_FORM_V1 && t->form != NTLM_FORM_SESSION)
+		return EC_OK;
+	ec = find_address(t, found, address, sizeof(address), e);
+	if (ec == EC_OK && found->logon[0]) {
+		q->user = found->logon;
+		q->domain = t->x->names.nb_domain;
+	}
+	return ec >= EC_BUSY ? ec : EC_OK;
+}
+
 static int by_winbind(struct trial *t)
 {
 	struct winbind_question q = {
 		.user = t->who.user,
 		.domain = t->who.domain,
 		.workstation = t->who.workstation,
+		.home = t->x->names.nb_domain,
 		.nt = t->answer.nt,
 		.lm = t->answer.lm,
 	};
 	struct winbind_person person;
+	struct account found;
 	struct err e = { 0 };
 	int rc;
 
+	if (take_logon_name(t, &q, &found, &e) != EC_OK)
+		return fail_with(t->at, &e);
 	ntlm_nonce(t->form, t->x->nonce, &t->answer, q.nonce);
 	if (winbind_prove(spa_winbind(t->at->spa), &q, &person, &e) != EC_OK)
 		return fail_with(t->at, &e);

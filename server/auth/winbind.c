@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wbclient.h>
@@ -104,6 +105,8 @@ void winbind_unref(struct winbind **pp)
 
 /* ---- what came back ---- */
 
+#define NO_SUCH_USER 0xC0000064
+
 static const struct {
 	uint32_t status;
 	enum ec class;
@@ -112,7 +115,7 @@ static const struct {
 } statuses[] = {
 	{ 0xC000006A, EC_DENIED, REFUSAL_NONE, "wrong password" },
 	{ 0xC000006D, EC_DENIED, REFUSAL_NONE, "wrong name or password" },
-	{ 0xC0000064, EC_DENIED, REFUSAL_NONE, "no such account in the domain" },
+	{ NO_SUCH_USER, EC_DENIED, REFUSAL_NONE, "no such account in the domain" },
 	{ 0xC0000234, EC_DENIED, REFUSAL_LOCKED_OUT, "the account is locked out" },
 	{ 0xC0000071, EC_REFUSED, REFUSAL_EXPIRED, "the password has expired" },
 	{ 0xC0000224, EC_REFUSED, REFUSAL_MUST_CHANGE, "the password must be changed first" },
@@ -187,7 +190,7 @@ struct question {
 	struct winbind_person person;
 
 	char user[WINBIND_NAME_MAX + 1], domain[WINBIND_NAME_MAX + 1],
-		workstation[WINBIND_NAME_MAX + 1];
+		workstation[WINBIND_NAME_MAX + 1], home[SPA_NETBIOS_MAX + 1];
 	unsigned char nonce[NTLM_NONCE];
 	size_t nt_len, lm_len;
 	unsigned char responses[]; /* NT, then LM */
@@ -217,13 +220,12 @@ static void ask_names(struct errand *errand)
 	l->drop(ctx);
 }
 
-static void ask_person(struct errand *errand)
+static wbcErr authenticate(struct question *q, struct wbcContext *ctx, const char *domain,
+			   struct wbcAuthUserInfo **info, struct wbcAuthErrorInfo **trouble)
 {
-	struct question *q = (struct question *)errand;
-	const struct library *l = &q->lib;
 	struct wbcAuthUserParams params = {
 		.account_name = q->user,
-		.domain_name = q->domain,
+		.domain_name = domain,
 		.workstation_name = q->workstation,
 		.level = WBC_AUTH_USER_LEVEL_RESPONSE,
 		/* a place without a length is an error to the library */
@@ -232,13 +234,35 @@ static void ask_person(struct errand *errand)
 				       .lm_length = (uint32_t)q->lm_len,
 				       .lm_data = q->lm_len ? q->responses + q->nt_len : NULL },
 	};
+
+	memcpy(params.password.response.challenge, q->nonce, NTLM_NONCE);
+	return q->lib.authenticate(ctx, &params, info, trouble);
+}
+
+/* winbindd takes what is behind the @ for a domain. A name that ends in some other suffix of the
+ * forest it refuses by itself; asked in the name of its own domain, the controller finds it. */
+static bool was_not_asked(const struct question *q, const struct wbcAuthErrorInfo *trouble)
+{
+	return trouble && trouble->nt_status == NO_SUCH_USER && !trouble->authoritative &&
+	       !q->domain[0] && strchr(q->user, '@');
+}
+
+static void ask_person(struct errand *errand)
+{
+	struct question *q = (struct question *)errand;
+	const struct library *l = &q->lib;
 	struct wbcAuthUserInfo *info = NULL;
 	struct wbcAuthErrorInfo *trouble = NULL;
 	struct wbcContext *ctx = l->create();
-	wbcErr rc;
+	wbcErr rc = WBC_ERR_NO_MEMORY;
 
-	memcpy(params.password.response.challenge, q->nonce, NTLM_NONCE);
-	rc = ctx ? l->authenticate(ctx, &params, &info, &trouble) : WBC_ERR_NO_MEMORY;
+	if (ctx)
+		rc = authenticate(q, ctx, q->domain, &info, &trouble);
+	if (rc != WBC_ERR_SUCCESS && was_not_asked(q, trouble)) {
+		l->free_memory(trouble);
+		trouble = NULL;
+		rc = authenticate(q, ctx, q->home, &info, &trouble);
+	}
 	if (rc == WBC_ERR_SUCCESS && info)
 		q->class = take_person(info, &q->person, &q->why);
 	else
@@ -320,6 +344,7 @@ static struct question *about_person(const struct winbind *w, const struct winbi
 	strcpy(q->user, a->user);
 	strcpy(q->domain, a->domain);
 	strcpy(q->workstation, a->workstation);
+	snprintf(q->home, sizeof(q->home), "%s", a->home);
 	memcpy(q->nonce, a->nonce, sizeof(q->nonce));
 	q->nt_len = a->nt.len;
 	q->lm_len = a->lm.len;

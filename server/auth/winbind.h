@@ -28,7 +28,8 @@ enum ec winbind_names(struct winbind *w, struct spa_names *out, struct err *e);
 
 struct winbind_question {
 	const char *user, *domain, *workstation; /* UTF-8 */
-	unsigned char nonce[NTLM_NONCE];         /* by ntlm_nonce */
+	const char *home; /* whom to ask about an address of which winbind knows no domain */
+	unsigned char nonce[NTLM_NONCE]; /* by ntlm_nonce */
 	struct ntlm_bytes nt, lm;
 };
 struct winbind_person {
