@@ -111,15 +111,23 @@ static enum ec away(struct pool *p, struct err *e)
 {
 	const char *why = servers_why(p->servers);
 
+	/* It may have been refused when the first server failed; without it none would come back. */
+	pool_start_keeper_locked(p);
 	return err_set(e, EC_TEMP, "the directory is away: %s", why[0] ? why : p->why);
 }
 
-static bool wait_locked(struct pool *p, uint64_t deadline_ms)
+static void wait_locked(struct pool *p, bool service, uint64_t deadline_ms)
 {
 	struct timespec t = { .tv_sec = (time_t)(deadline_ms / 1000),
 			      .tv_nsec = (long)(deadline_ms % 1000) * 1000000 };
 
-	return pthread_cond_timedwait(&p->changed, &p->lock, &t) != ETIMEDOUT;
+	pthread_cond_timedwait(&p->changed[service], &p->lock, &t);
+}
+
+void pool_wake_all_locked(struct pool *p)
+{
+	pthread_cond_broadcast(&p->changed[false]);
+	pthread_cond_broadcast(&p->changed[true]);
 }
 
 static enum ec take_locked(struct pool *p, bool service, struct lease **out, struct lease **stale,
@@ -141,11 +149,12 @@ static enum ec take_locked(struct pool *p, bool service, struct lease **out, str
 		*out = lend_locked(p, service, (unsigned)server);
 		if (*out)
 			return EC_OK;
-		if (!wait_locked(p, deadline_ms))
+		if (clock_mono_ms() >= deadline_ms) /* after a last look: it may have been ours */
 			return err_set(e, EC_BUSY,
 				       "all %u connections to the directory were in use for %u ms "
 				       "(directory_connections)",
 				       p->most, p->setup.timeout_ms);
+		wait_locked(p, service, deadline_ms);
 	}
 }
 
@@ -173,7 +182,7 @@ static void give_back(struct pool *p, struct lease *l)
 		unlink_locked(p, l);
 		l->next = NULL;
 	}
-	pthread_cond_signal(&p->changed);
+	pthread_cond_signal(&p->changed[l->service]);
 	pthread_mutex_unlock(&p->lock);
 	if (!keep)
 		close_all(l);
@@ -257,7 +266,6 @@ unsigned pool_now(struct pool *p, struct dir_server_now *out, unsigned max)
 {
 	unsigned number[SERVERS_MAX];
 
-	pool_find_servers(p);
 	pthread_mutex_lock(&p->lock);
 	unsigned n = (unsigned)servers_list(p->servers, number, SERVERS_MAX);
 	for (unsigned i = 0; i < n && i < max; i++) {
@@ -280,7 +288,8 @@ static void init_locks(struct pool *p)
 	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->places_lock, NULL);
-	pthread_cond_init(&p->changed, &mono);
+	pthread_cond_init(&p->changed[false], &mono);
+	pthread_cond_init(&p->changed[true], &mono);
 	pthread_cond_init(&p->keeper_cond, &mono);
 	pthread_condattr_destroy(&mono);
 }
@@ -303,6 +312,11 @@ enum ec pool_new(const char *servers, const struct link_setup *setup, unsigned m
 	p->servers = servers_new();
 	p->refresh_ms = SERVERS_NONE;
 	init_locks(p);
+	if (!places_by_dns(places)) {
+		pthread_mutex_lock(&p->lock);
+		pool_note_places_locked(p, EC_OK, NULL);
+		pthread_mutex_unlock(&p->lock);
+	}
 	*out = p;
 	return EC_OK;
 }
@@ -320,7 +334,8 @@ void pool_free(struct pool **pp)
 	places_free(&p->places);
 	dir_trust_free(&p->setup.trust);
 	pthread_cond_destroy(&p->keeper_cond);
-	pthread_cond_destroy(&p->changed);
+	pthread_cond_destroy(&p->changed[false]);
+	pthread_cond_destroy(&p->changed[true]);
 	pthread_mutex_destroy(&p->places_lock);
 	pthread_mutex_destroy(&p->lock);
 	free(p);

@@ -23,7 +23,7 @@ struct pool {
 	/* Guards what follows up to `places`; never held while something waits for the network. It is not net/work's because what
 	 * is waited for here is a connection, by threads that may be workers or a program's only one. */
 	pthread_mutex_t lock;
-	pthread_cond_t changed;     /* a connection came back, or a server changed */
+	pthread_cond_t changed[2];  /* [service]: a connection came back, or a server changed */
 	pthread_cond_t keeper_cond; /* the keeper has something to do */
 	struct servers *servers;
 	struct lease *first;
@@ -48,9 +48,14 @@ struct pool {
 void pool_server_failed(struct pool *p, const struct dir_conn *c, const struct err *why);
 /* Looks for servers if nobody has yet; others wait for whoever does. */
 void pool_find_servers(struct pool *p);
+/* What places has is the list now; rc: of the look-up. */
+void pool_note_places_locked(struct pool *p, enum ec rc, const struct err *why);
+/* False: no thread to be had just now. */
+bool pool_start_keeper_locked(struct pool *p);
 void pool_stop_keeper(struct pool *p);
 
 /* ---- pool.c ---- */
 
+void pool_wake_all_locked(struct pool *p);
 /* A connection that the keeper has opened, for use. False: there are enough. */
 bool pool_adopt_locked(struct pool *p, struct dir_conn *c);

@@ -18,8 +18,7 @@
 
 static void *keeper_main(void *pool);
 
-/* EC_OK or not: without the thread a server that is aside would stay there, so that is told like a server's failure. */
-static bool start_keeper_locked(struct pool *p)
+bool pool_start_keeper_locked(struct pool *p)
 {
 	sigset_t all, before;
 
@@ -64,9 +63,9 @@ void pool_server_failed(struct pool *p, const struct dir_conn *c, const struct e
 	if (news) {
 		if (c->silent)
 			cancel_locked(p, c->server);
-		start_keeper_locked(p);
+		pool_start_keeper_locked(p);
 		pthread_cond_signal(&p->keeper_cond);
-		pthread_cond_broadcast(&p->changed);
+		pool_wake_all_locked(p);
 	}
 	pthread_mutex_unlock(&p->lock);
 	if (news)
@@ -76,7 +75,7 @@ void pool_server_failed(struct pool *p, const struct dir_conn *c, const struct e
 
 /* ---- finding ---- */
 
-static void note_places_locked(struct pool *p, enum ec rc, const struct err *why)
+void pool_note_places_locked(struct pool *p, enum ec rc, const struct err *why)
 {
 	const char *uri[SERVERS_MAX];
 	size_t n = places_list(p->places, uri, SERVERS_MAX);
@@ -86,10 +85,10 @@ static void note_places_locked(struct pool *p, enum ec rc, const struct err *why
 	snprintf(p->why, sizeof(p->why), "%s", rc == EC_OK ? "no server is known" : why->text);
 	if (places_by_dns(p->places)) {
 		p->refresh_ms = clock_mono_ms() + (rc == EC_OK ? DNS_AGAIN_MS : DNS_RETRY_MS);
-		start_keeper_locked(p);
+		pool_start_keeper_locked(p);
 	}
 	pthread_cond_signal(&p->keeper_cond);
-	pthread_cond_broadcast(&p->changed);
+	pool_wake_all_locked(p);
 }
 
 /* With places_lock held. */
@@ -101,17 +100,27 @@ static void look_for_places(struct pool *p)
 	pthread_mutex_lock(&p->lock);
 	bool news = p->dns_failed != (rc != EC_OK);
 	p->dns_failed = rc != EC_OK;
-	note_places_locked(p, rc, &why);
+	pool_note_places_locked(p, rc, &why);
 	pthread_mutex_unlock(&p->lock);
 	if (news)
 		log_event(p->log, LV_WARN, rc != EC_OK ? "directory-unknown" : "directory-known",
 			  KV("why", rc != EC_OK ? why.text : NULL));
 }
 
+static bool servers_found(struct pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	bool found = p->found;
+	pthread_mutex_unlock(&p->lock);
+	return found;
+}
+
 void pool_find_servers(struct pool *p)
 {
+	if (servers_found(p)) /* as a rule; a look-up that goes on in the keeper holds nobody */
+		return;
 	pthread_mutex_lock(&p->places_lock);
-	if (!p->found) /* written under both locks, so either is enough to read it */
+	if (!servers_found(p))
 		look_for_places(p);
 	pthread_mutex_unlock(&p->places_lock);
 }
@@ -133,7 +142,7 @@ static void probe(struct pool *p, unsigned server)
 	p->probe = NULL;
 	if (rc == EC_OK) {
 		back = servers_good(p->servers, server);
-		pthread_cond_broadcast(&p->changed);
+		pool_wake_all_locked(p);
 		if (pool_adopt_locked(p, c))
 			c = NULL;
 	} else {

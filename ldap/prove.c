@@ -1,15 +1,18 @@
 /* prove.c - is this somebody's password? A simple bind, and what servers say beside its result.
  *
- * The password policy control is asked for always; servers without it ignore it (it is not critical). Two passwords are never
- * sent: an empty one, which a server takes for an anonymous bind and accepts (RFC 4513 section 5.1.2), and one with a NUL, which
- * some cut there.
+ * The password policy control is asked for always; servers without it ignore it (it is not critical). Three passwords are never
+ * sent: an empty one, which a server takes for an anonymous bind and accepts (RFC 4513 section 5.1.2); one with a NUL, which
+ * some cut there; and one so long that a server would hang up, which would look as if that were in trouble.
  */
 #include <string.h>
 #include "ldap/conn_own.h"
 
+#define LONGEST 4096
+
 static bool worth_asking(const char *who, const struct secret *pass)
 {
-	return who[0] != '\0' && pass->len > 0 && !memchr(pass->bytes, '\0', pass->len);
+	return who[0] != '\0' && pass->len > 0 && pass->len <= LONGEST &&
+	       !memchr(pass->bytes, '\0', pass->len);
 }
 
 /* -1: no control in the answer, or no error in it. */

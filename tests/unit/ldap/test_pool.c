@@ -303,6 +303,36 @@ static void what_the_work_says_is_handed_on(void **state)
 	peer_stop(&peer);
 }
 
+/* A server would hang up on it: no reason to put that aside. */
+static enum ec prove_long(struct dir_conn *c, void *ctx, struct err *e)
+{
+	struct secret s = { 0 };
+	char *text = malloc(1 << 20);
+
+	memset(text, 'x', 1 << 20);
+	secret_set(&s, text, 1 << 20);
+	free(text);
+	enum ec rc = dir_conn_prove(c, "cn=x", &s, ctx, e);
+	secret_drop(&s);
+	return rc;
+}
+
+static void too_long_a_password_is_wrong(void **state)
+{
+	enum proof p = PROOF_COUNT;
+	struct scene s;
+	struct peer peer;
+
+	(void)state;
+	peer_start(&peer, PEER_GOOD);
+	open_scene(&s, peer.plain, 1);
+	assert_int_equal(pool_run(s.pool, POOL_PROVE, prove_long, &p, NULL), EC_OK);
+	assert_int_equal(p, PROOF_WRONG);
+	assert_int_equal(atomic_load(&peer.n_requests), 0);
+	close_scene(&s);
+	peer_stop(&peer);
+}
+
 /* ---- several servers ---- */
 
 static void the_next_one_takes_over_and_hands_back(void **state)
@@ -551,6 +581,7 @@ int main(void)
 		cmocka_unit_test(a_restarted_server_is_not_felt),
 		cmocka_unit_test(a_change_is_never_made_twice),
 		cmocka_unit_test(what_the_work_says_is_handed_on),
+		cmocka_unit_test(too_long_a_password_is_wrong),
 		cmocka_unit_test(the_next_one_takes_over_and_hands_back),
 		cmocka_unit_test(a_dead_one_among_good_ones_is_not_felt),
 		cmocka_unit_test(a_frozen_server_does_not_hold_everybody),
