@@ -130,8 +130,8 @@ static enum ec somebody_gets_in(const struct auth *a, struct err *e)
 		return err_set(
 			e, EC_BROKEN,
 			"sparequired: nothing here can prove Secure Password Authentication: "
-			"keep NT hashes in the directory, or run winbind, or turn sparequired "
-			"off");
+			"run winbind, or set spa = hash where the directory has NT hashes, or "
+			"turn sparequired off");
 	return err_set(e, EC_BROKEN,
 		       "sparequired: add NTLM to mechanisms, or nobody could sign in");
 }

@@ -29,6 +29,7 @@ static struct auth *the_auth(void)
 		.apop = true,
 		.penalty_ms = 1,
 		.shield_s = 60,
+		.spa = { .kind = SPA_HASH },
 		.accounts = &people.base
 	};
 

@@ -169,6 +169,7 @@ static void spa_required_refuses_them_under_tls_too(void **state)
 
 	(void)state;
 	s.spa_required = true;
+	s.spa.kind = SPA_HASH;
 	s.accounts = &hashed.base;
 	a = open_as(&s, NULL);
 	l = login_new(a, &far_tls);
@@ -223,6 +224,7 @@ static void ntlm_runs_to_its_end(void **state)
 	struct auth_answer out;
 
 	(void)state;
+	s.spa.kind = SPA_HASH;
 	s.accounts = &hashed.base;
 	a = open_as(&s, NULL);
 	l = login_new(a, &far_tls);
