@@ -372,13 +372,16 @@ static void check_mailbox_rights(struct check *k, struct dir_conn *c)
 	struct sample s;
 	struct err why;
 	enum ec rc = find_sample(k, c, "(!(" ADDRESS_ATTR "=*))", &s, &why);
+	bool is_mailbox = rc == EC_OK && !s.any; /* or we may not see whether it is one */
 
+	if (is_mailbox)
+		rc = find_sample(k, c, "", &s, &why);
 	if (rc != EC_OK)
 		return trouble(k, &why);
-	if (!s.any) /* all are mailboxes already */
+	if (!s.any)
 		return;
 	if (may_write(c, s.dn, ALIAS_ATTR, NO_ADDRESS) &&
-	    may_write(c, s.dn, "objectClass", MAILBOX_CLASS))
+	    (is_mailbox || may_write(c, s.dn, "objectClass", MAILBOX_CLASS)))
 		good(k, "the service may make mailboxes of people");
 	else
 		bad(k, EC_DENIED, "the service may not make mailboxes of people",
