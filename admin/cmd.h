@@ -110,7 +110,7 @@ enum ec wp_account_create(struct wp *w, const struct account *account, const str
 			  struct draft *draft, struct err *e);
 enum ec wp_account_set_password(struct wp *w, const struct name *n, const struct secret *s,
 				struct err *e);
-enum ec wp_account_remove(struct wp *w, const struct name *n, struct err *e);
+enum ec wp_account_remove(struct wp *w, const struct account *who, struct err *e);
 /* Sets w->hint, for `return wp_hint(w, rc, ...)`. */
 enum ec wp_hint(struct wp *w, enum ec rc, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

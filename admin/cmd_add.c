@@ -78,9 +78,10 @@ static enum ec make_account(struct wp *w, const struct name *n, const struct sec
 static enum ec take_back(struct wp *w, const struct name *n, enum ec rc)
 {
 	struct accounts *accts = w->backends.accounts;
+	struct account made = { .name = *n };
 	struct err why;
 
-	if (accts->ops->needs_create || wp_account_remove(w, n, &why) == EC_OK)
+	if (accts->ops->needs_create || wp_account_remove(w, &made, &why) == EC_OK)
 		return rc;
 	w->partly = true;
 	return wp_hint(w, rc, "its account was made and cannot be taken back: %s", why.text);

@@ -101,27 +101,27 @@ static enum ec delete_domain(struct wp *w, const struct wp_args *a, const struct
 }
 
 /* An administrator's account is not deleted by way of a mailbox. */
-static enum ec check_account(struct wp *w, const struct name *n, bool *there, struct err *e)
+static enum ec check_account(struct wp *w, const struct name *n, struct account *acct, bool *there,
+			     struct err *e)
 {
 	struct accounts *accts = w->backends.accounts;
-	struct account acct;
-	enum ec rc = accts->ops->find(accts, n, &acct, e);
+	enum ec rc = accts->ops->find(accts, n, acct, e);
 
 	*there = rc == EC_OK;
 	/* Now, and not when the mailbox is gone. */
 	if (rc == EC_OK && accts->ops->by_root && !identity_may_be_root())
 		return err_set(e, EC_DENIED,
 			       "users of this computer are deleted by root: run winpop as root");
-	if (rc == EC_OK && acct.admin)
+	if (rc == EC_OK && acct->admin)
 		return err_set(e, EC_REFUSED, "the account of %s is an administrator's",
 			       wp_text(w, n));
 	/* A damaged record must not keep its mailbox from being deleted. */
 	return rc == EC_ABSENT || rc == EC_BROKEN ? EC_OK : rc;
 }
 
-static enum ec remove_account(struct wp *w, const struct name *n, struct err *e)
+static enum ec remove_account(struct wp *w, const struct account *acct, struct err *e)
 {
-	enum ec rc = wp_account_remove(w, n, e);
+	enum ec rc = wp_account_remove(w, acct, e);
 
 	if (rc == EC_OK || rc == EC_ABSENT)
 		return EC_OK;
@@ -134,6 +134,7 @@ static enum ec delete_mailbox(struct wp *w, const struct wp_args *a, const struc
 {
 	bool with_account = a->given[DELETEUSER] != NULL;
 	bool there = false;
+	struct account acct;
 	struct entry found;
 	enum ec rc = wp_find(w, n, &found, e);
 
@@ -141,14 +142,14 @@ static enum ec delete_mailbox(struct wp *w, const struct wp_args *a, const struc
 	if (rc == EC_ABSENT)
 		rc = EC_OK;
 	if (rc == EC_OK && with_account)
-		rc = check_account(w, n, &there, e);
+		rc = check_account(w, n, &acct, &there, e);
 	if (rc == EC_OK)
 		rc = remove_entry(w, a, n, e);
 	if (rc != EC_OK)
 		return rc;
 	out_field(w->out, "mailbox", wp_text(w, n));
 	if (there)
-		rc = remove_account(w, n, e);
+		rc = remove_account(w, &acct, e);
 	if (rc == EC_OK)
 		out_say(w->out, there ? "The mailbox and its account were deleted."
 				      : "The mailbox was deleted.");

@@ -119,15 +119,15 @@ enum ec wp_account_set_password(struct wp *w, const struct name *n, const struct
 	return rc;
 }
 
-enum ec wp_account_remove(struct wp *w, const struct name *n, struct err *e)
+enum ec wp_account_remove(struct wp *w, const struct account *who, struct err *e)
 {
 	struct accounts *accts = w->backends.accounts;
 
 	identity_root(accts->ops->by_root);
-	enum ec rc = accts->ops->remove(accts, n, e);
+	enum ec rc = accts->ops->remove(accts, who, e);
 	identity_root(false);
 	if (rc == EC_OK)
-		forget(w, n);
+		forget(w, &who->name);
 	return rc;
 }
 

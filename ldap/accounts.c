@@ -271,7 +271,7 @@ static enum ec check_found(struct accounts *a, const struct name *n, const struc
 	enum ec rc = EC_ABSENT;
 
 	if (p->match == MATCH_LINKED)
-		rc = choose_other(dir_of(a)->catalog, p, n, &other, e);
+		rc = choose_other(dir_of(a)->dir, dir_of(a)->catalog, p, n, &other, e);
 	if (rc != EC_ABSENT)
 		return rc;
 	return err_set(e, EC_EXISTS, "there is an account for %s already: %s", name_text(n, text),
@@ -343,33 +343,32 @@ static enum ec check_no_admin(struct dir *d, struct account *who, struct err *e)
 	return rc;
 }
 
-/* An account linked by its logon name may serve mailboxes of that name in several domains. */
 static enum ec check_unused(struct accounts *a, const struct name *n, const struct person *p,
 			    struct err *e)
 {
 	char text[NAME_TEXT_MAX + 1];
 	struct name other;
+	enum ec rc = choose_other(dir_of(a)->dir, dir_of(a)->catalog, p, n, &other, e);
 
-	if (p->match != MATCH_LINKED)
-		return EC_OK;
-	enum ec rc = choose_other(dir_of(a)->catalog, p, n, &other, e);
 	if (rc == EC_OK)
 		return err_set(e, EC_REFUSED, "%s is not removed: it has the mailbox %s too",
 			       p->account.key, name_text(&other, text));
 	return rc == EC_ABSENT ? EC_OK : rc;
 }
 
-static enum ec dir_remove(struct accounts *a, const struct name *n, struct err *e)
+/* By its DN if that is known: when the mailbox has left the directory its address may lead to nobody, or, as a logon name, to
+ * somebody else. */
+static enum ec dir_remove(struct accounts *a, const struct account *who, struct err *e)
 {
 	struct dir *d = dir_of(a)->dir;
 	struct person *p = person_new();
 	struct change_errand w = { .d = d, .dn = p->account.key };
-	enum ec rc = find_person(a, n, p, e);
+	enum ec rc = *who->key ? person_at(d, who->key, p, e) : find_person(a, &who->name, p, e);
 
 	if (rc == EC_OK)
 		rc = check_no_admin(d, &p->account, e);
 	if (rc == EC_OK)
-		rc = check_unused(a, n, p, e);
+		rc = check_unused(a, &who->name, p, e);
 	if (rc == EC_OK)
 		rc = pool_run(d->pool, POOL_WRITE, run_remove, &w, e);
 	free(p);
@@ -400,7 +399,7 @@ enum ec dir_accounts_open(struct dir *d, struct catalog *catalog, struct account
 			  struct err *e)
 {
 	struct accounts_dir *ad = mem_new(sizeof(*ad));
-	bool hashes = *d->names->nt_hash && (d->conf->spa == SPA_AUTO || d->conf->spa == SPA_HASH);
+	bool hashes = *d->names->nt_hash && d->conf->spa == SPA_HASH;
 
 	(void)e;
 	*ad = (struct accounts_dir){ .accounts = { .ops = &dir_ops,

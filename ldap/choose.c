@@ -63,21 +63,26 @@ static enum ec each_namesake(struct catalog *cat, const char *logon, name_fn *fn
 
 struct linked {
 	struct dir *d;
-	struct person *p;
-	unsigned n;
+	const struct person *p;
+	const struct name *except; /* may be NULL */
+	unsigned n, enough;
+	struct name last; /* of n */
 };
 
-static enum ec take_if_own(void *ctx, const struct name *n, bool *stop, struct err *e)
+static enum ec count_own(void *ctx, const struct name *n, bool *stop, struct err *e)
 {
 	struct linked *l = ctx;
-	struct person *other = mem_new(sizeof(*other));
+	struct person *other;
 	struct typed who;
 
+	if (l->except && name_equal(n, l->except))
+		return EC_OK;
+	other = mem_new(sizeof(*other));
 	typed_address(&who, n);
 	enum ec rc = person_find(l->d, &who, other, e);
 	if (rc == EC_OK && strcmp(other->account.key, l->p->account.key) == 0) {
-		l->p->account.name = *n;
-		*stop = ++l->n > 1;
+		l->last = *n;
+		*stop = ++l->n == l->enough;
 	}
 	free(other);
 	return rc == EC_ABSENT ? EC_OK : rc;
@@ -86,45 +91,36 @@ static enum ec take_if_own(void *ctx, const struct name *n, bool *stop, struct e
 static enum ec choose_linked(struct dir *d, struct catalog *cat, struct person *p, bool *done,
 			     struct err *e)
 {
-	struct linked l = { .d = d, .p = p };
-	enum ec rc = each_namesake(cat, p->account.logon, take_if_own, &l, e);
+	struct linked l = { .d = d, .p = p, .enough = 2 };
+	enum ec rc = each_namesake(cat, p->account.logon, count_own, &l, e);
 
-	*done = l.n == 1;
 	if (rc == EC_OK && l.n > 1)
 		return err_set(e, EC_ABSENT,
 			       "%s has a mailbox in more than one domain: the whole address is "
 			       "needed",
 			       p->account.logon);
+	*done = l.n == 1;
+	if (*done)
+		p->account.name = l.last;
 	return rc;
 }
 
-struct other {
-	const struct name *except;
-	struct name *out;
-	bool found;
-};
-
-static enum ec take_other(void *ctx, const struct name *n, bool *stop, struct err *e)
+enum ec choose_other(struct dir *d, struct catalog *cat, const struct person *p,
+		     const struct name *except, struct name *other, struct err *e)
 {
-	struct other *o = ctx;
+	struct linked l = { .d = d, .p = p, .except = except, .enough = 1 };
+	enum ec rc = EC_OK;
 
-	(void)e;
-	if (name_equal(n, o->except))
+	if (p->is_mailbox && !name_equal(&p->account.name, except)) {
+		*other = p->account.name;
 		return EC_OK;
-	*o->out = *n;
-	*stop = o->found = true;
-	return EC_OK;
-}
-
-enum ec choose_other(struct catalog *cat, const struct person *p, const struct name *except,
-		     struct name *other, struct err *e)
-{
-	struct other o = { .except = except, .out = other };
-	enum ec rc = each_namesake(cat, p->account.logon, take_other, &o, e);
-
-	if (rc != EC_OK || o.found)
-		return rc;
-	return err_set(e, EC_ABSENT, "%s serves no other mailbox", p->account.logon);
+	}
+	if (!p->has_mail)
+		rc = each_namesake(cat, p->account.logon, count_own, &l, e);
+	if (rc == EC_OK && l.n == 0)
+		return err_set(e, EC_ABSENT, "%s serves no other mailbox", p->account.key);
+	*other = l.last;
+	return rc;
 }
 
 /* ---- all of it ---- */

@@ -10,6 +10,6 @@
  * typed, or its first address, so that the catalog can say no. EC_ABSENT: there is nothing to choose, or too much. */
 enum ec choose_mailbox(struct dir *d, struct catalog *cat, const struct typed *who,
 		       struct person *p, struct err *e);
-/* Does the logon name stand for a mailbox of the catalog, other than this one? */
-enum ec choose_other(struct catalog *cat, const struct person *p, const struct name *except,
-		     struct name *other, struct err *e);
+/* EC_OK: the person has another mailbox than this one, by MAILBOX_ATTR or by the logon name. EC_ABSENT: none. */
+enum ec choose_other(struct dir *d, struct catalog *cat, const struct person *p,
+		     const struct name *except, struct name *other, struct err *e);

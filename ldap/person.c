@@ -232,6 +232,7 @@ enum ec person_search(struct dir *d, struct dir_conn *c, const struct typed *who
 struct errand {
 	struct dir *d;
 	const struct typed *who;
+	const char *dn;
 	struct person *out;
 };
 
@@ -244,7 +245,34 @@ static enum ec run_search(struct dir_conn *c, void *ctx, struct err *e)
 
 enum ec person_find(struct dir *d, const struct typed *who, struct person *out, struct err *e)
 {
-	struct errand r = { d, who, out };
+	struct errand r = { .d = d, .who = who, .out = out };
 
 	return pool_run(d->pool, POOL_READ, run_search, &r, e);
+}
+
+static enum ec run_read(struct dir_conn *c, void *ctx, struct err *e)
+{
+	static const struct typed nobody; /* no address: the entry is the one that was asked for */
+	const struct errand *r = ctx;
+	struct hunt h = { .d = r->d, .who = &nobody, .best = r->out };
+	enum ec rc = dir_root_get(r->d, c, &h.root, e);
+
+	*r->out = (struct person){ 0 };
+	if (rc != EC_OK)
+		return rc;
+	const struct dir_query q = { .base = r->dn,
+				     .scope = LDAP_SCOPE_BASE,
+				     .filter = "(objectClass=*)",
+				     .attrs = h.root->attrs };
+	rc = dir_conn_search(c, &q, take_entry, &h, e);
+	if (rc == EC_OK && h.n_best == 0)
+		return err_set(e, EC_ABSENT, "there is no entry %s", r->dn);
+	return rc;
+}
+
+enum ec person_at(struct dir *d, const char *dn, struct person *out, struct err *e)
+{
+	struct errand r = { .d = d, .dn = dn, .out = out };
+
+	return pool_run(d->pool, POOL_READ, run_read, &r, e);
 }

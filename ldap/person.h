@@ -68,3 +68,5 @@ struct person {
 enum ec person_search(struct dir *d, struct dir_conn *c, const struct typed *who,
 		      struct person *out, struct err *e);
 enum ec person_find(struct dir *d, const struct typed *who, struct person *out, struct err *e);
+/* The entry itself, whatever its names: MATCH_LOGON. EC_ABSENT: it is gone. */
+enum ec person_at(struct dir *d, const char *dn, struct person *out, struct err *e);

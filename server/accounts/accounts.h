@@ -72,7 +72,8 @@ struct accounts_ops {
 			  struct draft *draft, struct err *);
 	enum ec (*set_password)(struct accounts *, const struct name *, const struct secret *,
 				struct err *);
-	enum ec (*remove)(struct accounts *, const struct name *, struct err *);
+	/* As find gave it, before its mailbox went; or with the name alone. */
+	enum ec (*remove)(struct accounts *, const struct account *, struct err *);
 	void (*close)(struct accounts **);
 };
 struct accounts {

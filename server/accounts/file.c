@@ -236,9 +236,10 @@ static enum ec file_set_password(struct accounts *a, const struct name *n, const
 	return rc == EC_OK ? put_record(file_of(a), n, s, false, e) : rc;
 }
 
-static enum ec file_remove(struct accounts *a, const struct name *n, struct err *e)
+static enum ec file_remove(struct accounts *a, const struct account *who, struct err *e)
 {
 	struct accounts_file *f = file_of(a);
+	const struct name *n = &who->name;
 	int dir, token;
 	enum ec rc = keyring_lock(f->ring, &token, e);
 

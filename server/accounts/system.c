@@ -325,14 +325,14 @@ static enum ec system_set_password(struct accounts *a, const struct name *n,
 	return rc == EC_OK ? system_change_password(&s->service, p.login, secret, e) : rc;
 }
 
-static enum ec system_remove(struct accounts *a, const struct name *n, struct err *e)
+static enum ec system_remove(struct accounts *a, const struct account *who, struct err *e)
 {
 	struct accounts_system *s = system_of(a);
 	struct local_user p;
 	enum ec rc = only_root(e);
 
 	if (rc == EC_OK)
-		rc = local_user_find(n->local, s->uid_min, &p, e);
+		rc = local_user_find(who->name.local, s->uid_min, &p, e);
 	if (rc == EC_OK && local_user_is_admin(&p))
 		rc = err_set(e, EC_REFUSED, "user %s is an administrator of this computer",
 			     p.login);

@@ -412,7 +412,7 @@ static int change_as_nobody(struct local *l)
 	secret_set(&s, "Pa55word", 8);
 	bool good = l->a->ops->create(l->a, &account, &s, NULL, &e) == EC_DENIED &&
 		    l->a->ops->set_password(l->a, &box, &s, &e) == EC_DENIED &&
-		    l->a->ops->remove(l->a, &box, &e) == EC_DENIED;
+		    l->a->ops->remove(l->a, &(struct account){ .name = box }, &e) == EC_DENIED;
 	secret_drop(&s);
 	return good ? 0 : 2;
 }

@@ -80,9 +80,9 @@ enum ec people_change(struct people *p, const char *address, const char *passwor
 
 enum ec people_remove(struct people *p, const char *address, struct err *e)
 {
-	struct name n = tree_name(address);
+	struct account who = { .name = tree_name(address) };
 
-	return p->a->ops->remove(p->a, &n, e);
+	return p->a->ops->remove(p->a, &who, e);
 }
 
 enum ec people_verify(struct people *p, const struct account *who, const char *password,
