@@ -158,7 +158,7 @@ static enum ec class_known(struct dir_conn *c, const char *class, bool *out, str
 
 static bool wanted(const struct dir *d)
 {
-	return d->conf->spa == SPA_AUTO || d->conf->spa == SPA_HASH;
+	return d->conf->spa == SPA_HASH;
 }
 
 /* Which attribute gets the hash; NULL: none. *add_class: the entry must be given our class with it. */

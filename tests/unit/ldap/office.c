@@ -18,15 +18,16 @@
 static struct slapd slapd;
 struct dir_conn *office_admin;
 
-/* As it is called in the settings; `more` are further lines. */
+/* Lines of winpop.conf; hashes are used unless `more` says otherwise. */
 static const char *settings(struct office *o, const char *more)
 {
 	snprintf(
 		o->settings, sizeof(o->settings),
 		"role = member\nauthentication = ad\ndirectory = openldap\ndirectory_servers = %s\n"
 		"directory_base = %s\ndirectory_user = %s\ndirectory_password_file = %s\n"
-		"directory_ca = %s\ndirectory_starttls = no\ndirectory_timeout_ms = 20000\n%s",
-		slapd.plain, o->base, SERVICE, slapd.password_file, slapd.ca, more);
+		"directory_ca = %s\ndirectory_starttls = no\ndirectory_timeout_ms = 20000\n%s%s",
+		slapd.plain, o->base, SERVICE, slapd.password_file, slapd.ca,
+		strstr(more, "spa =") ? "" : "spa = hash\n", more);
 	return o->settings;
 }
 
@@ -60,18 +61,16 @@ int office_open(void **state)
 {
 	static struct office o;
 	static unsigned n;
-	char unit[16];
+	char unit[16], text[256];
 
 	o = (struct office){ 0 };
 	snprintf(unit, sizeof(unit), "o%u", ++n);
 	snprintf(o.base, sizeof(o.base), "ou=%s," SLAPD_BASE, unit);
 	snprintf(o.people, sizeof(o.people), "ou=people,%s", o.base);
 	people_open(&o.p, settings(&o, ""));
-	char lines[64];
-	snprintf(lines, sizeof(lines), "objectClass: organizationalUnit\nou: %s", unit);
-	char dn[160];
-	snprintf(dn, sizeof(dn), "dn: %s\n%s", o.base, lines);
-	people_add_entry(office_admin, dn);
+	snprintf(text, sizeof(text), "dn: %s\nobjectClass: organizationalUnit\nou: %s", o.base,
+		 unit);
+	people_add_entry(office_admin, text);
 	office_add(&o, "ou=people", "objectClass: organizationalUnit\nou: people");
 	office_add(&o, "ou=groups", "objectClass: organizationalUnit\nou: groups");
 	*state = &o;

@@ -83,6 +83,44 @@ static void odd_names_are_only_names(void **state)
 	}
 }
 
+/* The mailbox goes first, and with it all that led to the account; the address is somebody else's logon name. */
+static void removed_is_who_was_found(void **state)
+{
+	struct office *o = *state;
+	struct account box, post;
+	struct err e;
+	char dn[160];
+
+	office_add_person(o, "box", "secret1",
+			  "objectClass: winpopMailbox\nwinpopAddress: post@example.com\n");
+	office_add_person(o, "post", "secret1", "");
+	assert_says(people_find(&o->p, "post@example.com", &box, &e), EC_OK, &e);
+	assert_string_equal(box.key, office_dn(o, "box", dn));
+	struct dir_change *ch = change_new(dn);
+	change_putz(ch, CHANGE_DELETE, "objectClass", "winpopMailbox");
+	change_drop(ch, CHANGE_DELETE, "winpopAddress");
+	assert_says(dir_conn_modify(office_admin, ch, &e), EC_OK, &e);
+	change_free(&ch);
+	assert_says(o->p.a->ops->remove(o->p.a, &box, &e), EC_OK, &e);
+	assert_says(o->p.a->ops->remove(o->p.a, &box, &e), EC_ABSENT, &e);
+	assert_says(people_find(&o->p, "post@example.com", &post, &e), EC_OK, &e);
+	assert_string_equal(post.logon, "post");
+}
+
+/* Found by an alias: its mailbox is another one, and stays. */
+static void somebody_with_another_mailbox_is_not_removed(void **state)
+{
+	struct office *o = *state;
+	struct err e;
+
+	office_add_person(o, "box", "secret1",
+			  "objectClass: winpopMailbox\nwinpopAddress: post@example.com\n"
+			  "winpopAlias: info@example.com\n");
+	assert_says(people_remove(&o->p, "info@example.com", &e), EC_REFUSED, &e);
+	assert_non_null(strstr(e.text, "post@example.com"));
+	assert_says(people_remove(&o->p, "post@example.com", &e), EC_OK, &e);
+}
+
 static void the_service_is_not_removed(void **state)
 {
 	struct office *o = *state;
@@ -175,6 +213,8 @@ static void no_hashes_without_spa(void **state)
 	struct err e;
 	char dn[160];
 
+	office_reopen(o, "spa = auto\n"); /* hashes are an administrator's decision */
+	assert_true(o->p.a->reveals == 0);
 	office_reopen(o, "spa = off\n");
 	assert_true(o->p.a->reveals == 0);
 	assert_says(people_create(&o->p, "kim@example.com", "secret1", &e), EC_OK, &e);
@@ -277,6 +317,10 @@ int main(void)
 						office_close),
 		cmocka_unit_test_setup_teardown(odd_names_are_only_names, office_open,
 						office_close),
+		cmocka_unit_test_setup_teardown(removed_is_who_was_found, office_open,
+						office_close),
+		cmocka_unit_test_setup_teardown(somebody_with_another_mailbox_is_not_removed,
+						office_open, office_close),
 		cmocka_unit_test_setup_teardown(the_service_is_not_removed, office_open,
 						office_close),
 		cmocka_unit_test_setup_teardown(hashes_are_kept_in_step, office_open, office_close),
