@@ -270,17 +270,26 @@ static int by_hash(struct trial *t)
 
 /* ---- proof by winbind ---- */
 
-/* Local users of this host are known to winbind too. As accounts of the system they are who they
- * say; in a directory they are nobody, even if somebody there has the same name. */
+/* The domain whose people the accounts are. */
+static const char *home_domain(const struct trial *t)
+{
+	const char *set = spa_domain(t->at->spa);
+
+	return *set ? set : t->x->names.nb_domain;
+}
+
+/* winbind also vouches for local users of this host and for people of trusted domains. As accounts of
+ * the system the former are who they say; in a directory all of them are nobody, even if somebody
+ * there has the same name. */
 static int identify_person(struct trial *t, const struct winbind_person *p)
 {
-	bool is_local = strcasecmp(p->domain, t->x->names.nb_computer) == 0;
 	char name[2 * WINBIND_NAME_MAX + 2];
 
-	if (is_local && t->at->setup->accounts->ops->rule == NAME_SYSTEM)
+	if (t->at->setup->accounts->ops->rule == NAME_SYSTEM &&
+	    strcasecmp(p->domain, t->x->names.nb_computer) == 0)
 		return identify(t, p->user);
-	if (is_local && strcasecmp(p->domain, t->x->names.nb_domain) != 0)
-		return fail(t->at, EC_DENIED, "a local account of this host, not of the domain");
+	if (strcasecmp(p->domain, home_domain(t)) != 0)
+		return fail(t->at, EC_DENIED, "an account of another domain, or of this host");
 	snprintf(name, sizeof(name), "%s\\%s", p->domain, p->user);
 	return identify(t, name);
 }
@@ -298,7 +307,7 @@ static enum ec take_logon_name(struct trial *t, struct winbind_question *q, stru
 	ec = find_address(t, found, address, sizeof(address), e);
 	if (ec == EC_OK && found->logon[0]) {
 		q->user = found->logon;
-		q->domain = t->x->names.nb_domain;
+		q->domain = home_domain(t);
 	}
 	return ec >= EC_BUSY ? ec : EC_OK;
 }

@@ -19,7 +19,8 @@ struct spa {
 	enum spa_kind kind;
 	enum ntlm_level level;
 	enum binding_rule binding;
-	struct spa_names names; /* SPA_WINBIND: what winbind does not say */
+	char domain[SPA_NETBIOS_MAX + 1]; /* as set */
+	struct spa_names names;           /* SPA_WINBIND: what winbind does not say */
 	struct winbind *winbind;
 };
 
@@ -126,7 +127,9 @@ static void tell(const struct spa *s, const struct auth_setup *setup, const stru
 		[SPA_WINBIND] = "winbind",
 	};
 
-	if (setup->log && setup->spa.kind == SPA_AUTO)
+	bool possible = setup->accounts->ops->rule != NAME_FILE; /* else nobody asked for it */
+
+	if (setup->log && setup->spa.kind == SPA_AUTO && possible)
 		log_event(setup->log, LV_INFO, "spa", KV("kind", words[s->kind]),
 			  KV("why", s->kind == SPA_OFF ? e->text : NULL));
 }
@@ -142,7 +145,8 @@ enum ec spa_open(const struct auth_setup *setup, const struct spa *before, struc
 	s->kind = SPA_OFF;
 	s->level = setup->spa.level;
 	s->binding = setup->spa.binding;
-	name_after_host(&s->names, setup->hostname, setup->spa.domain ? setup->spa.domain : "");
+	netbios(s->domain, setup->spa.domain ? setup->spa.domain : "");
+	name_after_host(&s->names, setup->hostname, s->domain);
 	ec = settle(s, setup, before, &why);
 	tell(s, setup, &why);
 	if (ec != EC_OK) {
@@ -183,6 +187,11 @@ enum ntlm_level spa_level(const struct spa *s)
 enum binding_rule spa_binding(const struct spa *s)
 {
 	return s->binding;
+}
+
+const char *spa_domain(const struct spa *s)
+{
+	return s->domain;
 }
 
 struct winbind *spa_winbind(const struct spa *s)

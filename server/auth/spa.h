@@ -32,5 +32,7 @@ enum spa_kind spa_kind(const struct spa *s); /* SPA_OFF, SPA_HASH or SPA_WINBIND
 enum ntlm_level spa_level(const struct spa *s);
 enum binding_rule spa_binding(const struct spa *s);
 struct winbind *spa_winbind(const struct spa *s); /* lent; NULL unless SPA_WINBIND */
+/* NetBIOS name of the domain whose people the accounts are, if the settings say so; "" = winbind's own. */
+const char *spa_domain(const struct spa *s);
 /* EC_TEMP: winbind is away, and with it the names. */
 enum ec spa_names(struct spa *s, struct spa_names *out, struct err *e);

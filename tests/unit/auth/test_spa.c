@@ -55,7 +55,7 @@ static void kinds(void **state)
 	} rows[] = {
 		{ SPA_AUTO, NAME_DIRECTORY, NT, EC_OK, SPA_HASH, "kind=\"hash\"" },
 		{ SPA_AUTO, NAME_DIRECTORY, CLEAR | NT, EC_OK, SPA_HASH, "kind=\"hash\"" },
-		{ SPA_AUTO, NAME_FILE, CLEAR, EC_OK, SPA_OFF, "password file" },
+		{ SPA_AUTO, NAME_FILE, CLEAR, EC_OK, SPA_OFF, NULL }, /* nobody expects it */
 		{ SPA_AUTO, NAME_DIRECTORY, 0, EC_OK, SPA_OFF, "winbind" },
 		{ SPA_AUTO, NAME_SYSTEM, 0, EC_OK, SPA_OFF, "winbind" },
 		{ SPA_OFF, NAME_DIRECTORY, NT, EC_OK, SPA_OFF, NULL },
@@ -116,6 +116,7 @@ static void named_after_the_host(void **state)
 		assert_int_equal(spa_open(setup, NULL, &s, &e), EC_OK);
 		assert_int_equal(spa_names(s, &names, &e), EC_OK);
 		assert_string_equal(names.nb_domain, rows[i].want.nb_domain);
+		assert_string_equal(spa_domain(s), *rows[i].domain ? rows[i].want.nb_domain : "");
 		assert_string_equal(names.nb_computer, rows[i].want.nb_computer);
 		assert_string_equal(names.dns_domain, rows[i].want.dns_domain);
 		assert_string_equal(names.dns_computer, rows[i].want.dns_computer);
