@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "ldap/dir.h"
+#include "ldap/enlist.h"
 #include "tests/unit/catalog/directory.h"
 
 #define KIM "kim@example.com"
@@ -421,6 +422,31 @@ static void two_hosts_add_the_same(void **state)
 	tree_teardown(&there);
 }
 
+static enum ec enlist_late(struct dir_conn *c, void *ctx, struct err *e)
+{
+	struct world *w = ctx;
+	struct name n = tree_name("kim.lee@example.com");
+	char dn[200];
+
+	snprintf(dn, sizeof(dn), "uid=lee.example.com,ou=people,%s", w->dir.base);
+	return enlist_mailbox(w->dir.dir, c, &n, dn, e);
+}
+
+/* Two people, one address, and both had looked before either wrote: who sees the other steps back. */
+static void the_later_one_steps_back(void **state)
+{
+	struct world *w = *state;
+	struct entry e;
+
+	directory_person(&w->dir, "lee@example.com");
+	directory_modify(&w->dir, KIM_RDN, "add", "winpopAlias", "kim.lee@example.com");
+	assert_ec(pool_run(w->dir.dir->pool, POOL_WRITE, enlist_late, w, &w->e), EC_EXISTS);
+	assert_false(
+		directory_has(&w->dir, "uid=lee.example.com,ou=people", "winpopAddress", NULL));
+	assert_ec(find(w, "kim.lee@example.com", &e), EC_OK);
+	assert_string_equal(e.name.local, "kim");
+}
+
 static bool count(void *ctx, const struct entry *e)
 {
 	(void)e;
@@ -527,6 +553,7 @@ int main(void)
 		IN_A_WORLD(places_are_made),
 		IN_A_WORLD(nothing_goes_under_the_mount_point),
 		IN_A_WORLD(two_hosts_add_the_same),
+		IN_A_WORLD(the_later_one_steps_back),
 		IN_A_WORLD(long_listings),
 		cmocka_unit_test_setup_teardown(delivery_goes_on, setup_short_memory, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_remembered_if_so_set, setup_no_memory,
