@@ -215,6 +215,41 @@ static void entries_come_change_and_go(void **state)
 	dir_conn_close(&c);
 }
 
+static bool see_policy(void *ctx, struct dir_entry *en)
+{
+	int64_t n = -1;
+	char text[8];
+
+	assert_true(dir_entry_bool(en, "pwdMustChange"));
+	assert_false(dir_entry_bool(en, "pwdSafeModify")); /* absent */
+	assert_false(dir_entry_bool(en, "cn"));
+	assert_true(dir_entry_i64(en, "pwdminlength", &n));
+	assert_int_equal(n, 5);
+	assert_false(dir_entry_i64(en, "cn", &n));
+	assert_false(dir_entry_i64(en, "absent", &n));
+	assert_true(dir_entry_text(en, "cn", text, sizeof("policy")));
+	assert_false(dir_entry_text(en, "cn", text, sizeof("policy") - 1));
+	*(bool *)ctx = true;
+	return true;
+}
+
+static void values_of_other_kinds(void **state)
+{
+	struct dir_conn *c = open_service();
+	static const char *const attrs[] = { "pwdMustChange", "pwdMinLength", "cn", NULL };
+	const struct dir_query q = { .base = "cn=policy," SLAPD_BASE,
+				     .scope = LDAP_SCOPE_BASE,
+				     .filter = "(objectClass=*)",
+				     .attrs = attrs };
+	bool seen = false;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(dir_conn_search(c, &q, see_policy, &seen, &e), EC_OK);
+	assert_true(seen);
+	dir_conn_close(&c);
+}
+
 static void refusals_have_their_class(void **state)
 {
 	struct dir_conn *c = open_service(), *anonymous = open_as(slapd.plain, &setup, false);
@@ -433,6 +468,7 @@ int main(void)
 		cmocka_unit_test(wrong_credentials_are_settings),
 		cmocka_unit_test(the_password_file_is_for_its_owner),
 		cmocka_unit_test(entries_come_change_and_go),
+		cmocka_unit_test(values_of_other_kinds),
 		cmocka_unit_test(refusals_have_their_class),
 		cmocka_unit_test(more_entries_than_a_page),
 		cmocka_unit_test(referrals_lead_nowhere),
