@@ -83,6 +83,41 @@ static void mark_own(const struct dir *d, struct account *who)
 		who->admin = true;
 }
 
+static enum ec ask_admin(struct dir_conn *c, void *ctx, struct err *e)
+{
+	struct group_errand *g = ctx;
+	const struct dir_root *root;
+	enum ec rc = dir_root_get(g->d, c, &root, e);
+
+	if (rc != EC_OK || !root->admins[0]) /* not to be seen by us */
+		return rc;
+	return group_chain(c, root->admins, g->who->key, &g->in, e);
+}
+
+/* The entry alone does not tell of groups inside groups. Sign-in does without this question. */
+static enum ec find_admin(struct dir *d, struct account *who, struct err *e)
+{
+	struct group_errand g = { .d = d, .who = who };
+
+	mark_own(d, who);
+	if (who->admin || !d->flavour->nested_group_rule)
+		return EC_OK;
+	enum ec rc = pool_run(d->pool, POOL_READ, ask_admin, &g, e);
+	who->admin = g.in;
+	return rc;
+}
+
+/* Whose ticket or certificate is as good as a password needs the group all the same. */
+static enum ec mark_group(struct dir *d, struct account *who, struct err *e)
+{
+	enum ec rc = check_group(d, who, e);
+
+	if (rc != EC_REFUSED)
+		return rc;
+	who->enabled = false;
+	return EC_OK;
+}
+
 static enum ec dir_find(struct accounts *a, const struct name *n, struct account *out,
 			struct err *e)
 {
@@ -93,13 +128,10 @@ static enum ec dir_find(struct accounts *a, const struct name *n, struct account
 	if (rc == EC_OK) {
 		*out = p->account;
 		out->name = *n;
-		mark_own(d, out);
-		rc = check_group(d, out, e);
-		if (rc == EC_REFUSED) {
-			out->enabled = false;
-			rc = EC_OK;
-		}
+		rc = mark_group(d, out, e);
 	}
+	if (rc == EC_OK)
+		rc = find_admin(d, out, e);
 	free(p);
 	return rc;
 }
@@ -324,19 +356,10 @@ static enum ec dir_set_password(struct accounts *a, const struct name *n, const 
 	return rc;
 }
 
-/* The entry says so, or it is in an administrators' group by way of other groups. */
 static enum ec check_no_admin(struct dir *d, struct account *who, struct err *e)
 {
-	const struct dir_root *root = atomic_load(&d->root); /* known: the entry was found */
-	struct group_errand g = { .d = d, .who = who };
-	enum ec rc = EC_OK;
+	enum ec rc = find_admin(d, who, e);
 
-	mark_own(d, who);
-	for (unsigned i = 0; rc == EC_OK && !who->admin && root->admins[i]; i++) {
-		g.group = root->admins[i];
-		rc = pool_run(d->pool, POOL_READ, ask_group, &g, e);
-		who->admin = g.in;
-	}
 	if (rc == EC_OK && who->admin)
 		return err_set(e, EC_REFUSED, "%s is an administrator and is not removed",
 			       who->key);

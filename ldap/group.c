@@ -37,12 +37,16 @@ static enum ec fits(struct dir_conn *c, const char *dn, const struct buf *b, boo
 	return dir_conn_search(c, &q, seen_one, out, e);
 }
 
-static enum ec in_chain(struct dir_conn *c, const char *group, const char *dn, bool *out,
-			struct err *e)
+enum ec group_chain(struct dir_conn *c, const char *const *groups, const char *dn, bool *out,
+		    struct err *e)
 {
 	struct buf b = { 0 };
 
-	filter_equals(&b, "memberOf:1.2.840.113556.1.4.1941:", group, strlen(group));
+	buf_addz(&b, "(|");
+	for (unsigned i = 0; groups[i]; i++)
+		filter_equals(&b, "memberOf:1.2.840.113556.1.4.1941:", groups[i],
+			      strlen(groups[i]));
+	buf_addz(&b, ")");
 	buf_add(&b, "", 1);
 	enum ec rc = fits(c, dn, &b, out, e);
 	buf_drop(&b);
@@ -152,8 +156,10 @@ static enum ec walk(struct dir *d, struct dir_conn *c, const char *group, const 
 enum ec group_has(struct dir *d, struct dir_conn *c, const char *group, const struct account *who,
 		  bool *out, struct err *e)
 {
+	const char *const groups[] = { group, NULL };
+
 	if (d->flavour->nested_group_rule)
-		return in_chain(c, group, who->key, out, e);
+		return group_chain(c, groups, who->key, out, e);
 	enum ec rc = walk(d, c, group, who, out, e);
 	return rc == EC_ABSENT ? err_set(e, EC_BROKEN, "the group %s does not exist", group) : rc;
 }

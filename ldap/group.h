@@ -8,3 +8,6 @@
 /* EC_BROKEN: the group does not exist, or groups are nested without end. */
 enum ec group_has(struct dir *d, struct dir_conn *c, const char *group, const struct account *who,
 		  bool *out, struct err *e);
+/* AD: in one of them? */
+enum ec group_chain(struct dir_conn *c, const char *const *groups, const char *dn, bool *out,
+		    struct err *e);
