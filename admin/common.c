@@ -126,7 +126,7 @@ enum ec wp_account_remove(struct wp *w, const struct account *who, struct err *e
 	identity_root(accts->ops->by_root);
 	enum ec rc = accts->ops->remove(accts, who, e);
 	identity_root(false);
-	if (rc == EC_OK)
+	if (rc == EC_OK || rc == EC_ABSENT) /* it may have gone with its mailbox */
 		forget(w, &who->name);
 	return rc;
 }

@@ -137,6 +137,18 @@ def test_lock_now_and_kick_end_sessions(admin):
     assert len(admin.messages(kim, "pw")) == 1, "a session that was ended deleted mail"
 
 
+def test_the_service_is_told_to_forget_passwords(admin):
+    """Where it remembers right ones (cache), an old one is no good any more when the command returns."""
+    kim = admin.mailbox("kim", "pw")
+    admin.winpop_ok("changepwd", kim, "another")
+    admin.wait_event("admin", command="forget", target=kim, result="ok")
+    admin.winpop_ok("delete", kim, "/deleteuser")
+    assert len(admin.events("admin", command="forget", target=kim)) == 2
+    admin.stop()
+    lee = admin.mailbox("lee", "pw")
+    assert admin.winpop("changepwd", lee, "another").err == "", "no service, nothing to say"
+
+
 def test_a_mailbox_in_use_is_not_deleted(admin):
     kim = admin.mailbox("kim", "pw")
     with admin.session(kim, "pw") as pop:
