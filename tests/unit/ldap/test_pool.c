@@ -230,6 +230,24 @@ static void a_text_tells_why_it_is_away(void **state)
 	close_scene(&s);
 }
 
+/* .invalid has no servers (RFC 6761), whether there is a DNS here or not. */
+static void a_domain_without_servers(void **state)
+{
+	struct dir_server_now now[2];
+	struct err e = { 0 };
+	struct scene s;
+
+	(void)state;
+	open_scene(&s, "srv:no-such-domain.invalid", 2);
+	assert_int_equal(pool_now(s.pool, now, 2), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pool_run(s.pool, POOL_READ, look, NULL, &e), EC_TEMP);
+		assert_non_null(strstr(e.text, "no-such-domain.invalid"));
+	}
+	assert_int_equal(logged(&s, "directory-unknown"), 1);
+	close_scene(&s);
+}
+
 /* Its connections are closed, but it takes new ones: nobody but the log of the server notices. */
 static void a_restarted_server_is_not_felt(void **state)
 {
@@ -578,6 +596,7 @@ int main(void)
 		cmocka_unit_test(settings_that_make_no_sense),
 		cmocka_unit_test(a_dead_server_costs_one_wait),
 		cmocka_unit_test(a_text_tells_why_it_is_away),
+		cmocka_unit_test(a_domain_without_servers),
 		cmocka_unit_test(a_restarted_server_is_not_felt),
 		cmocka_unit_test(a_change_is_never_made_twice),
 		cmocka_unit_test(what_the_work_says_is_handed_on),
