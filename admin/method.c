@@ -1,8 +1,9 @@
 /* method.c - see method.h.
  *
- * Both methods are open at once: the present one says which mailboxes there are, the new one whether it knows their
- * owners. All are looked at before anything is said, so that an administrator mends them in one go. The mail root belongs to the
- * service, so we are its owner meanwhile; the settings belong to root, so afterwards we are not.
+ * The present catalog says which mailboxes there are, the new method whether it knows their owners. The present method's accounts
+ * are not even opened: that they cannot be any more may be why it is left. All are looked at before anything is said, so that an
+ * administrator mends them in one go. The mail root belongs to the service, so we are its owner meanwhile; the settings belong to
+ * root, so afterwards we are not.
  */
 #include <errno.h>
 #include <string.h>
@@ -114,7 +115,7 @@ static enum ec compare(struct survey *s, const struct conf *was, const struct co
 {
 	struct catalog **cat = &s->from.catalog;
 	bool any = false;
-	enum ec rc = backends_open(was, NULL, &s->w->log, &s->from, s->e);
+	enum ec rc = backends_open_catalog(was, &s->w->log, &s->from, s->e);
 
 	if (rc == EC_OK)
 		rc = (*cat)->ops->each(*cat, NULL, stop_at_first, &any, s->e);

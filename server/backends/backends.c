@@ -43,6 +43,10 @@ static enum ec open_directory(const struct conf *c, const struct dir_identity *a
 
 static enum ec open_catalog(const struct conf *c, struct backends *b, struct err *e)
 {
+	enum ec rc = mailroot_open(c->mailroot, &b->root, e);
+
+	if (rc != EC_OK)
+		return rc;
 	return c->catalog == CATALOG_DIRECTORY ? dir_catalog_open(b->dir, b->root, &b->catalog, e)
 					       : catalog_local_open(b->root, &b->catalog, e);
 }
@@ -53,13 +57,26 @@ enum ec backends_open(const struct conf *c, const struct dir_identity *as, const
 	*out = (struct backends){ 0 };
 	enum ec rc = open_directory(c, as, log, out, e);
 	if (rc == EC_OK)
-		rc = mailroot_open(c->mailroot, &out->root, e);
+		rc = open_catalog(c, out, e);
 	if (rc == EC_OK)
 		rc = store_files_open(out->root, log, true, &out->store, e);
 	if (rc == EC_OK)
-		rc = open_catalog(c, out, e);
-	if (rc == EC_OK)
 		rc = open_accounts(c, log, out, e);
+	if (rc != EC_OK)
+		backends_close(out);
+	return rc;
+}
+
+enum ec backends_open_catalog(const struct conf *c, const struct log *log, struct backends *out,
+			      struct err *e)
+{
+	enum ec rc = EC_OK;
+
+	*out = (struct backends){ 0 };
+	if (c->catalog == CATALOG_DIRECTORY)
+		rc = dir_open(c, NULL, log, &out->dir, e);
+	if (rc == EC_OK)
+		rc = open_catalog(c, out, e);
 	if (rc != EC_OK)
 		backends_close(out);
 	return rc;

@@ -3,6 +3,7 @@ import base64
 import os
 import pathlib
 import poplib
+import shutil
 import subprocess
 import time
 
@@ -434,6 +435,19 @@ def test_from_the_password_file(users, make_local):
     server.start()
     server.session("kim", "pw-kim").quit()
     assert try_pass(server, "kim", "pw-file").startswith(b"-ERR [AUTH]")
+
+
+def test_away_from_accounts_that_cannot_be_asked(users, make_local):
+    """What is broken may be why they are left: of the present method only its mailboxes matter."""
+    server = make_local(start=False)
+    server.mailbox()
+    (users.etc / "pam.d/winpop").unlink()
+    refused(server, "list", code=4)
+    result = server.winpop("set", "authentication", "file")
+    assert result.code == 1 and "1 of 1 mailboxes" in result.err and result.out.startswith(f"{BOX}\t"), result
+    shutil.rmtree(server.box_dir(BOX))
+    server.winpop_ok("set", "authentication", "file")
+    assert server.winpop_ok("list") == "example.com\tunlocked\t0\n"
 
 
 def test_no_secret_is_told(users, make_local):

@@ -54,6 +54,14 @@ def test_a_directory_that_is_away_changes_nothing(slapd, moving):
     assert moving.conf.read_text() == before
 
 
+def test_away_from_a_directory_that_is_gone(slapd, make_server):
+    """The mailboxes are in the mail root: a directory is not asked about them."""
+    server = make_server(start=False, **slapd.settings())
+    slapd.kill()
+    server.winpop_ok("set", "authentication", "file", "directory_servers", "")
+    assert server.winpop_ok("list") == "example.com\tunlocked\t0\n"
+
+
 def test_without_domains_nobody_is_asked(slapd, make_server):
     server = make_server(start=False, **{**slapd.settings(), "authentication": "file"})
     server.winpop_ok("delete", "example.com", "/y")

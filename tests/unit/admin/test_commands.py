@@ -214,7 +214,7 @@ def test_migrate_is_refused_and_touches_nothing(domain):
         return {p: p.stat().st_mtime_ns for p in domain.box("kim@example.com").iterdir()}
 
     before = content()
-    assert "not built into this version" in domain.fails(1, "migrateToAD", "kim@example.com")
+    assert "not migrated by this version" in domain.fails(1, "migrateToAD", "kim@example.com")
     assert "no mailbox" in domain.fails(1, "migratetoad", "nobody@example.com")
     assert content() == before
 
