@@ -101,7 +101,7 @@ def test_no_password_is_no_sign_in(office):
 
 
 def test_no_password_by_spa(slapd, office_at):
-    office = office_at(slapd)
+    office = office_at(slapd, spa="hash")
     kim = office.hire()
     slapd.allow_spa(kim.uid, kim.address, ntlm.md4(kim.password.encode("utf-16-le")))
     for client in (ntlm.Own(kim.uid, ""), ntlm.Own("", ""), ntlm.Own("*", kim.password), ntlm.Own(f"{kim.uid})(uid=*", kim.password),

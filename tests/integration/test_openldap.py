@@ -1,7 +1,10 @@
 """OpenLDAP alone: the ways to reach it, its password rules and hashes, what it is missing, how it was set up elsewhere."""
+import socket
+
 import pytest
 
 from fixtures.ntlm import md4
+from fixtures.slapd import SERVICE_PASSWORD
 
 
 def nt_hash(password):
@@ -26,15 +29,29 @@ def test_a_password_never_crosses_the_net_in_the_clear(slapd, office_at, make_se
     """ldap:// without StartTLS is for this computer only."""
     office = office_at(slapd, **slapd.settings("starttls", directory_starttls="no"))
     assert office.signs_in(office.hire()), "127.0.0.1 is this computer"
-    elsewhere = slapd.settings("starttls", directory_starttls="no", directory_servers="ldap://192.0.2.1")
+    space.add_address("10.99.0.1")
+    with space.inside():
+        listener = socket.create_server(("10.99.0.1", 389))
+    elsewhere = slapd.settings("starttls", directory_starttls="no", directory_servers="ldap://10.99.0.1")
     result = make_server(start=False, space=space, domain=None, **elsewhere).winpop("checkdirectory")
     assert result.code and "directory_starttls" in result.out + result.err, result
+    heard = b""
+    with listener, listener.accept()[0] as peer:
+        while more := peer.recv(1 << 16):
+            heard += more
+    assert SERVICE_PASSWORD.encode() not in heard
 
 
 # ---- what is written ----
 
-def test_what_createuser_makes(slapd, office):
-    address = f"new.user@{office.domain}"
+@pytest.fixture
+def spa_office(slapd, office_at):
+    """SPA is proved with hashes."""
+    return office_at(slapd, catalog="directory", spa="hash")
+
+
+def test_what_createuser_makes(slapd, spa_office):
+    office, address = spa_office, f"new.user@{spa_office.domain}"
     logon = office.rows("add", address, "/createuser", office.secret("a first password"))[1][1]
     entry = slapd.admin.entry(slapd.dn(logon))
     classes = {c.decode() for c in entry["objectclass"]}
@@ -44,8 +61,8 @@ def test_what_createuser_makes(slapd, office):
     assert entry["winpopnthash"] == [nt_hash("a first password").encode()]
 
 
-def test_changepwd_keeps_the_hash_for_spa_in_step(slapd, office):
-    address = f"in.step@{office.domain}"
+def test_changepwd_keeps_the_hash_for_spa_in_step(slapd, spa_office):
+    office, address = spa_office, f"in.step@{spa_office.domain}"
     logon = office.rows("add", address, "/createuser", "a first password")[1][1]
     office.server.winpop_ok("changepwd", address, "a second password")
     assert slapd.admin.value(slapd.dn(logon), "winpopNTHash") == nt_hash("a second password")
@@ -53,11 +70,21 @@ def test_changepwd_keeps_the_hash_for_spa_in_step(slapd, office):
 
 def test_smbk5pwd_may_keep_it_too(make_slapd, office_at):
     slapd = make_slapd(smbk5pwd=True)
-    office = office_at(slapd, directory_nt_hash="sambaNTPassword")
+    office = office_at(slapd, spa="hash", directory_nt_hash="sambaNTPassword")
     kim = office.hire(objectClass=["sambaSamAccount"], sambaSID="S-1-5-21-1-2-3-1001")
     office.server.winpop_ok("changepwd", kim.address, "a second password")
     assert slapd.admin.value(slapd.dn(kim.uid), "sambaNTPassword").upper() == nt_hash("a second password")
     assert office.signs_in(kim, "a second password")
+
+
+def test_no_hash_where_nobody_asked_for_spa(slapd, office):
+    """It is as good as the password."""
+    address = f"no.hash@{office.domain}"
+    logon = office.rows("add", address, "/createuser", "a first password")[1][1]
+    office.server.winpop_ok("changepwd", address, "a second password")
+    assert slapd.admin.value(slapd.dn(logon), "winpopNTHash") is None
+    with office.server.pop() as pop:
+        assert "NTLM" not in pop.capa()["SASL"]
 
 
 # ---- its password policy ----

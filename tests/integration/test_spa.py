@@ -44,7 +44,7 @@ class SpaOffice(Office):
 
 @pytest.fixture
 def spa_office(prover, office_at):
-    return functools.partial(office_at, prover, kind=SpaOffice, tls=True)
+    return functools.partial(office_at, prover, kind=SpaOffice, tls=True, spa="hash" if prover.kind == "openldap" else "auto")
 
 
 @pytest.fixture
