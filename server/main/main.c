@@ -152,6 +152,8 @@ static enum ec start_threads(struct winpopd *w, struct err *e)
 	if (rc == EC_OK)
 		rc = work_new("signin", w->conf->workers, JOBS_MAX, &w->signin_work, e);
 	if (rc == EC_OK)
+		rc = work_new("mailbox", w->conf->workers, JOBS_MAX, &w->mailbox_work, e);
+	if (rc == EC_OK)
 		rc = work_new("deliver", w->conf->workers, JOBS_MAX, &w->deliver_work, e);
 	return rc;
 }
@@ -164,7 +166,8 @@ static enum ec start_services(struct winpopd *w, struct err *e)
 	};
 	struct lmtp_setup l = { w->conf, w->backends.accounts->ops->rule, w->backends.catalog,
 				w->backends.store };
-	w->pop3 = pop3_new(w->loops, w->n_loops, w->signin_work, &p, &w->log);
+	const struct pop3_work work = { w->signin_work, w->mailbox_work };
+	w->pop3 = pop3_new(w->loops, w->n_loops, work, &p, &w->log);
 	w->lmtp = lmtp_new(w->loops, w->n_loops, w->deliver_work, &l, &w->log);
 	doors_start(w);
 	enum ec rc = EC_OK;
@@ -266,6 +269,7 @@ static void finish(struct winpopd *w)
 	}
 	doors_close(w);
 	work_free(&w->signin_work);
+	work_free(&w->mailbox_work);
 	work_free(&w->deliver_work);
 	pop3_free(&w->pop3);
 	lmtp_free(&w->lmtp);

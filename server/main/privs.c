@@ -22,7 +22,7 @@
 static rlim_t files_wanted(const struct conf *c)
 {
 	return (rlim_t)(c->socketmax + c->socketbacklog) * 4 + (rlim_t)c->lmtp_socketmax * 2 +
-	       c->workers * 8 + 256;
+	       c->workers * 12 + 256;
 }
 
 static enum ec raise_files(const struct conf *c, struct err *e)

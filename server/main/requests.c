@@ -21,7 +21,7 @@ static enum ec do_status(struct winpopd *w, const json_t *request, json_t *reply
 	log_each_count(w->sink, put_count, events);
 	json_t *s = json_pack(
 		"{s:i, s:s, s:I, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:i, s:I, s:I, s:I, s:i, s:i, "
-		"s:o}",
+		"s:i, s:o}",
 		"pid", (int)getpid(), "version", WINPOP_VERSION, "uptime",
 		(json_int_t)(clock_wall_s() - (int64_t)w->started_s), "sessions", (int)p.sessions,
 		"signed_in", (int)p.signed_in, "sessions_total", (json_int_t)p.total, "served",
@@ -29,7 +29,8 @@ static enum ec do_status(struct winpopd *w, const json_t *request, json_t *reply
 		"denied", (json_int_t)p.slots.denied, "lmtp_sessions", (int)l.sessions,
 		"lmtp_total", (json_int_t)l.total, "delivered", (json_int_t)l.delivered, "refused",
 		(json_int_t)l.refused, "signin_queue", (int)work_waiting(w->signin_work),
-		"deliver_queue", (int)work_waiting(w->deliver_work), "events", events);
+		"mailbox_queue", (int)work_waiting(w->mailbox_work), "deliver_queue",
+		(int)work_waiting(w->deliver_work), "events", events);
 	json_object_update(reply, s);
 	json_decref(s);
 	return EC_OK;

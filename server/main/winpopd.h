@@ -44,7 +44,7 @@ struct winpopd {
 	struct loop *keeper;
 	struct loop *loops[WINPOPD_LOOPS_MAX];
 	unsigned n_loops;
-	struct work *signin_work, *deliver_work;
+	struct work *signin_work, *mailbox_work, *deliver_work;
 
 	struct door doors[WINPOPD_DOORS_MAX];
 	unsigned n_doors;

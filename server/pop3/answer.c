@@ -234,6 +234,23 @@ static void back(struct job *j)
 
 /* ---- asking ---- */
 
+/* Who may have to wait for a directory, and who waits for a disk only. */
+static struct work *workers_for(const struct pop3 *p, enum p3_ask_kind kind)
+{
+	switch (kind) {
+	case P3_ASK_PASS:
+	case P3_ASK_APOP:
+	case P3_ASK_BEGIN:
+	case P3_ASK_STEP:
+	case P3_ASK_CANCEL: return p->work.signin;
+	case P3_ASK_TABLE:
+	case P3_ASK_FETCH:
+	case P3_ASK_READ:
+	case P3_ASK_COMMIT: break;
+	}
+	return p->work.mailbox;
+}
+
 static enum ec submit(struct link *l, struct p3_ask *q)
 {
 	struct asking *a = mem_new(sizeof(*a));
@@ -252,7 +269,7 @@ static enum ec submit(struct link *l, struct p3_ask *q)
 	/* Before submitting: the job may be back before submit returns, on this very loop after us. */
 	l->asking = a;
 	l->box = NULL;
-	enum ec rc = work_submit(l->at->p->work, &a->job);
+	enum ec rc = work_submit(workers_for(l->at->p, q->kind), &a->job);
 	if (rc == EC_OK)
 		return EC_OK;
 	l->asking = NULL;
@@ -344,7 +361,7 @@ void answer_release(struct pop3 *p, struct loop *home, struct box **box)
 	*g = (struct giving){ .job = { .home = home, .run = run_giving, .done = given },
 			      .box = *box };
 	*box = NULL;
-	if (p->work && work_submit(p->work, &g->job) == EC_OK)
+	if (p->work.mailbox && work_submit(p->work.mailbox, &g->job) == EC_OK)
 		return;
 	run_giving(&g->job);
 	free(g);

@@ -105,7 +105,7 @@ static void take_set(struct errand *r)
 
 /* ---- begin and end of the service ---- */
 
-struct pop3 *pop3_new(struct loop **loops, unsigned n_loops, struct work *work,
+struct pop3 *pop3_new(struct loop **loops, unsigned n_loops, struct pop3_work work,
 		      const struct pop3_setup *setup, const struct log *log)
 {
 	const struct conf *c = setup->conf;
@@ -151,7 +151,7 @@ void pop3_free(struct pop3 **pp)
 	*pp = NULL;
 	if (!p)
 		return;
-	p->work = NULL; /* it has finished and gone before us */
+	p->work = (struct pop3_work){ NULL, NULL }; /* they have finished and gone before us */
 	atomic_store(&p->idle_told, true);
 	for (unsigned i = 0; i < p->n_sides; i++) {
 		table_each(p->sides[i].links, bury, NULL);

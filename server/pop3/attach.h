@@ -27,7 +27,11 @@ struct pop3_setup {
 	struct catalog *catalog;   /* likewise */
 	struct store *store;       /* likewise */
 };
-struct pop3 *pop3_new(struct loop **loops, unsigned n_loops, struct work *work,
+/* Two sets of workers, lent: a directory that is slow may hold all those of sign-in, and whoever is in still gets his mail. */
+struct pop3_work {
+	struct work *signin, *mailbox;
+};
+struct pop3 *pop3_new(struct loop **loops, unsigned n_loops, struct pop3_work work,
 		      const struct pop3_setup *setup, const struct log *log);
 void pop3_setup(struct pop3 *p, const struct pop3_setup *setup); /* any thread */
 /* An accepted connection; any thread; picks a loop, minds socketmax and its kin. implicit_tls: port 995. */

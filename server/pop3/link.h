@@ -35,7 +35,7 @@ struct side { /* of one loop */
 struct pop3 {
 	struct side *sides;
 	unsigned n_sides;
-	struct work *work;
+	struct pop3_work work;
 	const struct log *log;
 	struct slots *slots;
 	struct throttle *throttle;

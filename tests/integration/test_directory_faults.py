@@ -4,6 +4,7 @@ Nearly all faults come from fixtures/faultproxy.py between winpopd and slapd; ki
 and to a domain controller.
 """
 import contextlib
+import json
 import os
 import socket
 import statistics
@@ -236,6 +237,27 @@ def test_a_slow_directory_slows_nobody_else(make_site):
     assert held.retr(1).endswith(BODY)
     site.end("slow")
     assert sign_in(site.server)[1] < SLACK
+
+
+def test_who_is_in_does_not_queue_behind_sign_ins(make_site):
+    """More clients than workers, all waiting for a slow directory: mail is fetched and removed as ever."""
+    site = make_site(directory_timeout_ms=5000, workers=2)
+    site.server.deliver(person(3), BODY, BODY)
+    held = site.server.session(person(3), "pw-person3")
+    site.begin("slow")
+    results = []
+    crowd = threading.Thread(target=lambda: results.extend(at_once(lambda k: sign_in(site.server, k % 3), 8)))
+    crowd.start()
+    wait_until(lambda: json.loads(site.server.winpop_ok("status", "--json"))["signin_queue"] > 0, why="no crowd")
+    began = time.monotonic()
+    assert held.retr(1).endswith(BODY) and held.multi("TOP 2 0")
+    held.ok("DELE 1")
+    held.quit()
+    site.server.deliver(person(3), BODY)
+    assert time.monotonic() - began < SLACK
+    site.end("slow")
+    crowd.join(60)
+    assert all(reply.startswith((b"+OK", b"-ERR [IN-USE]")) for reply, _ in results) and len(results) == 8, results
 
 
 # ---- replaced ----
