@@ -107,7 +107,7 @@ def test_the_service_sees_no_passwords(prepared, service):
         service.run("ldapcompare", kim, "userPassword:pw of kim")
     assert no.value.code == INSUFFICIENT_ACCESS
     assert {dn for dn, entry in service.search()} == {kim, prepared.people, f"ou=winpop,{prepared.suffix}"}
-    assert set(service.entry(kim, "*", "+")) <= {"objectclass", "uid", "cn", "mail"}
+    assert set(service.entry(kim, "*", "+")) <= {"objectclass", "uid", "cn", "mail", "entrycsn", "modifytimestamp"}
 
 
 @pytest.mark.parametrize("attr, value", [
