@@ -162,7 +162,7 @@ const struct option options[] = {
 	{ "lmtp_timeout", NULL, OPT_UINT, AT(lmtp_timeout_s), "300", 5, 86400, NULL, OPT_LIVE, OPT_LIMITS,
 	  "Seconds an LMTP client may be silent" },
 	{ "workers", NULL, OPT_UINT, AT(workers), "16", 1, 256, NULL, OPT_RESTART, OPT_LIMITS,
-	  "Threads for work that may wait: disk, passwords, directory" },
+	  "Threads for work that may wait, as many each for sign-in, for mailboxes and for delivery" },
 	{ "drain", NULL, OPT_UINT, AT(drain_s), "30", 0, 3600, NULL, OPT_LIVE, OPT_LIMITS,
 	  "Seconds that a stop waits for sessions to end" },
 

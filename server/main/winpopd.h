@@ -1,8 +1,8 @@
 /* winpopd.h - the daemon as a whole: what main.c starts, reload.c replaces, requests.c shows.
  *
  * Two kinds of threads with an event loop: the keeper (the process's first thread: signals, reload, control socket, stop), which
- * serves no session and so may read a file now and then; and `threadcount` loops that serve sessions and never wait. Two pools of
- * workers: one for sign-in and reading, one for delivery, so that a flood of mail keeps nobody from signing in.
+ * serves no session and so may read a file now and then; and `threadcount` loops that serve sessions and never wait. Three pools of
+ * workers, so that neither a flood of mail nor a directory that takes its time keeps anybody from the rest: sign-in, mailboxes, delivery.
  * Thread: the keeper's, all of it.
  */
 #pragma once
