@@ -116,19 +116,20 @@ static enum ec make_keys(struct wp *w, const struct owner *o, struct err *e)
 	return rc == EC_EXISTS ? EC_OK : rc;
 }
 
-/* Tells a new mail root from a mount point with nothing mounted, where no domain of ours does. */
-static enum ec mark_mailroot(struct wp *w, const struct owner *o, struct err *e)
+/* Tells a new mail root from a mount point with nothing mounted, where no domain of ours does. Its owner could put a link in
+ * root's way there, so we become him; nothing comes after it that root is needed for. */
+static enum ec mark_mailroot(struct wp *w, struct err *e)
 {
 	static const char text[] =
 		"This is the mail root of winpop, whose domains are in a directory.\n";
 	const char *path = arena_fmt(w->mem, "%s/" DIR_MARK, w->conf->mailroot);
 
-	if (w->conf->catalog != CATALOG_DIRECTORY || access(path, F_OK) == 0)
+	if (w->conf->catalog != CATALOG_DIRECTORY)
 		return EC_OK;
-	enum ec rc = file_replace_at(AT_FDCWD, path, text, strlen(text), 0644, e);
-	if (rc == EC_OK && geteuid() == 0 && chown(path, o->uid, o->gid) < 0)
-		rc = err_sys(e, "cannot give %s to the service", path);
-	return rc;
+	enum ec rc = identity_become_owner(w->conf, true, e);
+	if (rc != EC_OK || access(path, F_OK) == 0)
+		return rc;
+	return file_replace_at(AT_FDCWD, path, text, strlen(text), 0644, e);
 }
 
 static enum ec make_mailroot(struct wp *w, const struct owner *o, struct err *e)
@@ -139,7 +140,7 @@ static enum ec make_mailroot(struct wp *w, const struct owner *o, struct err *e)
 	if (rc == EC_OK)
 		rc = make_dir(w->conf->mailroot, o, e);
 	if (rc == EC_OK)
-		rc = mark_mailroot(w, o, e);
+		rc = mark_mailroot(w, e);
 	if (rc == EC_OK)
 		told(w, "mailroot", w->conf->mailroot, !there);
 	return rc;
