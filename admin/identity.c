@@ -32,10 +32,10 @@ static const char *user_text(uid_t uid, char out[64])
 static enum ec become(const struct stat *owner, bool for_good, struct err *e)
 {
 	struct passwd *pw = getpwuid(owner->st_uid);
-	gid_t gid = pw ? pw->pw_gid : owner->st_gid;
+	gid_t gid = pw ? pw->pw_gid : owner->st_gid, was = getegid();
 	int groups = pw ? initgroups(pw->pw_name, gid) : setgroups(1, &gid);
 
-	if (groups < 0 || setresgid(gid, gid, gid) < 0 ||
+	if (groups < 0 || setresgid(gid, gid, for_good ? gid : was) < 0 ||
 	    setresuid(owner->st_uid, owner->st_uid, for_good ? owner->st_uid : 0) < 0)
 		return err_sys(e, "cannot become the owner of the mail root");
 	return EC_OK;
@@ -86,18 +86,23 @@ enum ec identity_become_owner(const struct conf *c, bool for_good, struct err *e
 }
 
 /* Root in earnest, not only effectively: programs and PAM modules that change users look at the real one. So the two change
- * places: owner, owner, root - or root, root, owner. */
+ * places: owner, owner, root - or root, root, owner. With the group it is the same, or what root writes would be open to the
+ * owner's. */
 void identity_root(bool on)
 {
 	uid_t real, effective, saved;
+	gid_t real_g, effective_g, saved_g;
 
-	if (getresuid(&real, &effective, &saved) < 0)
+	if (getresuid(&real, &effective, &saved) < 0 ||
+	    getresgid(&real_g, &effective_g, &saved_g) < 0)
 		return;
 	bool below = real != 0 && saved == 0, above = real == 0 && saved != 0;
 	if (!(on ? below : above))
 		return;
-	if (setresuid(saved, saved, real) < 0)
-		abort(); /* a saved identity can always be taken */
+	/* A saved identity can always be taken; groups while we are root. */
+	if ((on && setresuid(saved, saved, real) < 0) || setresgid(saved_g, saved_g, real_g) < 0 ||
+	    (!on && setresuid(saved, saved, real) < 0))
+		abort();
 }
 
 bool identity_may_be_root(void)
