@@ -122,8 +122,8 @@ enum ec syntax_all(struct wp *w)
 	buf_addz(&b, "winpop - administration of the POP3 mail service, version " WINPOP_VERSION
 		     "\n\nSyntax\n\n");
 	syntax_calls(&b, w->mem);
-	buf_addz(&b, "\nWith every command: [--json] [--config File] [--bind-as Name] "
-		     "[/?]\n\nParameters\n");
+	buf_addz(&b, "\nWith every command: [--json] [--config File] [/?]\nWith those about "
+		     "domains, mailboxes and the directory: [--bind-as Name]\n\nParameters\n");
 	for (size_t i = 0; wp_cmds[i]; i++) {
 		buf_fmt(&b, "\n  %s%s%s\n", wp_cmds[i]->name, *wp_cmds[i]->args ? " " : "",
 			wp_cmds[i]->args);

@@ -100,3 +100,5 @@ def test_another_administrators_name(slapd, make_server):
 def test_no_directory_to_act_in(make_server):
     result = make_server(start=False).winpop("list", "--bind-as", "cn=admin", stdin="x\n")
     assert result.code == 2 and "no directory" in result.err, result
+    result = make_server(start=False).winpop("set", "port", "1110", "--bind-as", "cn=admin", stdin="x\n")
+    assert result.code == 2 and "leave out --bind-as" in result.err, "a switch that would do nothing"
