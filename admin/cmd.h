@@ -105,6 +105,11 @@ const char *wp_text(struct wp *w, const struct name *n);
 enum ec wp_find(struct wp *w, const struct name *n, struct entry *out, struct err *e);
 /* The password of the command line, or asked for; never empty. */
 enum ec wp_password(struct wp *w, const struct wp_args *a, struct secret *out, struct err *e);
+/* EC_DENIED: users of this computer, and we are not root. To be asked before anything is asked of a person, or done. */
+enum ec wp_may_change_accounts(const struct wp *w, struct err *e);
+/* Before the first of several steps that belong together: from here to the end of the command, its answer and the audit
+ * included, nobody's Ctrl-C or kill comes between. It strikes afterwards. */
+void wp_hold_signals(void);
 /* The changes of struct accounts_ops; as root where they are changes of this computer's users. */
 enum ec wp_account_create(struct wp *w, const struct account *account, const struct secret *s,
 			  struct draft *draft, struct err *e);

@@ -3,7 +3,7 @@
  * With the password file the account is a record inside the mailbox's directory. Both are made as a
  * draft beside their place and appear with one rename, so a mailbox is there whole or not at all,
  * whatever ends us in between. Elsewhere the account comes first and is taken back if the mailbox
- * can't be made.
+ * can't be made; signals wait meanwhile.
  */
 #include <string.h>
 #include "admin/cmd.h"
@@ -92,6 +92,8 @@ static enum ec make(struct wp *w, const struct name *n, const struct secret *pas
 		    struct err *e)
 {
 	struct draft *draft = NULL;
+
+	wp_hold_signals();
 	enum ec rc = draft_begin(w->backends.root, n, &draft, e);
 
 	if (rc == EC_EXISTS) /* its place was free, so this is what an earlier one has left */
@@ -123,6 +125,8 @@ static enum ec add_mailbox(struct wp *w, const struct wp_args *a, const struct n
 	struct secret password = { 0 };
 	enum ec rc = check_place(w, n, e);
 
+	if (rc == EC_OK && create)
+		rc = wp_may_change_accounts(w, e);
 	if (rc == EC_OK)
 		rc = create ? wp_password(w, a, &password, e) : check_account(w, n, e);
 	if (rc == EC_OK)

@@ -11,6 +11,8 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 	if (rc == EC_OK)
 		rc = wp_find(w, &n, &found, e);
 	if (rc == EC_OK)
+		rc = wp_may_change_accounts(w, e);
+	if (rc == EC_OK)
 		rc = wp_password(w, a, &password, e);
 	if (rc == EC_OK)
 		rc = wp_account_set_password(w, &n, &password, e);

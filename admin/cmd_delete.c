@@ -7,7 +7,6 @@
 #include <time.h>
 #include "server/base/clock.h"
 #include "admin/cmd.h"
-#include "admin/identity.h"
 #include "admin/service.h"
 
 enum { DELETEUSER, YES, NOW };
@@ -109,14 +108,15 @@ static enum ec check_account(struct wp *w, const struct name *n, struct account 
 
 	*there = rc == EC_OK;
 	/* Now, and not when the mailbox is gone. */
-	if (rc == EC_OK && accts->ops->by_root && !identity_may_be_root())
-		return err_set(e, EC_DENIED,
-			       "users of this computer are deleted by root: run winpop as root");
+	if (rc == EC_OK && wp_may_change_accounts(w, e) != EC_OK)
+		return e->class;
 	if (rc == EC_OK && acct->admin)
 		return err_set(e, EC_REFUSED, "the account of %s is an administrator's",
 			       wp_text(w, n));
-	/* A damaged record must not keep its mailbox from being deleted. */
-	return rc == EC_ABSENT || rc == EC_BROKEN ? EC_OK : rc;
+	/* A damaged record must not keep its mailbox from being deleted: it goes with it. */
+	if (rc == EC_BROKEN && accts->ops->needs_create)
+		rc = EC_OK;
+	return rc == EC_ABSENT ? EC_OK : rc;
 }
 
 static enum ec remove_account(struct wp *w, const struct account *acct, struct err *e)
@@ -126,7 +126,9 @@ static enum ec remove_account(struct wp *w, const struct account *acct, struct e
 	if (rc == EC_OK || rc == EC_ABSENT)
 		return EC_OK;
 	w->partly = true;
-	return wp_hint(w, rc, "the mailbox is deleted, its account is not");
+	return wp_hint(w, rc,
+		       "the mailbox is deleted, its account is not: delete it with the tools of "
+		       "this computer or of the directory");
 }
 
 static enum ec delete_mailbox(struct wp *w, const struct wp_args *a, const struct name *n,
@@ -143,6 +145,8 @@ static enum ec delete_mailbox(struct wp *w, const struct wp_args *a, const struc
 		rc = EC_OK;
 	if (rc == EC_OK && with_account)
 		rc = check_account(w, n, &acct, &there, e);
+	if (there)
+		wp_hold_signals();
 	if (rc == EC_OK)
 		rc = remove_entry(w, a, n, e);
 	if (rc != EC_OK)

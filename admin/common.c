@@ -1,4 +1,5 @@
 /* common.c - what more than one command needs. */
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
@@ -82,13 +83,45 @@ enum ec wp_password(struct wp *w, const struct wp_args *a, struct secret *out, s
 	return rc;
 }
 
+/* SIGQUIT is left to whoever must end us when a PAM module hangs. */
+void wp_hold_signals(void)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGHUP);
+	sigprocmask(SIG_BLOCK, &held, NULL);
+}
+
+enum ec wp_may_change_accounts(const struct wp *w, struct err *e)
+{
+	if (!w->backends.accounts->ops->by_root || identity_may_be_root())
+		return EC_OK;
+	return err_set(e, EC_DENIED,
+		       "users of this computer are changed by root: run winpop as root");
+}
+
+/* What the mail root has to say about a new user is asked as its owner: create is root, who does not go there. */
+static enum ec ask_mailroot(struct accounts *accts, const struct name *n, struct err *e)
+{
+	struct account found;
+	enum ec rc = accts->ops->find(accts, n, &found, e);
+
+	return rc == EC_ABSENT ? EC_OK : rc; /* that there is one, create says better */
+}
+
 enum ec wp_account_create(struct wp *w, const struct account *account, const struct secret *s,
 			  struct draft *draft, struct err *e)
 {
 	struct accounts *accts = w->backends.accounts;
+	enum ec rc = accts->ops->by_root ? ask_mailroot(accts, &account->name, e) : EC_OK;
 
+	if (rc != EC_OK)
+		return rc;
 	identity_root(accts->ops->by_root);
-	enum ec rc = accts->ops->create(accts, account, s, draft, e);
+	rc = accts->ops->create(accts, account, s, draft, e);
 	identity_root(false);
 	return rc;
 }

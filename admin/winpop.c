@@ -46,19 +46,26 @@ static enum ec open_as(struct wp *w, const char *user, struct err *e)
 }
 
 /* Between changes it is the owner of the mail root all the same. */
-static bool wants_root(const struct wp *w, enum wp_needs needs)
+static bool wants_root(const struct wp *w, const struct wp_cmd *cmd)
 {
-	return needs == WP_KEYS || w->conf->authentication == AUTHN_LOCAL;
+	return cmd->needs == WP_KEYS ||
+	       (cmd->how == WP_WRITES && w->conf->authentication == AUTHN_LOCAL);
 }
 
 /* What a command's row asks for. Backends come last: before them we become the mail root's owner. */
 static enum ec prepare(struct wp *w, const struct wp_args *a, struct err *e)
 {
 	enum wp_needs needs = a->cmd->needs;
+
+	if (a->bind_as && needs < WP_MAIL)
+		return err_set(e, EC_USAGE,
+			       "%s signs in nowhere: leave out --bind-as, or use checkdirectory to "
+			       "try a name",
+			       a->cmd->name);
 	enum ec rc = needs >= WP_CONF ? load_conf(w, e) : EC_OK;
 
 	if (rc == EC_OK && needs >= WP_MAIL)
-		rc = identity_become_owner(w->conf, !wants_root(w, needs), e);
+		rc = identity_become_owner(w->conf, !wants_root(w, a->cmd), e);
 	if (rc == EC_OK && needs >= WP_MAIL)
 		rc = a->bind_as ? open_as(w, a->bind_as, e)
 				: backends_open(w->conf, NULL, &w->log, &w->backends, e);
@@ -113,7 +120,9 @@ static enum exit_code perform(const struct wp_args *a)
 		.ask = &ask_terminal,
 	};
 	struct audit who = audit_who();
+	sigset_t was;
 
+	sigprocmask(SIG_BLOCK, NULL, &was);
 	/* `winpop list | head` ends quietly; what changes things is not cut short by its reader. */
 	if (a->cmd->how == WP_WRITES)
 		signal(SIGPIPE, SIG_IGN);
@@ -130,6 +139,7 @@ static enum exit_code perform(const struct wp_args *a)
 	backends_close(&w.backends);
 	conf_unref(&w.conf);
 	arena_drop(&w.mem);
+	sigprocmask(SIG_SETMASK, &was, NULL); /* here strikes what had to wait (wp_hold_signals) */
 	return code;
 }
 
@@ -167,6 +177,7 @@ int main(int argc, char **argv)
 
 	file_fill_standard();
 	umask(027);
+	signal(SIGCHLD, SIG_DFL); /* may be inherited as ignored: then nobody's end could be seen */
 	enum ec rc = args_parse(argc, argv, &args, &e);
 	if (rc != EC_OK)
 		return refuse_line(argc, argv, &e);

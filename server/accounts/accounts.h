@@ -65,7 +65,8 @@ struct accounts_ops {
 			  struct err *);
 	enum ec (*reveal)(struct accounts *, const struct account *, enum secret_kind,
 			  struct secret *out, struct err *);
-	/* draft: the mailbox being made for it (password file: the record goes in there; may be NULL elsewhere:
+	/* by_root: ask find first, as the mail root's owner; EC_REFUSED there is a refusal. Create does not go to the mail root.
+	 * draft: the mailbox being made for it (password file: the record goes in there; may be NULL elsewhere:
 	 * then the mailbox must exist). Commit or drop the draft before the next change of a password: it holds the keyring's
 	 * lock, so that no rekeying passes it by. */
 	enum ec (*create)(struct accounts *, const struct account *, const struct secret *,

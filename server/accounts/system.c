@@ -121,10 +121,12 @@ static enum ec system_find(struct accounts *a, const struct name *n, struct acco
 {
 	struct accounts_system *s = system_of(a);
 	struct local_user p;
+	struct err why;
 	enum ec rc = mailbox_user(s, n, &p, e);
 
-	if (rc == EC_OK)
-		rc = refuse_taken(s, n, e);
+	/* Also where there is no such user yet: whoever makes one asks here first. */
+	if ((rc == EC_OK || rc == EC_ABSENT) && refuse_taken(s, n, &why) != EC_OK)
+		return err_set(e, why.class, "%s", why.text);
 	if (rc != EC_OK)
 		return rc;
 	fill(out, n, &p);
@@ -304,8 +306,6 @@ static enum ec system_create(struct accounts *a, const struct account *account,
 	(void)draft;
 	if (rc == EC_OK)
 		rc = password_check(secret, e);
-	if (rc == EC_OK)
-		rc = refuse_taken(s, &account->name, e);
 	if (rc == EC_OK && local_user_taken(login))
 		rc = err_set(e, EC_EXISTS, "this computer has a user %s already", login);
 	return rc == EC_OK ? make_user(s, login, secret, e) : rc;

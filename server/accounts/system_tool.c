@@ -1,8 +1,9 @@
 /* system_tool.c - users made and removed by useradd, userdel and groupadd.
  *
  * Those programs know what a new user means on this computer (locks, shadow, subordinate ids, audit), and writing their
- * files beside them would not be safe. They are run without a shell, by their full paths, in an environment of our own;
- * names stand behind "--", and no password ever does. What they say on failure is what the administrator is told.
+ * files beside them would not be safe. They are run without a shell, by their full paths, in an environment and a process
+ * group of our own (Ctrl-C is for us: between passwd and shadow it would leave half a user); names stand behind "--", and no
+ * password ever does. What they say on failure is what the administrator is told.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +55,9 @@ static int spawn(const char *const argv[], int out, pid_t *pid)
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigdefault(&attr, &all);
 	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setpgroup(&attr, 0);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
+						POSIX_SPAWN_SETPGROUP);
 	int rc = posix_spawn(pid, argv[0], &files, &attr, (char *const *)(uintptr_t)argv, env);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);
@@ -88,7 +91,11 @@ static int run(struct tool *t, const char *const argv[])
 	if (rc == 0)
 		listen_to(t, ends[0]);
 	close(ends[0]);
-	rc = rc == 0 ? wait_for(pid) : -1;
+	if (rc != 0) {
+		snprintf(t->said, sizeof(t->said), "cannot run %s: %s", argv[0], strerror(rc));
+		return -1;
+	}
+	rc = wait_for(pid);
 	if (rc != 0 && !t->said[0])
 		snprintf(t->said, sizeof(t->said), "%s failed", argv[0]);
 	return rc;

@@ -4,6 +4,7 @@ import os
 import pathlib
 import poplib
 import shutil
+import signal
 import subprocess
 import time
 
@@ -154,6 +155,8 @@ def test_users_are_changed_by_root_alone(users, server):
     server.prefix = [*users.space.prefix, "setpriv", "--reuid=winpop", "--regid=winpop", "--init-groups"]
     for words in (["add", "lee@example.com", "/createuser", "x2x4x6x8"], ["changepwd", BOX, "x2x4x6x8"], ["delete", BOX, "/deleteuser"]):
         assert "run winpop as root" in refused(server, *words, code=3)
+    for words in ["add", "lee@example.com", "/createuser"], ["changepwd", BOX]:
+        assert "run winpop as root" in refused(server, *words, code=3), "before a password is asked for"
     assert not users.passwd("lee") and server.box_dir(BOX).exists()
     server.winpop_ok("lock", BOX)
     server.winpop_ok("delete", BOX)
@@ -188,6 +191,76 @@ def test_a_lock_on_the_password_files(users, server):
     (users.etc / "passwd.lock").unlink()
     assert not server.box_dir("lee@example.com").exists()
     server.winpop_ok("add", "lee@example.com", "/createuser", "x2x4x6x8")
+
+
+def test_signals_wait_until_all_is_made(users, server):
+    script = server.home / "stop-it"
+    script.write_text("#!/bin/sh\nkill -INT $PPID; kill -TERM $PPID; kill -HUP $PPID\n")
+    script.chmod(0o755)
+    users.pam(f"auth required pam_unix.so\naccount required pam_unix.so\npassword required pam_unix.so\n"
+              f"password optional pam_exec.so quiet {script}\n")
+    result = server.winpop("add", "lee@example.com", "/createuser", "x2x4x6x8")
+    assert -result.code in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) and "The mailbox was added." in result.out, result
+    assert users.passwd("lee") and server.box_dir("lee@example.com").exists()
+    server.session("lee", "x2x4x6x8").quit()
+
+
+def test_what_tools_are_given(users, server):
+    """Root in earnest, nothing of ours open, no environment of ours, and no Ctrl-C."""
+    real, seen, script = server.home / "useradd", server.home / "seen", server.home / "script"
+    shutil.copy("/usr/sbin/useradd", real)
+    script.write_text(f"""#!/bin/sh
+(echo $(ls /proc/self/fd)
+id -u; id -ru; id -g; id -rg
+cut -d' ' -f5 /proc/$$/stat; echo $$
+tr '\\0' '\\n' </proc/$$/environ) >{seen}
+exec {real} "$@"
+""")
+    script.chmod(0o755)
+    users.space.bind(script, "/usr/sbin/useradd")
+    server.winpop_ok("add", "lee@example.com", "/createuser", "x2x4x6x8")
+    descriptors, *ids, group, own, path, language = seen.read_text().splitlines()
+    assert descriptors == "0 1 2 3", "3 is of ls itself"
+    assert ids == ["0"] * 4
+    assert group == own
+    assert path.startswith("PATH=/usr/sbin:") and language == "LC_ALL=C"
+
+
+def test_a_tool_that_cannot_run(users, server):
+    users.space.bind("/dev/null", "/usr/sbin/useradd")
+    assert "cannot run /usr/sbin/useradd: Permission denied" in refused(server, "add", "lee@example.com", "/createuser", "x2x4x6x8", code=4)
+
+
+def test_children_that_were_to_be_ignored(users, server):
+    """As some programs start others."""
+    server.prefix = [*users.space.prefix, "env", "--ignore-signal=CHLD"]
+    server.winpop_ok("add", "lee@example.com", "/createuser", "x2x4x6x8")
+
+
+def test_root_stays_out_of_the_mail_root(users, server):
+    """What its owner may not see there is not seen with other rights."""
+    server.winpop_ok("add", "example.net")
+    hidden = server.box_dir("kim@example.net").parent
+    users.run("chown", "root:root", hidden)
+    hidden.chmod(0o700)
+    refused(server, "add", "lee@example.com", "/createuser", "x2x4x6x8", code=4)
+    assert not users.passwd("lee") and not server.box_dir("lee@example.com").exists()
+    refused(server, "delete", BOX, "/deleteuser", code=4)
+    assert users.passwd("kim") and server.box_dir(BOX).exists(), "both or none"
+
+
+def test_root_marks_no_mail_root(users, build):
+    server = users.winpopd(build, catalog="directory", directory_servers="ldapi:///", directory_bind="external")
+    try:
+        server.winpop_ok("init")
+        mark = server.mailroot / ".winpop"
+        assert mark.stat().st_uid == users.uid("winpop")
+        mark.unlink()
+        server.mailroot.chmod(0o550)
+        refused(server, "init", code=4)
+        assert not mark.exists()
+    finally:
+        server.cleanup()
 
 
 # ---- signing in ----
