@@ -2,7 +2,9 @@
  *
  * A reload builds a new struct tls beside the old one; what is wrong with it shows before anything is
  * replaced. Only the ticket keys go over, or every client's next connection would be a full
- * handshake.
+ * handshake. Not even they do if a certificate is another: a resumed session shows none, its client
+ * goes on with the one it has seen, and what it binds a sign-in to (tls-server-end-point, RFC 5929
+ * section 4) would not be what we compare it with.
  */
 #include <openssl/bio.h>
 #include <stdlib.h>
@@ -28,6 +30,17 @@ static enum ec load(struct tls *t, const struct conf *c, const struct log *log, 
 	return rc;
 }
 
+/* Keys of t's own; connections of the old struct tls seal under the old ones to their end. */
+static void renew_tickets(struct tls *t)
+{
+	struct tls_tickets *fresh = tls_tickets_new();
+
+	tls_tickets_use(fresh, t->cert.ctx);
+	tls_names_tickets(t->names, fresh);
+	tls_tickets_unref(&t->tickets);
+	t->tickets = fresh;
+}
+
 enum ec tls_new(const struct conf *c, const struct tls *before, const struct log *log,
 		struct tls **out, struct err *e)
 {
@@ -44,6 +57,9 @@ enum ec tls_new(const struct conf *c, const struct tls *before, const struct log
 	rc = load(t, c, log, e);
 	if (rc != EC_OK)
 		tls_unref(&t);
+	else if (before && (!tls_cert_same(&t->cert, &before->cert) ||
+			    !tls_names_same(t->names, before->names)))
+		renew_tickets(t);
 	*out = t;
 	return rc;
 }

@@ -1,7 +1,7 @@
 /* tls.h - server contexts: one default certificate, more by SNI, reloaded as a whole.
  *
  * TLS 1.2 and newer; ECDHE and AEAD only; tickets under keys that this process makes and turns over daily, shared by all its
- * threads, kept over a reload; ALPN: a client that offers ALPN without "pop3" is refused (RFC 7301 no_application_protocol,
+ * threads, kept over a reload that changes no certificate; ALPN: a client that offers ALPN without "pop3" is refused (RFC 7301 no_application_protocol,
  * RFC 8314 section 3.3); OCSP response stapled when a file is given; client certificates asked for when a CA is given.
  * A reload makes a new struct tls; connections keep a reference to theirs.
  * Thread: any.
@@ -14,7 +14,7 @@
 struct tls;
 
 /* EC_ABSENT: no certificate configured. EC_BROKEN: names the file and what is wrong with it. before may be NULL; its
- * ticket keys are carried over. */
+ * ticket keys are carried over if all certificates are the same. */
 enum ec tls_new(const struct conf *c, const struct tls *before, const struct log *log,
 		struct tls **out, struct err *e);
 struct tls *tls_ref(struct tls *t);

@@ -162,3 +162,8 @@ void tls_cert_drop(struct tls_cert *c)
 	c->ctx = NULL;
 	tls_staple_free(&c->staple);
 }
+
+bool tls_cert_same(const struct tls_cert *a, const struct tls_cert *b)
+{
+	return X509_cmp(SSL_CTX_get0_certificate(a->ctx), SSL_CTX_get0_certificate(b->ctx)) == 0;
+}

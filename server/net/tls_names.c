@@ -159,3 +159,26 @@ void tls_names_use(struct tls_names *n, SSL_CTX *ctx)
 	SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
 	SSL_CTX_set_tlsext_servername_arg(ctx, n);
 }
+
+static size_t count(const struct tls_names *n)
+{
+	return n ? n->n : 0;
+}
+
+bool tls_names_same(const struct tls_names *a, const struct tls_names *b)
+{
+	if (count(a) != count(b))
+		return false;
+	for (size_t i = 0; i < count(a); i++) {
+		if (strcmp(a->entries[i].name, b->entries[i].name) != 0 ||
+		    !tls_cert_same(&a->entries[i].cert, &b->entries[i].cert))
+			return false;
+	}
+	return true;
+}
+
+void tls_names_tickets(struct tls_names *n, struct tls_tickets *k)
+{
+	for (size_t i = 0; i < count(n); i++)
+		tls_tickets_use(k, n->entries[i].cert.ctx);
+}

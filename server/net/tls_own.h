@@ -40,6 +40,7 @@ const char *tls_why(char text[TLS_WHY_MAX]);
 enum ec tls_cert_load(const struct tls_make *m, const char *crt, const char *key, const char *ocsp,
 		      struct tls_cert *out, struct err *e);
 void tls_cert_drop(struct tls_cert *c);
+bool tls_cert_same(const struct tls_cert *a, const struct tls_cert *b); /* shown to clients */
 
 struct tls_tickets *tls_tickets_new(void);
 struct tls_tickets *tls_tickets_ref(struct tls_tickets *k);
@@ -57,6 +58,9 @@ enum ec tls_names_load(const struct tls_make *m, const char *dir, struct tls_nam
 		       struct err *e);
 void tls_names_free(struct tls_names **n);
 void tls_names_use(struct tls_names *n, SSL_CTX *ctx);
+/* NULL: no names. */
+bool tls_names_same(const struct tls_names *a, const struct tls_names *b);
+void tls_names_tickets(struct tls_names *n, struct tls_tickets *k); /* k outlives n */
 
 BIO_METHOD *tls_wire_method(void);
 bool tls_kernel_can(void);

@@ -1,7 +1,7 @@
 /* tls_ticket.c - keys of session tickets: made here, turned over daily, never on disk.
  *
- * One set for the whole process and over every reload, because a client that comes back meets any
- * thread. The previous key is accepted for a day more. Tickets sealed under a key last as long as
+ * One set for the whole process and over reloads, because a client that comes back meets any
+ * thread (a changed certificate ends it, see tls.c). The previous key is accepted for a day more. Tickets sealed under a key last as long as
  * the key is around, so forward secrecy of a resumed session is bounded by two days (and in TLS 1.3
  * by nothing, since every resumption does a new key exchange).
  *

@@ -98,12 +98,58 @@ static void a_new_authority_ends_old_sessions(void **state)
 	pki_drop(&other);
 }
 
+/* A resumed session binds to the certificate that its client has seen, so another one ends it. */
+static void a_new_certificate_ends_old_sessions(void **state)
+{
+	struct place *p = *state;
+	struct tls *a = place_tls(p), *b;
+	struct pki_cert other;
+	struct err e;
+
+	other = pki_make(&(struct pki_want){ .cn = "mail", .dns = "mail.example" }, &p->ca);
+	pki_write(&other, p->crt, p->key);
+	assert_int_equal(tls_new(&p->conf, a, &p->log, &b, &e), EC_OK);
+	for (int v = 0; v < 2; v++) {
+		resume(p, tls_versions[v], a, b, false);
+		resume(p, tls_versions[v], a, a, true); /* connections that were there before */
+	}
+	tls_unref(&a);
+	tls_unref(&b);
+	pki_drop(&other);
+}
+
+/* Nor may what was begun under the default one go on under a certificate that has come for the name. */
+static void a_new_name_ends_old_sessions(void **state)
+{
+	struct place *p = *state;
+	struct tls *a, *b, *c, *d;
+	struct err e;
+
+	p->conf.tls_sni_dir = p->sni;
+	place_add_name(p, "one.example", "one.example", false);
+	a = place_tls(p);
+	assert_int_equal(tls_new(&p->conf, a, &p->log, &b, &e), EC_OK);
+	resume(p, TLS1_3_VERSION, a, b, true); /* nothing is new */
+	place_add_name(p, "two.example", "two.example", false);
+	assert_int_equal(tls_new(&p->conf, b, &p->log, &c, &e), EC_OK);
+	resume(p, TLS1_3_VERSION, b, c, false);
+	place_add_name(p, "two.example", "two.example", false); /* another certificate */
+	assert_int_equal(tls_new(&p->conf, c, &p->log, &d, &e), EC_OK);
+	resume(p, TLS1_3_VERSION, c, d, false);
+	tls_unref(&a);
+	tls_unref(&b);
+	tls_unref(&c);
+	tls_unref(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PLACE_TEST(tickets_resume_and_survive_a_reload),
 		PLACE_TEST(tickets_of_the_last_key_are_good_once_more),
 		PLACE_TEST(a_new_authority_ends_old_sessions),
+		PLACE_TEST(a_new_certificate_ends_old_sessions),
+		PLACE_TEST(a_new_name_ends_old_sessions),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
