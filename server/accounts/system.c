@@ -116,6 +116,27 @@ static enum ec mailbox_user(const struct accounts_system *s, const struct name *
 	return local_user_find(n->local, s->uid_min, out, e);
 }
 
+/* A stack that may not read the passwords calls every one wrong. */
+static enum ec hidden(struct err *e)
+{
+	return err_set(e, EC_BROKEN,
+		       "passwords of this computer cannot be read: put the user of the service "
+		       "into group shadow and restart it");
+}
+
+/* Whoever comes with a certificate, or by way of winbind, must pass what keeps out those with a password. */
+static enum ec ask_pam(const struct accounts_system *s, const struct local_user *p,
+		       struct account *out, struct err *e)
+{
+	bool may = false;
+	enum ec rc = system_may_sign_in(&s->service, p->login, &may, e);
+
+	if (rc == EC_OK && !may && p->shadow == SHADOW_HIDDEN)
+		return hidden(e);
+	out->enabled = out->enabled && may;
+	return rc;
+}
+
 static enum ec system_find(struct accounts *a, const struct name *n, struct account *out,
 			   struct err *e)
 {
@@ -131,7 +152,7 @@ static enum ec system_find(struct accounts *a, const struct name *n, struct acco
 		return rc;
 	fill(out, n, &p);
 	out->admin = local_user_is_admin(&p);
-	return EC_OK;
+	return ask_pam(s, &p, out, e);
 }
 
 /* COMPUTER\user, as SPA clients write it; other computers' users are nobody here. */
@@ -207,14 +228,6 @@ static void pretend(const struct accounts_system *s, const struct secret *secret
 	(void)crypt_rn(text, s->stand_in, work, sizeof(*work));
 	wipe(work, sizeof(*work));
 	free(work);
-}
-
-/* A stack that may not read the passwords calls every one wrong. */
-static enum ec hidden(struct err *e)
-{
-	return err_set(e, EC_BROKEN,
-		       "passwords of this computer cannot be read: put the user of the service "
-		       "into group shadow and restart it");
 }
 
 static enum ec judge(const struct accounts_system *s, const struct local_user *p,

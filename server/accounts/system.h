@@ -45,6 +45,10 @@ enum ec system_service_there(const struct system_service *at, struct err *e);
 /* EC_DENIED, EC_REFUSED with err.detail, EC_TEMP, EC_BROKEN as verify has them. */
 enum ec system_check_password(const struct system_service *at, const char *login,
 			      const struct secret *s, struct err *e);
+/* Of somebody whose password is not what proves him: may he sign in at all, for all that PAM's "account" knows? EC_TEMP, EC_BROKEN
+ * as above. */
+enum ec system_may_sign_in(const struct system_service *at, const char *login, bool *may,
+			   struct err *e);
 /* As root. EC_REFUSED: against the rules for passwords, in PAM's words. */
 enum ec system_change_password(const struct system_service *at, const char *login,
 			       const struct secret *s, struct err *e);

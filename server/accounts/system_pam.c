@@ -25,8 +25,8 @@
 
 struct talk {
 	const char *login;
-	const struct secret *secret;
-	char said[160]; /* the last thing a module had to tell a person */
+	const struct secret *secret; /* NULL: none is to be proved */
+	char said[160];              /* the last thing a module had to tell a person */
 };
 
 /* ---- conversation ---- */
@@ -45,7 +45,11 @@ static void forget_answers(struct pam_response *answers, int n)
 static bool answer(struct talk *t, const struct pam_message *m, struct pam_response *out)
 {
 	switch (m->msg_style) {
-	case PAM_PROMPT_ECHO_OFF: out->resp = mem_strz((const char *)t->secret->bytes); return true;
+	case PAM_PROMPT_ECHO_OFF:
+		if (!t->secret)
+			return false;
+		out->resp = mem_strz((const char *)t->secret->bytes);
+		return true;
 	case PAM_PROMPT_ECHO_ON: out->resp = mem_strz(t->login); return true;
 	case PAM_ERROR_MSG:
 	case PAM_TEXT_INFO: snprintf(t->said, sizeof(t->said), "%s", m->msg); return true;
@@ -181,6 +185,32 @@ enum ec system_check_password(const struct system_service *at, const char *login
 		rc = pam_acct_mgmt(h, PAM_DISALLOW_NULL_AUTHTOK);
 		if (rc != PAM_SUCCESS)
 			ec = refused(at, rc, &t, e);
+	}
+	if (h)
+		pam_end(h, rc);
+	return ec;
+}
+
+/* That a password is old says nothing about a certificate; that it is so old that nobody may sign in any more does. */
+enum ec system_may_sign_in(const struct system_service *at, const char *login, bool *may,
+			   struct err *e)
+{
+	struct talk t = { .login = login };
+	pam_handle_t *h = NULL;
+	enum ec ec = EC_OK;
+	int rc = begin(at, &t, &h);
+
+	if (rc == PAM_SUCCESS)
+		rc = pam_acct_mgmt(h, 0);
+	switch (rc) {
+	case PAM_SUCCESS:
+	case PAM_NEW_AUTHTOK_REQD: *may = true; break;
+	case PAM_ACCT_EXPIRED:
+	case PAM_AUTHTOK_EXPIRED:
+	case PAM_AUTH_ERR:
+	case PAM_USER_UNKNOWN:
+	case PAM_PERM_DENIED: *may = false; break;
+	default: ec = trouble(at, rc, &t, e);
 	}
 	if (h)
 		pam_end(h, rc);

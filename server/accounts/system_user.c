@@ -113,7 +113,7 @@ static void take_shadow(const struct spwd *sp, struct local_user *p)
 
 	/* Hashes begin with '$' or, of old, with a letter, a digit, '.', '/' or '_'. */
 	p->shadow = sp->sp_pwdp[0] && !strchr("!*", sp->sp_pwdp[0]) ? SHADOW_HASH : SHADOW_LOCKED;
-	p->expired = sp->sp_expire > 0 && today >= sp->sp_expire;
+	p->expired = sp->sp_expire >= 0 && today >= sp->sp_expire; /* 0 too, as pam_unix has it */
 	p->must_change = sp->sp_lstchg == 0;
 	stamp_of(sp, p->stamp);
 }

@@ -13,6 +13,7 @@ import pytest
 from fixtures.localaccounts import LocalAccounts, LocalSam
 from fixtures.ntlm import Own, sign_in
 from fixtures.waiting import wait_until
+from fixtures.wire import tls_context
 from test_pages import KIM, LEE, Computer, steps
 
 BODY = b"Subject: one\r\n\r\nHello.\r\n"
@@ -53,6 +54,13 @@ def refused(server, *args, code=1, stdin=""):
     result = server.winpop(*args, stdin=stdin)
     assert result.code == code, result
     return result.err
+
+
+def server_ca(certs, users):
+    """The authority's certificate where the service may read it."""
+    copy = pathlib.Path(shutil.copy(certs.ca, users.etc / "ca.crt"))
+    copy.chmod(0o644)
+    return f"/etc/{copy.name}"
 
 
 def try_pass(server, user, password):
@@ -193,12 +201,28 @@ def test_a_lock_on_the_password_files(users, server):
     server.winpop_ok("add", "lee@example.com", "/createuser", "x2x4x6x8")
 
 
-def test_signals_wait_until_all_is_made(users, server):
+def kill_while_the_password_is_set(users, server, *signals):
     script = server.home / "stop-it"
-    script.write_text("#!/bin/sh\nkill -INT $PPID; kill -TERM $PPID; kill -HUP $PPID\n")
+    script.write_text("#!/bin/sh\n" + "".join(f"kill -{s} $PPID\n" for s in signals))
     script.chmod(0o755)
     users.pam(f"auth required pam_unix.so\naccount required pam_unix.so\npassword required pam_unix.so\n"
               f"password optional pam_exec.so quiet {script}\n")
+
+
+def test_what_kill_9_leaves(users, server):
+    """The way out is in winpop-local(7)."""
+    kill_while_the_password_is_set(users, server, "KILL")
+    assert server.winpop("add", "lee@example.com", "/createuser", "x2x4x6x8").code == -signal.SIGKILL
+    assert users.passwd("lee") and not server.box_dir("lee@example.com").exists()
+    users.pam("auth required pam_unix.so\naccount required pam_unix.so\npassword required pam_unix.so\n")
+    assert "leave out /createuser" in refused(server, "add", "lee@example.com", "/createuser", "x2x4x6x8")
+    server.winpop_ok("add", "lee@example.com")
+    server.winpop_ok("changepwd", "lee@example.com", "another one")
+    server.session("lee", "another one").quit()
+
+
+def test_signals_wait_until_all_is_made(users, server):
+    kill_while_the_password_is_set(users, server, "INT", "TERM", "HUP")
     result = server.winpop("add", "lee@example.com", "/createuser", "x2x4x6x8")
     assert -result.code in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) and "The mailbox was added." in result.out, result
     assert users.passwd("lee") and server.box_dir("lee@example.com").exists()
@@ -353,6 +377,31 @@ def test_a_right_password_that_does_not_do(users, server):
         assert reason == "denied" and told not in answer, "that an account has expired is for its owner to know"
     server.winpop_ok("changepwd", "fresh@example.com", "pw-fresh2")
     server.session("fresh", "pw-fresh2").quit()
+
+
+def test_a_certificate_opens_no_account_that_pam_closes(users, make_local, certs):
+    server = make_local(tls=True, tls_client_ca=server_ca(certs, users))
+    server.mailbox()
+    context = tls_context(certs.ca)
+    context.load_cert_chain(*certs.client(BOX))
+
+    def answer():
+        with server.pop().stls(context) as pop:
+            return pop.cmd("AUTH EXTERNAL =").decode()
+
+    assert answer().startswith("+OK")
+    users.run("chage", "-d", "0", "kim")
+    assert answer().startswith("+OK"), "his password is not what he comes with"
+    users.run("chage", "-d", "-1", "-E", "0", "kim")
+    assert "disabled" in answer()
+    users.run("chage", "-E", "-1", "kim")
+    closed = "auth required pam_unix.so\naccount required pam_succeed_if.so quiet user != kim\naccount required pam_unix.so\n"
+    users.pam(closed)
+    assert "disabled" in answer()
+    users.pam("auth required pam_unix.so\naccount required pam_no_such_module.so\n")
+    assert answer().startswith("-ERR [SYS/PERM]")
+    users.pam("auth required pam_unix.so\naccount required pam_unix.so\n")
+    assert answer().startswith("+OK")
 
 
 def test_passwords_that_cannot_be_read_are_not_wrong(users, make_local):
