@@ -77,7 +77,9 @@ static uint64_t account_tag(const struct cache *c, const struct name *n)
 	return tag;
 }
 
-/* A NUL ends name and stamp, and there is none in them: no password can take over a part of them. */
+/* The person, if the accounts know one behind the name: two names share what is remembered. A NUL ends each part but the
+ * last, and there is none in them: no password can take over a part of them. An account that is enabled again is another:
+ * some servers call every password of a disabled one wrong. */
 bool cache_tag(struct cache *c, const struct account *who, const struct secret *pass,
 	       struct cache_tag *out)
 {
@@ -86,9 +88,10 @@ bool cache_tag(struct cache *c, const struct account *who, const struct secret *
 
 	if (!who->stamp[0])
 		return false;
-	name_text(&who->name, text);
-	buf_add(&b, text, strlen(text) + 1);
-	buf_add(&b, who->stamp, strlen(who->stamp) + 1);
+	buf_addz(&b, who->key[0] ? who->key : name_text(&who->name, text));
+	buf_add(&b, "", 1);
+	buf_addz(&b, who->stamp);
+	buf_add(&b, who->enabled ? "\0+" : "\0-", 2);
 	buf_add(&b, pass->bytes, pass->len);
 	hmac_sha256(out->mac, c->key, sizeof(c->key), buf_at(&b), b.len);
 	buf_wipe(&b);

@@ -2,7 +2,7 @@
  *
  * Wrong ones are remembered so that a forgotten device, trying an old password all day, does not use up the tries that a
  * directory allows: the answer comes from here and nobody counts it (the shield). Right ones only if the administrator wants
- * to spare the directory. Both are found by a hash, under a key of this process, over account, stamp and password: neither a
+ * to spare the directory. Both are found by a hash, under a key of this process, over account (its state included), stamp and password: neither a
  * password nor anything to guess it by is kept, and after a change of password nothing is found any more.
  *
  * Thread: any. Bounded; what does not fit is forgotten, and proved again.

@@ -267,7 +267,7 @@ static void remember(struct attempt *at, const struct cache_tag *tag, enum ec ec
 	const struct name *who = &at->account.name;
 	uint64_t now = clock_mono_ms();
 
-	if (ec == EC_OK && at->setup->cache_s > 0)
+	if (ec == EC_OK && at->setup->cache_s > 0 && at->account.enabled)
 		cache_keep(at->cache, tag, who, CACHED_RIGHT, now + at->setup->cache_s * 1000ull);
 	else if (ec == EC_DENIED && e->detail == REFUSAL_NONE && at->setup->shield_s > 0)
 		cache_keep(at->cache, tag, who, CACHED_WRONG, now + at->setup->shield_s * 1000ull);
@@ -278,7 +278,7 @@ static enum ec prove(struct attempt *at, const struct secret *pass, struct err *
 {
 	const struct auth_setup *s = at->setup;
 	struct cache_tag tag;
-	bool kept = (s->shield_s > 0 || s->cache_s > 0) && at->account.enabled &&
+	bool kept = (s->shield_s > 0 || s->cache_s > 0) &&
 		    cache_tag(at->cache, &at->account, pass, &tag);
 	enum cached was = kept ? cache_ask(at->cache, &tag, clock_mono_ms()) : CACHED_NOTHING;
 	enum ec ec;

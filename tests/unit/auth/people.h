@@ -82,11 +82,14 @@ static inline enum ec people_resolve(struct accounts *a, const char *typed, size
 	p->n_resolve++;
 	if (p->lost)
 		return err_set(e, EC_TEMP, "the directory is away");
-	*out = (struct account){ .enabled = true };
+	*out = (struct account){ 0 };
 	if (p->stamp)
 		strcpy(out->stamp, p->stamp);
-	return bare ? name_parse(&out->name, "kim@example.com", 15, NAME_FILE, e)
-		    : name_parse(&out->name, typed, len, NAME_FILE, e);
+	enum ec ec = bare ? name_parse(&out->name, "kim@example.com", 15, NAME_FILE, e)
+			  : name_parse(&out->name, typed, len, NAME_FILE, e);
+	const struct person *who = ec == EC_OK ? person_of(&out->name) : NULL;
+	out->enabled = !who || who->trouble != EC_REFUSED;
+	return ec;
 }
 
 static inline enum ec people_verify(struct accounts *a, const struct account *who,

@@ -81,6 +81,45 @@ static void only_the_same_is_found(void **state)
 	cache_unref(&c);
 }
 
+static bool same_tag(struct cache *c, const struct account *a, const struct account *b)
+{
+	const struct secret lent = { .bytes = (unsigned char *)"old", .len = 3 };
+	struct cache_tag one, two;
+
+	assert_true(cache_tag(c, a, &lent, &one));
+	assert_true(cache_tag(c, b, &lent, &two));
+	return memcmp(one.mac, two.mac, sizeof(one.mac)) == 0;
+}
+
+/* What is remembered is the person's, by whatever name; and another person's name says nothing. */
+static void a_person_is_one_by_all_names(void **state)
+{
+	struct account kim = account_of("kim", "s1"), sales = account_of("sales", "s1");
+	struct cache *c = cache_new();
+
+	(void)state;
+	assert_false(same_tag(c, &kim, &sales));
+	strcpy(kim.key, "uid=kim,dc=example");
+	strcpy(sales.key, "uid=kim,dc=example");
+	assert_true(same_tag(c, &kim, &sales));
+	strcpy(sales.name.local, "kim");
+	strcpy(sales.key, "uid=sales,dc=example");
+	assert_false(same_tag(c, &kim, &sales));
+	cache_unref(&c);
+}
+
+/* While it is disabled a server may call the right password wrong. */
+static void enabled_again_it_is_asked_about(void **state)
+{
+	struct account off = account_of("kim", "s1"), on = off;
+	struct cache *c = cache_new();
+
+	(void)state;
+	off.enabled = false;
+	assert_false(same_tag(c, &off, &on));
+	cache_unref(&c);
+}
+
 static void nothing_is_kept_without_a_stamp(void **state)
 {
 	struct cache *c = cache_new();
@@ -179,6 +218,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_same_is_found),
+		cmocka_unit_test(a_person_is_one_by_all_names),
+		cmocka_unit_test(enabled_again_it_is_asked_about),
 		cmocka_unit_test(nothing_is_kept_without_a_stamp),
 		cmocka_unit_test(forgetting_is_for_one_or_for_all),
 		cmocka_unit_test(a_proof_from_before_is_not_kept_after),

@@ -226,6 +226,23 @@ static void only_wrong_passwords_are_remembered(void **state)
 	auth_unref(&a);
 }
 
+/* Or the time that the answer takes would tell that it is disabled, or has expired. */
+static void disabled_accounts_are_shielded_too(void **state)
+{
+	static const char *const users[] = { "off@example.com", "old@example.com" };
+	struct auth *a = open_auth(900, 60, NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		fresh();
+		for (int k = 0; k < 3; k++)
+			assert_int_equal(pass(a, users[i], "wrong").class, EC_DENIED);
+		assert_int_equal(people.n_verify, 1);
+		assert_non_null(strstr(heard, "shield=\"yes\""));
+	}
+	auth_unref(&a);
+}
+
 static void a_right_password_is_remembered_only_if_told_to(void **state)
 {
 	struct auth *a = open_auth(900, 60, NULL), *b;
@@ -268,6 +285,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_password_is_asked_about_once),
 		cmocka_unit_test(a_changed_password_is_noticed_at_once),
 		cmocka_unit_test(only_wrong_passwords_are_remembered),
+		cmocka_unit_test(disabled_accounts_are_shielded_too),
 		cmocka_unit_test(a_right_password_is_remembered_only_if_told_to),
 	};
 
