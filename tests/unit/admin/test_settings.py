@@ -1,6 +1,7 @@
 """get, set, init, help, and what the running service is told."""
 import json
 import os
+import pathlib
 import re
 import shutil
 import socket
@@ -148,6 +149,17 @@ def test_man_pages_tell_of_everything(place):
         for name in ("winpop.8", "winpopd.8", "winpop.conf.5"):
             done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z", MAN / name], capture_output=True, text=True)
             assert done.returncode == 0 and done.stderr == ""
+
+
+def test_the_man_page_tells_of_every_event():
+    source = pathlib.Path(__file__).resolve().parents[3]
+    page = (MAN / "winpopd.8").read_text().replace("\\-", "-")
+    told = set(re.findall(r"[\w-]+", page[page.index(".SH LOG"):page.index(".SH POP3")]))
+    calls = [call for folder in ("server", "ldap") for file in (source / folder).rglob("*.c")
+             for call in re.findall(r"log_event\([^;]*?(?:LV_(?!TRACE))[^;]*?KV", file.read_text())]
+    found = {name for call in calls for name in re.findall(r'"([a-z-]+)"', call)}
+    assert {"ready", "directory-up", "shadow-hidden"} <= found
+    assert not found - told
 
 
 # ---- the running service ----
