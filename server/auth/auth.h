@@ -27,7 +27,7 @@ struct penalty;
 /* Secure Password Authentication: NTLM (MS-NLMP), proved with the NT hash that accounts reveal or by winbind. */
 struct spa_setup {
 	enum spa_kind
-		kind; /* SPA_AUTO: hash if the accounts reveal it, else winbind if it answers, else off */
+		kind; /* SPA_AUTO: winbind, if it answers and knows the same people; else off */
 	enum ntlm_level level;
 	enum binding_rule binding;
 	const char *domain;  /* NetBIOS; "" = winbind's, else our host name's second label */
@@ -46,7 +46,9 @@ struct auth_setup {
 	/* "" = no GSSAPI. libsasl takes it at the first opening of the process; later ones must name the same. */
 	const char *keytab;
 	struct accounts *accounts; /* lent */
-	const struct log *log;     /* lent; its sink is used */
+	/* Active Directory: the accounts are the people of one Windows domain and realm, which they know by its names. */
+	bool of_domain;
+	const struct log *log; /* lent; its sink is used */
 };
 
 /* The library is set up at the first open of a process and stays. A reload opens a second auth and

@@ -25,6 +25,7 @@
 #include "server/auth/attempt.h"
 #include "server/auth/cache.h"
 #include "server/auth/ntlm.h"
+#include "server/auth/principal.h"
 #include "server/base/clock.h"
 #include "server/base/mem.h"
 
@@ -200,14 +201,25 @@ static bool is_known(const struct attempt *at, const char *in, unsigned len)
 	       memcmp(text, in, len) == 0;
 }
 
+/* Who is meant. Of what Kerberos says, a realm is a part that is not typed by anybody. */
+static enum ec resolve(struct attempt *at, const char *in, unsigned len, struct err *e)
+{
+	struct accounts *acc = at->setup->accounts;
+	char typed[PRINCIPAL_MAX + 1];
+
+	if (!at->mech || !(at->mech->wants & MECH_KEYTAB))
+		return acc->ops->resolve(acc, in, len, &at->account, e);
+	enum ec ec = principal_typed(in, len, at->setup->of_domain, typed, e);
+	return ec == EC_OK ? acc->ops->resolve(acc, typed, strlen(typed), &at->account, e) : ec;
+}
+
 /* The identity to sign in as, out of foreign bytes. A malformed one goes on as nobody, so that it
  * costs and ends like an account that does not exist. */
 static void take_identity(struct attempt *at, const char *in, unsigned len)
 {
 	struct err e = { 0 };
 	size_t keep = len < NAME_TEXT_MAX ? len : NAME_TEXT_MAX;
-	enum ec ec =
-		at->setup->accounts->ops->resolve(at->setup->accounts, in, len, &at->account, &e);
+	enum ec ec = resolve(at, in, len, &e);
 
 	memcpy(at->typed, in, keep);
 	at->typed[keep] = 0;

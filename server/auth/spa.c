@@ -1,8 +1,9 @@
 /* spa.c - who proves NTLM responses, and under which names.
  *
- * Hashes of the accounts go before winbind: they need nobody else. winbind is only asked for accounts
- * that may be the same people: those of the password file are nobody in any domain, and to offer them
- * a mechanism that cannot succeed would keep clients from one that can.
+ * Hashes are used only when the settings ask for them: whose hash is missing or old would be kept from
+ * the mechanisms that he can use. winbind is only asked about accounts that are the same people: those
+ * of the password file are nobody in any domain, and those of OpenLDAP are what an administrator says
+ * they are - a host that happens to be in a domain must not let kim of that domain in as our kim.
  */
 #include <assert.h>
 #include <ctype.h>
@@ -91,8 +92,10 @@ static void find_out(struct spa *s, const struct auth_setup *setup, const struct
 {
 	struct spa_names names;
 
-	if (hashes(setup)) {
-		s->kind = SPA_HASH;
+	if (setup->accounts->ops->rule == NAME_DIRECTORY && !setup->of_domain) {
+		err_set(e, EC_ABSENT,
+			"this directory's people are not known to be those of a domain: set spa = "
+			"hash or winbind");
 		return;
 	}
 	if (take_winbind(s, setup, before, e) == EC_OK && spa_names(s, &names, e) == EC_OK)

@@ -1,6 +1,6 @@
 /* spa.h - who proves an NTLM response in this process: the NT hashes of the accounts, or winbind.
  *
- * Settled once, when a configuration is opened: the kind ("auto" is settled here) and, for hashes, the
+ * Settled once, when a configuration is opened: the kind ("auto" is winbind or off) and, for hashes, the
  * names that our challenges carry. A client signs those names; a domain controller that is asked by
  * winbind wants to find in them the very host and domain whose secure channel the question came
  * through, so with winbind they are winbind's own and nobody's choice.
@@ -20,7 +20,7 @@ struct spa_names {
 	char dns_domain[NAME_DOMAIN_MAX + 1], dns_computer[NAME_DOMAIN_MAX + 1];
 };
 
-/* Reads setup->spa, ->hostname, ->accounts->reveals and ->log. before: the one of the configuration
+/* Reads setup->spa, ->hostname, ->accounts, ->of_domain and ->log. before: the one of the configuration
  * that goes, whose winbind is shared, or NULL. Never fails for SPA_AUTO: if nobody can prove
  * anything, spa_kind is SPA_OFF. EC_USAGE: spa = hash or winbind, and that cannot be. */
 enum ec spa_open(const struct auth_setup *setup, const struct spa *before, struct spa **out,

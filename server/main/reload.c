@@ -36,6 +36,8 @@ enum ec load_auth(const struct winpopd *w, const struct conf *c, struct auth **o
 			 .timeout_ms = w->started->directory_timeout_ms },
 		.keytab = w->started->keytab,
 		.accounts = w->backends.accounts,
+		.of_domain =
+			w->started->authentication == AUTHN_AD && w->started->directory == DIR_AD,
 		.log = &w->log,
 	};
 	return auth_open(&setup, w->auth, out, e);

@@ -52,11 +52,13 @@ static void kinds(void **state)
 		enum ec want;
 		enum spa_kind found;
 		const char *said;
+		bool of_domain;
 	} rows[] = {
-		{ SPA_AUTO, NAME_DIRECTORY, NT, EC_OK, SPA_HASH, "kind=\"hash\"" },
-		{ SPA_AUTO, NAME_DIRECTORY, CLEAR | NT, EC_OK, SPA_HASH, "kind=\"hash\"" },
+		{ SPA_AUTO, NAME_DIRECTORY, NT, EC_OK, SPA_OFF, "people are not known" },
+		{ SPA_AUTO, NAME_DIRECTORY, NT, EC_OK, SPA_OFF, "winbindd does not answer", true },
 		{ SPA_AUTO, NAME_FILE, CLEAR, EC_OK, SPA_OFF, NULL }, /* nobody expects it */
-		{ SPA_AUTO, NAME_DIRECTORY, 0, EC_OK, SPA_OFF, "winbind" },
+		{ SPA_AUTO, NAME_DIRECTORY, 0, EC_OK, SPA_OFF, "people are not known" },
+		{ SPA_AUTO, NAME_DIRECTORY, 0, EC_OK, SPA_OFF, "winbindd does not answer", true },
 		{ SPA_AUTO, NAME_SYSTEM, 0, EC_OK, SPA_OFF, "winbind" },
 		{ SPA_OFF, NAME_DIRECTORY, NT, EC_OK, SPA_OFF, NULL },
 		{ SPA_HASH, NAME_DIRECTORY, NT, EC_OK, SPA_HASH, NULL },
@@ -72,6 +74,7 @@ static void kinds(void **state)
 		struct err e = { 0 };
 
 		setup->spa.kind = rows[i].kind;
+		setup->of_domain = rows[i].of_domain;
 		assert_int_equal(spa_open(setup, NULL, &s, &e), rows[i].want);
 		assert_int_equal(spa_kind(s), rows[i].found);
 		if (rows[i].said)
@@ -111,6 +114,7 @@ static void named_after_the_host(void **state)
 		struct spa *s;
 		struct err e;
 
+		setup->spa.kind = SPA_HASH;
 		setup->hostname = rows[i].host;
 		setup->spa.domain = rows[i].domain;
 		assert_int_equal(spa_open(setup, NULL, &s, &e), EC_OK);
