@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 #include "ldap/choose.h"
+#include "ldap/escape.h"
 #include "ldap/flavour.h"
 #include "ldap/group.h"
 #include "ldap/nthash.h"
@@ -79,8 +80,26 @@ static enum ec check_group(struct dir *d, const struct account *who, struct err 
 /* The service itself, or the administrator who acts, must not be removed as a mailbox's account. */
 static void mark_own(const struct dir *d, struct account *who)
 {
-	if (strcasecmp(who->key, d->link.user) == 0)
+	if (dn_same(who->key, d->link.user))
 		who->admin = true;
+}
+
+/* It may sign in with a name that is no DN: user@domain, DOMAIN\user, a Kerberos principal. */
+static enum ec find_own(struct dir *d, struct account *who, struct err *e)
+{
+	const char *user = d->link.user;
+	struct person *own;
+	struct typed typed;
+
+	mark_own(d, who);
+	if (who->admin || dn_sane(user) || typed_parse(&typed, user, strlen(user), NULL) != EC_OK)
+		return EC_OK;
+	own = person_new();
+	enum ec rc = person_find(d, &typed, own, e);
+	if (rc == EC_OK && dn_same(who->key, own->account.key))
+		who->admin = true;
+	free(own);
+	return rc == EC_ABSENT ? EC_OK : rc;
 }
 
 static enum ec ask_admin(struct dir_conn *c, void *ctx, struct err *e)
@@ -99,10 +118,10 @@ static enum ec find_admin(struct dir *d, struct account *who, struct err *e)
 {
 	struct group_errand g = { .d = d, .who = who };
 
-	mark_own(d, who);
-	if (who->admin || !d->flavour->nested_group_rule)
-		return EC_OK;
-	enum ec rc = pool_run(d->pool, POOL_READ, ask_admin, &g, e);
+	enum ec rc = find_own(d, who, e);
+	if (rc != EC_OK || who->admin || !d->flavour->nested_group_rule)
+		return rc;
+	rc = pool_run(d->pool, POOL_READ, ask_admin, &g, e);
 	who->admin = g.in;
 	return rc;
 }

@@ -33,8 +33,8 @@ struct facts {
 	const char *config, *schema; /* contexts */
 	unsigned char sid[SID_MAX];  /* the domain's */
 	size_t sid_len;
-	unsigned n_known, n_admins;
-	const char **known;
+	unsigned n_admins;
+	bool *known; /* which of root->address */
 };
 
 static const char *keep_text(struct facts *f, struct dir_entry *en, const char *attr)
@@ -85,11 +85,13 @@ static bool take_admin_group(void *ctx, struct dir_entry *en)
 	return true;
 }
 
+/* A name may come twice: a schema keeps attributes that were given up, and lets others take their names. */
 static bool take_attribute(void *ctx, struct dir_entry *en)
 {
 	struct facts *f = ctx;
 
-	f->known[f->n_known++] = keep_text(f, en, "lDAPDisplayName");
+	for (unsigned i = 0; f->root->address[i]; i++)
+		f->known[i] |= dir_entry_has(en, "lDAPDisplayName", f->root->address[i]);
 	return true;
 }
 
@@ -158,15 +160,6 @@ static enum ec learn_admins(struct dir_conn *c, struct facts *f, struct err *e)
 	return ask(c, f->root->context, LDAP_SCOPE_SUBTREE, &filter, none, take_admin_group, f, e);
 }
 
-static bool is_known(const struct facts *f, const char *attr)
-{
-	for (unsigned i = 0; i < f->n_known; i++) {
-		if (strcasecmp(f->known[i], attr) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* An attribute that the schema does not have makes Samba look at every entry there is, at every sign-in. */
 static enum ec learn_attributes(struct dir_conn *c, struct facts *f, struct err *e)
 {
@@ -177,13 +170,13 @@ static enum ec learn_attributes(struct dir_conn *c, struct facts *f, struct err 
 
 	f->known = arena_alloc(f->root->mem, sizeof(*f->known) * (n + 1));
 	const char **left = arena_alloc(f->root->mem, sizeof(*left) * (n + 1));
-	buf_addz(&filter, "(|");
+	buf_addz(&filter, "(&(objectClass=attributeSchema)(!(isDefunct=TRUE))(|");
 	for (unsigned i = 0; i < n; i++)
 		filter_equals(&filter, "lDAPDisplayName", asked[i], strlen(asked[i]));
-	buf_addz(&filter, ")");
+	buf_addz(&filter, "))");
 	enum ec rc = ask(c, f->schema, LDAP_SCOPE_ONELEVEL, &filter, attrs, take_attribute, f, e);
 	for (unsigned i = 0; i < n; i++) {
-		if (is_known(f, asked[i]))
+		if (f->known[i])
 			left[n_left++] = asked[i];
 	}
 	f->root->address = left;

@@ -2,7 +2,8 @@
  *
  * People have several addresses, one of them has the mailbox; an entry that winpop did not write does not say which. The catalog
  * knows. An account that has no address at all was linked by its name when its mailbox was added: there the catalog's domains are
- * tried, and the entry must be whom that address leads to as well, or kim of one domain would read the mail of kim of another.
+ * tried. Whatever was not typed but found in this way must lead back to the entry, or kim of one domain would read the mail of kim
+ * of another, and a mailbox that two entries could mean would be open to both of them by their logon names.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,20 @@ static enum ec has(struct catalog *cat, const struct name *n, bool *out, struct 
 	enum ec rc = cat->ops->find(cat, n, &found, e);
 
 	*out = rc == EC_OK;
+	return rc == EC_ABSENT ? EC_OK : rc;
+}
+
+/* Is this very entry whom the address leads to? Another one may have more right to it, or as much. */
+static enum ec leads_to(struct dir *d, const struct name *n, const struct person *p, bool *out,
+			struct err *e)
+{
+	struct person *other = mem_new(sizeof(*other));
+	struct typed who;
+
+	typed_address(&who, n);
+	enum ec rc = person_find(d, &who, other, e);
+	*out = rc == EC_OK && strcmp(other->account.key, p->account.key) == 0;
+	free(other);
 	return rc == EC_ABSENT ? EC_OK : rc;
 }
 
@@ -72,20 +87,16 @@ struct linked {
 static enum ec count_own(void *ctx, const struct name *n, bool *stop, struct err *e)
 {
 	struct linked *l = ctx;
-	struct person *other;
-	struct typed who;
+	bool own;
 
 	if (l->except && name_equal(n, l->except))
 		return EC_OK;
-	other = mem_new(sizeof(*other));
-	typed_address(&who, n);
-	enum ec rc = person_find(l->d, &who, other, e);
-	if (rc == EC_OK && strcmp(other->account.key, l->p->account.key) == 0) {
+	enum ec rc = leads_to(l->d, n, l->p, &own, e);
+	if (rc == EC_OK && own) {
 		l->last = *n;
 		*stop = ++l->n == l->enough;
 	}
-	free(other);
-	return rc == EC_ABSENT ? EC_OK : rc;
+	return rc;
 }
 
 static enum ec choose_linked(struct dir *d, struct catalog *cat, struct person *p, bool *done,
@@ -105,6 +116,22 @@ static enum ec choose_linked(struct dir *d, struct catalog *cat, struct person *
 	return rc;
 }
 
+/* Where MAILBOX_ATTR is, it alone says which mailbox is the entry's. */
+static enum ec count_addresses(struct catalog *cat, struct linked *l, struct err *e)
+{
+	enum ec rc = EC_OK;
+
+	for (unsigned i = 0; rc == EC_OK && l->n == 0 && i < l->p->n_addresses; i++) {
+		const struct name *n = &l->p->addresses[i];
+		bool found, stop;
+
+		rc = has(cat, n, &found, e);
+		if (rc == EC_OK && found)
+			rc = count_own(l, n, &stop, e);
+	}
+	return rc;
+}
+
 enum ec choose_other(struct dir *d, struct catalog *cat, const struct person *p,
 		     const struct name *except, struct name *other, struct err *e)
 {
@@ -115,7 +142,9 @@ enum ec choose_other(struct dir *d, struct catalog *cat, const struct person *p,
 		*other = p->account.name;
 		return EC_OK;
 	}
-	if (!p->has_mail)
+	if (!p->is_mailbox)
+		rc = count_addresses(cat, &l, e);
+	if (rc == EC_OK && l.n == 0 && !p->has_mail)
 		rc = each_namesake(cat, p->account.logon, count_own, &l, e);
 	if (rc == EC_OK && l.n == 0)
 		return err_set(e, EC_ABSENT, "%s serves no other mailbox", p->account.key);
@@ -125,8 +154,8 @@ enum ec choose_other(struct dir *d, struct catalog *cat, const struct person *p,
 
 /* ---- all of it ---- */
 
-static enum ec choose_address(struct catalog *cat, const struct typed *who, struct person *p,
-			      bool *done, struct err *e)
+static enum ec choose_address(struct dir *d, struct catalog *cat, const struct typed *who,
+			      struct person *p, bool *done, struct err *e)
 {
 	enum ec rc = EC_OK;
 
@@ -134,10 +163,16 @@ static enum ec choose_address(struct catalog *cat, const struct typed *who, stru
 		p->account.name = who->address;
 		rc = has(cat, &who->address, done, e);
 	}
+	/* One that was not typed may be in another entry too, or be its MAILBOX_ATTR. */
 	for (unsigned i = 0; rc == EC_OK && !*done && i < p->n_addresses; i++) {
-		rc = has(cat, &p->addresses[i], done, e);
-		if (*done)
-			p->account.name = p->addresses[i];
+		const struct name *n = &p->addresses[i];
+		bool there;
+
+		rc = has(cat, n, &there, e);
+		if (rc == EC_OK && there)
+			rc = leads_to(d, n, p, done, e);
+		if (*done || (!there && !*p->account.name.local))
+			p->account.name = *n;
 	}
 	return rc;
 }
@@ -149,14 +184,14 @@ enum ec choose_mailbox(struct dir *d, struct catalog *cat, const struct typed *w
 	enum ec rc = EC_OK;
 
 	if (!done)
-		rc = choose_address(cat, who, p, &done, e);
+		rc = choose_address(d, cat, who, p, &done, e);
 	/* MATCH_LINKED: the name was tried already, and one of another domain was not typed */
 	if (rc == EC_OK && !done && !p->has_mail && p->match != MATCH_LINKED)
 		rc = choose_linked(d, cat, p, &done, e);
 	if (rc != EC_OK || done || who->is_address)
 		return rc;
-	if (p->n_addresses == 0)
-		return err_set(e, EC_ABSENT, "%s has no address, so no mailbox", p->account.key);
-	p->account.name = p->addresses[0];
+	if (!*p->account.name.local)
+		return err_set(e, EC_ABSENT, "%s has no address of its own, so no mailbox",
+			       p->account.key);
 	return EC_OK;
 }

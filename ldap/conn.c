@@ -109,8 +109,13 @@ enum ec dir_conn_wait(struct dir_conn *c, int sent, int id, const char *doing, L
 	for (;;) {
 		int rc = next_message(c, id, out);
 
-		if (rc > 0)
+		if (rc > 0 && clock_mono_ms() < c->deadline_ms)
 			return EC_OK;
+		if (rc > 0) { /* a search whose entries do not end */
+			ldap_msgfree(*out);
+			*out = NULL;
+			return dir_conn_lose(c, LDAP_TIMEOUT, e);
+		}
 		if (rc < 0)
 			return dir_conn_lose(c, last_code(c), e);
 		if (atomic_load(&c->sock.stop) || !wait_a_slice(c))
@@ -118,9 +123,22 @@ enum ec dir_conn_wait(struct dir_conn *c, int sent, int id, const char *doing, L
 	}
 }
 
+/* Not the kind that comes before a result, which libldap would neither parse nor free. */
+static bool is_result(LDAPMessage *msg)
+{
+	int type = ldap_msgtype(msg);
+
+	return type != LDAP_RES_SEARCH_ENTRY && type != LDAP_RES_SEARCH_REFERENCE &&
+	       type != LDAP_RES_INTERMEDIATE;
+}
+
 enum ec dir_conn_take(struct dir_conn *c, LDAPMessage *msg, struct dir_answer *out, struct err *e)
 {
 	*out = (struct dir_answer){ 0 };
+	if (!is_result(msg)) {
+		ldap_msgfree(msg);
+		return dir_conn_lose(c, LDAP_DECODING_ERROR, e);
+	}
 	int rc = ldap_parse_result(c->ld, msg, &out->code, NULL, &out->words, NULL, &out->controls,
 				   1);
 

@@ -72,6 +72,7 @@ struct dir_query {
 	const char *filter;       /* from escape.h */
 	const char *const *attrs; /* ends with NULL; NULL = all */
 	unsigned most; /* 0 = all, fetched page by page; else the server is told to stop there */
+	bool *cut; /* with most: becomes true if there were more than the server gave; NULL: who cares */
 };
 /* fn false ends the search early. A missing base is EC_ABSENT; no entry is EC_OK. */
 enum ec dir_conn_search(struct dir_conn *c, const struct dir_query *q, dir_entry_fn *fn, void *ctx,

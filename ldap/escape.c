@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <ldap.h>
 #include <string.h>
+#include <strings.h>
 #include "ldap/escape.h"
 #include "server/base/utf8.h"
 
@@ -118,4 +119,27 @@ bool dn_sane(const char *dn)
 
 	ldap_dnfree(parsed);
 	return good;
+}
+
+bool dn_same(const char *a, const char *b)
+{
+	char *x = NULL, *y = NULL;
+	bool same = ldap_dn_normalize(a, LDAP_DN_FORMAT_LDAP, &x, LDAP_DN_FORMAT_LDAPV3) ==
+			    LDAP_SUCCESS &&
+		    ldap_dn_normalize(b, LDAP_DN_FORMAT_LDAP, &y, LDAP_DN_FORMAT_LDAPV3) ==
+			    LDAP_SUCCESS &&
+		    strcasecmp(x, y) == 0;
+
+	ldap_memfree(x);
+	ldap_memfree(y);
+	return same;
+}
+
+bool dn_lies_in(const char *dn, const char *top)
+{
+	size_t len = strlen(dn), top_len = strlen(top);
+
+	if (len < top_len || strcasecmp(dn + len - top_len, top) != 0)
+		return false;
+	return len == top_len || dn[len - top_len - 1] == ',';
 }

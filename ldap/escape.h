@@ -19,3 +19,7 @@ void dn_child(struct buf *b, const char *attr, const char *p, size_t len, const 
 bool attribute_sane(const char *attr);
 /* Parses as a DN (RFC 4514), not empty. */
 bool dn_sane(const char *dn);
+/* Two spellings of one DN? */
+bool dn_same(const char *a, const char *b);
+/* Is the entry below the other one, or that one itself? Both as a server or ldap_dn_normalize spells them. */
+bool dn_lies_in(const char *dn, const char *top);

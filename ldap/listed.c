@@ -19,7 +19,8 @@ static const char *const entry_attrs[] = { "objectClass", ADDRESS_ATTR, ALIAS_AT
 					   QUOTA_ATTR,    DOMAIN_ATTR,  NULL };
 
 struct hunt {
-	const struct name *name;
+	const struct name *name; /* NULL: the domain alone is looked for */
+	const char *domain;
 	struct listed *out;
 };
 
@@ -44,7 +45,8 @@ bool listed_read(struct dir_entry *en, struct listed_entry *out)
 
 	*out = (struct listed_entry){ .has_class =
 					      dir_entry_has(en, "objectClass", MAILBOX_CLASS) };
-	snprintf(out->dn, sizeof(out->dn), "%s", dn);
+	if (strlen(dn) <= LISTED_DN_MAX) /* a part of it would be another entry's */
+		strcpy(out->dn, dn);
 	if (!read_name(en, domain ? DOMAIN_ATTR : ADDRESS_ATTR, 0, &out->entry.name))
 		return false;
 	dir_entry_text(en, ADDRESS_ATTR, out->address, sizeof(out->address));
@@ -52,7 +54,7 @@ bool listed_read(struct dir_entry *en, struct listed_entry *out)
 	if (dir_entry_value(en, QUOTA_ATTR, 0, &len) &&
 	    !dir_entry_text(en, QUOTA_ATTR, out->entry.quota, sizeof(out->entry.quota)))
 		out->fault = QUOTA_ATTR " is no account name; write it again with createquotafile";
-	if (strlen(dn) > LISTED_DN_MAX)
+	if (!*out->dn)
 		out->fault = "its DN is too long";
 	return true;
 }
@@ -103,39 +105,40 @@ static bool take_entry(void *ctx, struct dir_entry *en)
 	struct listed_entry found;
 	bool is_name = listed_read(en, &found);
 
-	if (is_name && name_is_domain(&found.entry.name))
+	if (is_name && strcmp(found.entry.name.domain, h->domain) == 0 &&
+	    name_is_domain(&found.entry.name))
 		take_domain(h->out, &found);
-	else
+	else if (h->name)
 		take_box(h, en, &found, is_name);
 	return true;
 }
 
-static bool lies_in(const char *dn, const char *top)
-{
-	size_t len = strlen(dn), top_len = strlen(top);
-
-	return len > top_len && dn[len - top_len - 1] == ',' &&
-	       strcasecmp(dn + len - top_len, top) == 0;
-}
-
+/* What was cut off may be the domain, or a second mailbox of this name. */
 static enum ec look(struct dir_conn *c, const char *base, struct buf *filter, struct hunt *h,
 		    struct err *e)
 {
+	bool cut = false;
+
 	buf_add(filter, ")", sizeof(")"));
 	const struct dir_query q = { .base = base,
 				     .scope = LDAP_SCOPE_SUBTREE,
 				     .filter = buf_at(filter),
 				     .attrs = entry_attrs,
-				     .most = ENTRIES_MOST };
+				     .most = ENTRIES_MOST,
+				     .cut = &cut };
 	enum ec rc = dir_conn_search(c, &q, take_entry, h, e);
 
+	if (rc == EC_OK && cut)
+		rc = err_set(e, EC_BROKEN,
+			     "there are more entries for one name than the server shows: %s",
+			     buf_at(filter));
 	buf_drop(filter);
 	return rc;
 }
 
 const char *listed_domains(const struct dir_root *root)
 {
-	return lies_in(root->domains, root->base) ? root->base : root->domains;
+	return dn_lies_in(root->domains, root->base) ? root->base : root->domains;
 }
 
 enum ec listed_no_base(const struct dir_root *root, struct err *e)
@@ -150,7 +153,7 @@ static enum ec look_for_domain(struct dir_conn *c, const struct dir_root *root, 
 			       struct listed *out, struct err *e)
 {
 	struct buf filter = { 0 };
-	struct hunt h = { .out = out };
+	struct hunt h = { .domain = domain, .out = out };
 
 	out->has_domain = false;
 	buf_addz(&filter, "(|");
@@ -166,7 +169,7 @@ static enum ec look_for_all(struct dir_conn *c, const struct dir_root *root, con
 			    bool with_domain, struct listed *out, struct err *e)
 {
 	struct buf filter = { 0 };
-	struct hunt h = { .name = n, .out = out };
+	struct hunt h = { .name = n, .domain = n->domain, .out = out };
 	char text[NAME_TEXT_MAX + 1];
 
 	name_text(n, text);

@@ -5,6 +5,7 @@
  * settings name: they are written with every password that winpop sets, if SPA is served from hashes, or if there is one already.
  */
 #include <string.h>
+#include <strings.h>
 #include "ldap/flavour.h"
 #include "ldap/nthash.h"
 #include "ldap/words.h"
@@ -14,6 +15,7 @@
 
 #define OUR_CLASS "winpopAccount"
 #define OUR_ATTR "winpopNTHash"
+#define SAMBA_ATTR "sambaNTPassword" /* only with Samba's class, which is not ours to give */
 
 /* ---- the text ---- */
 
@@ -123,7 +125,7 @@ static enum ec read_held(struct dir *d, struct dir_conn *c, const char *dn, stru
 /* ---- keeping it ---- */
 
 struct subschema {
-	const char *class;
+	const char *quoted;
 	bool known;
 };
 
@@ -131,25 +133,24 @@ struct subschema {
 static bool look_for_class(void *ctx, struct dir_entry *en)
 {
 	struct subschema *s = ctx;
-	size_t len, name_len = strlen(s->class);
 	const char *value;
+	size_t len;
 
 	for (unsigned i = 0; (value = dir_entry_value(en, "objectClasses", i, &len)); i++) {
-		const char *at = memmem(value, len, s->class, name_len);
-		if (at && at > value && at[-1] == '\'' && at[name_len] == '\'')
+		if (memmem(value, len, s->quoted, strlen(s->quoted)))
 			s->known = true;
 	}
 	return false;
 }
 
-static enum ec class_known(struct dir_conn *c, const char *class, bool *out, struct err *e)
+static enum ec our_class_known(struct dir_conn *c, bool *out, struct err *e)
 {
 	static const char *const attrs[] = { "objectClasses", NULL };
 	const struct dir_query q = { .base = "cn=Subschema",
 				     .scope = LDAP_SCOPE_BASE,
 				     .filter = "(objectClass=subschema)",
 				     .attrs = attrs };
-	struct subschema s = { .class = class };
+	struct subschema s = { .quoted = "'" OUR_CLASS "'" };
 	enum ec rc = dir_conn_search(c, &q, look_for_class, &s, e);
 
 	*out = s.known;
@@ -165,19 +166,22 @@ static bool wanted(const struct dir *d)
 static enum ec pick_attr(struct dir_conn *c, const struct held *h, const char **out,
 			 bool *add_class, struct err *e)
 {
-	bool want = wanted(h->d), known = false;
+	const char *const *attr = h->attrs;
+	bool known = false;
 
 	*out = h->attr;
 	*add_class = false;
-	if (h->attr || !want || h->samba)
+	if (h->attr || !wanted(h->d) || h->samba)
 		return EC_OK;
-	if (*h->d->conf->directory_nt_hash) {
-		*out = h->d->conf->directory_nt_hash;
+	while (*attr && strcasecmp(*attr, SAMBA_ATTR) == 0)
+		attr++;
+	if (!*attr || strcasecmp(*attr, OUR_ATTR) != 0 || h->ours) {
+		*out = *attr;
 		return EC_OK;
 	}
-	enum ec rc = h->ours ? EC_OK : class_known(c, OUR_CLASS, &known, e);
-	if (h->ours || known)
-		*out = OUR_ATTR;
+	enum ec rc = our_class_known(c, &known, e);
+	if (known)
+		*out = *attr;
 	*add_class = known;
 	return rc;
 }

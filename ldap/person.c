@@ -32,14 +32,15 @@ static void add_addresses(struct buf *b, const struct dir_root *root, const stru
 		filter_equals(b, root->address[i], text, strlen(text));
 }
 
-static void make_filter(struct buf *b, const struct hunt *h)
+static void make_filter(struct buf *b, const struct hunt *h, bool by_logon)
 {
 	const struct dir_names *names = h->d->names;
 
 	buf_fmt(b, "(&%s(|", names->filter);
 	if (h->who->is_address)
 		add_addresses(b, h->root, &h->who->address);
-	filter_equals(b, names->logon, h->who->logon, strlen(h->who->logon));
+	if (by_logon)
+		filter_equals(b, names->logon, h->who->logon, strlen(h->who->logon));
 	buf_addz(b, "))");
 	buf_add(b, "", 1);
 }
@@ -62,7 +63,7 @@ static void raise(struct person *p, enum match m)
 		p->match = m;
 }
 
-/* What can be no mailbox (kim+lists@example.com, a telephone number) is passed over. */
+/* What can be no mailbox of ours is passed over; an address (kim+lists@example.com) is mail that goes elsewhere all the same. */
 static void read_addresses(const struct hunt *h, struct dir_entry *en, const char *attr,
 			   enum match worth, struct person *p)
 {
@@ -72,11 +73,11 @@ static void read_addresses(const struct hunt *h, struct dir_entry *en, const cha
 	size_t len;
 
 	for (unsigned i = 0; (value = dir_entry_value(en, attr, i, &len)); i++) {
+		if (!implied && memchr(value, '@', len))
+			p->has_mail = true;
 		if (name_parse(&n, value, len, NAME_DIRECTORY, NULL) != EC_OK)
 			continue;
 		add_address(p, &n);
-		if (!implied)
-			p->has_mail = true;
 		if (h->who->is_address && name_equal(&n, &h->who->address))
 			raise(p, worth);
 	}
@@ -204,28 +205,54 @@ static enum ec check_domain(const struct dir *d, const struct dir_root *root, co
 	return err_set(e, EC_ABSENT, "the domain %s is not ours", domain);
 }
 
+static enum ec look(struct hunt *h, struct dir_conn *c, bool by_logon, bool *cut, struct err *e)
+{
+	struct buf filter = { 0 };
+
+	*h->best = (struct person){ 0 };
+	*cut = false;
+	h->n_best = 0;
+	make_filter(&filter, h, by_logon);
+	const struct dir_query q = { .base = h->root->base,
+				     .scope = LDAP_SCOPE_SUBTREE,
+				     .filter = buf_at(&filter),
+				     .attrs = h->root->attrs,
+				     .most = ENTRIES_MOST,
+				     .cut = cut };
+	enum ec rc = dir_conn_search(c, &q, take_entry, h, e);
+	buf_drop(&filter);
+	if (rc == EC_ABSENT)
+		return err_set(e, EC_BROKEN, "directory_base = %s does not exist", h->root->base);
+	return rc;
+}
+
+/* The better of the entries may be among those that were cut off. */
+static enum ec too_many(const struct hunt *h, struct err *e)
+{
+	return err_set(e, EC_ABSENT,
+		       "%s could be any of more entries than the server shows at a time%s",
+		       h->who->logon, h->who->is_address ? "" : ": the whole address is needed");
+}
+
 enum ec person_search(struct dir *d, struct dir_conn *c, const struct typed *who,
 		      struct person *out, struct err *e)
 {
 	struct hunt h = { .d = d, .who = who, .best = out };
-	struct buf filter = { 0 };
+	bool cut = false;
 	enum ec rc = dir_root_get(d, c, &h.root, e);
 
 	*out = (struct person){ 0 };
 	if (rc == EC_OK)
 		rc = check_domain(d, h.root, who->domain, e);
-	if (rc != EC_OK)
-		return rc;
-	make_filter(&filter, &h);
-	const struct dir_query q = { .base = h.root->base,
-				     .scope = LDAP_SCOPE_SUBTREE,
-				     .filter = buf_at(&filter),
-				     .attrs = h.root->attrs,
-				     .most = ENTRIES_MOST };
-	rc = dir_conn_search(c, &q, take_entry, &h, e);
-	buf_drop(&filter);
-	if (rc == EC_ABSENT)
-		return err_set(e, EC_BROKEN, "directory_base = %s does not exist", h.root->base);
+	if (rc == EC_OK)
+		rc = look(&h, c, true, &cut, e);
+	/* Every company of a hosting service has an "info": its address alone tells which. */
+	if (rc == EC_OK && cut && who->is_address) {
+		rc = look(&h, c, false, &cut, e);
+		cut = cut || h.n_best == 0;
+	}
+	if (rc == EC_OK && cut)
+		rc = too_many(&h, e);
 	return rc == EC_OK ? judge(&h, e) : rc;
 }
 

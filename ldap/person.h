@@ -64,7 +64,8 @@ struct person {
 	struct name addresses[PERSON_ADDRESSES_MAX]; /* preferred ones first */
 };
 
-/* One search. EC_ABSENT: nobody, or more than one, and then the text names two. */
+/* One search; a second one, for the address alone, if a great many have the logon name. EC_ABSENT: nobody, or more than one, and
+ * then the text names two. */
 enum ec person_search(struct dir *d, struct dir_conn *c, const struct typed *who,
 		      struct person *out, struct err *e);
 enum ec person_find(struct dir *d, const struct typed *who, struct person *out, struct err *e);

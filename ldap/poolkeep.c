@@ -134,6 +134,7 @@ static void probe(struct pool *p, unsigned server)
 	struct err why = { 0 };
 	bool back = false;
 
+	const char *uri = c->uri;
 	c->server = server;
 	p->probe = c;
 	pthread_mutex_unlock(&p->lock);
@@ -151,8 +152,7 @@ static void probe(struct pool *p, unsigned server)
 	pthread_mutex_unlock(&p->lock);
 	dir_conn_close(&c);
 	if (back)
-		log_event(p->log, LV_WARN, "directory-up",
-			  KV("uri", servers_uri(p->servers, server)));
+		log_event(p->log, LV_WARN, "directory-up", KV("uri", uri));
 	pthread_mutex_lock(&p->lock);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <stdatomic.h>
 #include <string.h>
+#include "ldap/escape.h"
 #include "ldap/flavour.h"
 #include "ldap/words.h"
 #include "server/base/arena.h"
@@ -28,15 +29,6 @@ static char *normal(struct arena *mem, const char *dn)
 	return kept;
 }
 
-static bool lies_in(const char *dn, const char *top)
-{
-	size_t len = strlen(dn), top_len = strlen(top);
-
-	if (len < top_len || strcasecmp(dn + len - top_len, top) != 0)
-		return false;
-	return len == top_len || dn[len - top_len - 1] == ',';
-}
-
 /* The longest context that the base lies in: AD's configuration is a context inside another one. */
 static void consider(struct asked *a, const char *value, size_t len)
 {
@@ -46,7 +38,7 @@ static void consider(struct asked *a, const char *value, size_t len)
 		return;
 	if (!a->first)
 		a->first = dn;
-	if (a->root->base && lies_in(a->root->base, dn) &&
+	if (a->root->base && dn_lies_in(a->root->base, dn) &&
 	    (!a->root->context || strlen(dn) > strlen(a->root->context)))
 		a->root->context = dn;
 }
@@ -99,10 +91,10 @@ static enum ec find_base(struct asked *a, struct dir_conn *c, struct err *e)
 	return EC_OK;
 }
 
-/* A setting is a whole DN, a preset lies below the base. */
+/* A setting is a whole DN (dir_open has seen to that), a preset lies below the base. */
 static const char *place(struct dir_root *root, const char *setting, const char *preset)
 {
-	return *setting ? arena_strz(root->mem, setting)
+	return *setting ? normal(root->mem, setting)
 			: arena_fmt(root->mem, "%s,%s", preset, root->base);
 }
 

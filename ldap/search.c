@@ -58,6 +58,8 @@ static enum ec finish(struct search *s, LDAPMessage *msg, struct err *e)
 		rc = keep_cookie(s, a.controls, e);
 	else if (a.code != LDAP_SIZELIMIT_EXCEEDED || s->q->most == 0)
 		rc = dir_conn_judge(s->conn, &a, s->doing, e);
+	else if (s->q->cut)
+		*s->q->cut = true;
 	dir_answer_drop(&a);
 	return rc;
 }

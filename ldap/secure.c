@@ -125,14 +125,13 @@ static bool is_address(const char *host)
 }
 
 /* Server Name Indication is for names only (RFC 6066 section 3). */
-static void expect_host(SSL *ssl, const char *host)
+static bool expect_host(SSL *ssl, const char *host)
 {
-	if (is_address(host)) {
-		X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
-	} else {
-		SSL_set_tlsext_host_name(ssl, host);
-		SSL_set1_host(ssl, host);
-	}
+	if (*host == '\0') /* which OpenSSL takes for "any" */
+		return false;
+	if (is_address(host))
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+	return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
 /* -1: it failed. 0: no answer in time. 1: done. */
@@ -266,8 +265,10 @@ enum ec dir_secure(Sockbuf *sb, int fd, const char *host, const char *ca, struct
 	SSL_CTX_free(ctx); /* ssl holds it */
 	if (!ssl || SSL_set_fd(ssl, fd) != 1)
 		die("out of memory");
-	expect_host(ssl, host);
-	rc = handshake(ssl, fd, host, deadline_ms, e);
+	rc = expect_host(ssl, host)
+		     ? handshake(ssl, fd, host, deadline_ms, e)
+		     : err_set(e, EC_BROKEN, "\"%.80s\" is no name that a certificate could have",
+			       host);
 	if (rc == EC_OK &&
 	    ber_sockbuf_add_io(sb, (Sockbuf_IO *)&layer, LBER_SBIOD_LEVEL_TRANSPORT, ssl) != 0)
 		die("out of memory");

@@ -119,6 +119,10 @@ static void somebody_with_another_mailbox_is_not_removed(void **state)
 	assert_says(people_remove(&o->p, "info@example.com", &e), EC_REFUSED, &e);
 	assert_non_null(strstr(e.text, "post@example.com"));
 	assert_says(people_remove(&o->p, "post@example.com", &e), EC_OK, &e);
+	tree_add_mailbox(&o->p.tree, "sales@example.com");
+	office_add_person(o, "kim", "secret1", "mail: kim@example.com\nmail: sales@example.com\n");
+	assert_says(people_remove(&o->p, "kim@example.com", &e), EC_REFUSED, &e);
+	assert_non_null(strstr(e.text, "sales@example.com"));
 }
 
 static void the_service_is_not_removed(void **state)
@@ -126,17 +130,23 @@ static void the_service_is_not_removed(void **state)
 	struct office *o = *state;
 	struct account who;
 	struct err e;
-	char more[256], dn[160];
+	char dn[160], spelled[176];
 
 	office_add_person(o, "svc", "secret1", "mail: svc@example.com\n");
-	office_put(SLAPD_BASE, "description", NULL);
-	snprintf(more, sizeof(more), "directory_user = %s\n", office_dn(o, "svc", dn));
+	office_add_person(o, "kim", "secret1", "mail: kim@example.com\n");
 	assert_says(people_find(&o->p, "svc@example.com", &who, &e), EC_OK, &e);
 	assert_false(who.admin);
-	o->p.dir->link.user = dn;
-	assert_says(people_find(&o->p, "svc@example.com", &who, &e), EC_OK, &e);
-	assert_true(who.admin);
-	assert_says(people_remove(&o->p, "svc@example.com", &e), EC_REFUSED, &e);
+	snprintf(spelled, sizeof(spelled), "UID=Svc, %s", strchr(office_dn(o, "svc", dn), ',') + 1);
+	/* a name that is no DN: Active Directory's, or a Kerberos principal */
+	const char *const names[] = { dn, spelled, "svc@example.com", "EXAMPLE\\svc" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		o->p.dir->link.user = names[i];
+		assert_says(people_find(&o->p, "svc@example.com", &who, &e), EC_OK, &e);
+		assert_true(who.admin);
+		assert_says(people_remove(&o->p, "svc@example.com", &e), EC_REFUSED, &e);
+		assert_says(people_find(&o->p, "kim@example.com", &who, &e), EC_OK, &e);
+		assert_false(who.admin);
+	}
 }
 
 /* ---- NT hashes ---- */
@@ -183,6 +193,33 @@ static void hashes_are_kept_in_step(void **state)
 				      &(struct account){ .name = tree_name("kim@example.com") },
 				      SECRET_CLEAR, &s, &e),
 		  EC_REFUSED);
+	secret_drop(&s);
+}
+
+/* The one of Samba's needs a class that is not ours to give. */
+static void attributes_of_hashes_that_settings_name(void **state)
+{
+	static const char *const cases[] = { "sambaNTPassword winpopNTHash", "winpopNTHash" };
+	struct office *o = *state;
+	struct secret s = { 0 };
+	struct err e;
+	char more[96];
+
+	office_add_person(o, "kim", "secret1", "mail: kim@example.com\n");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(more, sizeof(more), "directory_nt_hash = %s\n", cases[i]);
+		office_reopen(o, more);
+		assert_says(people_change(&o->p, "kim@example.com", "password", &e), EC_OK, &e);
+		char dn[160];
+		office_put(office_dn(o, "kim", dn), "pwdReset", NULL);
+		assert_says(reveal(o, "kim@example.com", &s, &e), EC_OK, &e);
+		assert_memory_equal(s.bytes, hash_of_password, NT_HASH);
+		struct dir_change *ch = change_new(dn);
+		change_drop(ch, CHANGE_DELETE, "winpopNTHash");
+		change_putz(ch, CHANGE_DELETE, "objectClass", "winpopAccount");
+		assert_says(dir_conn_modify(office_admin, ch, &e), EC_OK, &e);
+		change_free(&ch);
+	}
 	secret_drop(&s);
 }
 
@@ -324,6 +361,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_service_is_not_removed, office_open,
 						office_close),
 		cmocka_unit_test_setup_teardown(hashes_are_kept_in_step, office_open, office_close),
+		cmocka_unit_test_setup_teardown(attributes_of_hashes_that_settings_name,
+						office_open, office_close),
 		cmocka_unit_test_setup_teardown(a_hash_needs_the_group_too, office_open,
 						office_close),
 		cmocka_unit_test_setup_teardown(no_hashes_without_spa, office_open, office_close),

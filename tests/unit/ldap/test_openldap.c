@@ -95,6 +95,32 @@ static void more_than_one_is_nobody(void **state)
 	assert_resolves(o, "same@example.com", "same@example.com", "c");
 }
 
+/* What somebody could not open by the address is not open to him by his logon name either. */
+static void a_logon_name_opens_no_mailbox_of_another(void **state)
+{
+	struct office *o = *state;
+	struct account who;
+	struct err e;
+
+	tree_add_mailbox(&o->p.tree, "boss@example.com");
+	office_add_person(o, "boss", "secret1",
+			  "objectClass: winpopMailbox\nwinpopAddress: boss@example.com\n");
+	office_add_person(o, "mallory", "secret2", "mail: boss@example.com\n");
+	assert_resolves(o, "boss@example.com", "boss@example.com", "boss");
+	assert_says(people_resolve(&o->p, "mallory", &who, &e), EC_ABSENT, &e);
+	/* nor by a second address of his own */
+	office_add_person(o, "eve", "secret3", "mail: eve@example.com\nmail: boss@example.com\n");
+	assert_resolves(o, "eve@example.com", "eve@example.com", "eve");
+	assert_resolves(o, "eve", "eve@example.com", "eve");
+	/* of two with equal right nobody */
+	tree_add_mailbox(&o->p.tree, "same@example.com");
+	office_add_person(o, "a", "secret4", "mail: same@example.com\n");
+	assert_resolves(o, "a", "same@example.com", "a");
+	office_add_person(o, "b", "secret5", "mail: same@example.com\n");
+	assert_says(people_resolve(&o->p, "a", &who, &e), EC_ABSENT, &e);
+	assert_says(people_resolve(&o->p, "b", &who, &e), EC_ABSENT, &e);
+}
+
 static void an_account_without_mail_is_linked_by_its_name(void **state)
 {
 	struct office *o = *state;
@@ -307,6 +333,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(malformed_names_are_nobody, office_open,
 						office_close),
 		cmocka_unit_test_setup_teardown(more_than_one_is_nobody, office_open, office_close),
+		cmocka_unit_test_setup_teardown(a_logon_name_opens_no_mailbox_of_another,
+						office_open, office_close),
 		cmocka_unit_test_setup_teardown(an_account_without_mail_is_linked_by_its_name,
 						office_open, office_close),
 		cmocka_unit_test_setup_teardown(a_name_in_two_domains, office_open, office_close),
