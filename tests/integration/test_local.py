@@ -14,7 +14,7 @@ from fixtures.localaccounts import LocalAccounts, LocalSam
 from fixtures.ntlm import Own, sign_in
 from fixtures.waiting import wait_until
 from fixtures.wire import tls_context
-from test_pages import KIM, LEE, Computer, steps
+from test_pages import KIM, LEE, SOURCE, Computer, steps
 
 BODY = b"Subject: one\r\n\r\nHello.\r\n"
 BOX = "kim@example.com"
@@ -600,6 +600,16 @@ def test_the_page(build, space, users, certs):
         assert not any(secret in computer.log() for secret in (KIM, LEE))
     finally:
         computer.close()
+
+
+def test_installing_keeps_the_administrator_s_own(build, tmp_path):
+    kept, brought = tmp_path / "etc/pam.d/winpop", SOURCE / "server/main/pam.d/winpop"
+    command = ["meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", tmp_path]
+    subprocess.run(command, check=True, capture_output=True)
+    assert kept.read_text() == brought.read_text() and kept.stat().st_mode & 0o777 == 0o644
+    kept.write_text("account required pam_access.so\n" + brought.read_text())
+    subprocess.run(command, check=True, capture_output=True)
+    assert kept.read_text().startswith("account required pam_access.so\n")
 
 
 def test_the_steps_of_the_page():
