@@ -319,8 +319,8 @@ static enum ec system_create(struct accounts *a, const struct account *account,
 	(void)draft;
 	if (rc == EC_OK)
 		rc = password_check(secret, e);
-	if (rc == EC_OK && local_user_taken(login))
-		rc = err_set(e, EC_EXISTS, "this computer has a user %s already", login);
+	if (rc == EC_OK)
+		rc = local_user_free(login, e);
 	return rc == EC_OK ? make_user(s, login, secret, e) : rc;
 }
 

@@ -25,7 +25,8 @@ struct local_user {
 
 /* EC_ABSENT: no such user, or one of the system's own (uid below uid_min). EC_TEMP: the user data base is away. */
 enum ec local_user_find(const char *login, uid_t uid_min, struct local_user *out, struct err *e);
-bool local_user_taken(const char *login); /* by anybody, root and the like too */
+/* EC_EXISTS: somebody has this name, root and the like too. EC_TEMP: nobody can say. */
+enum ec local_user_free(const char *login, struct err *e);
 bool local_user_is_admin(const struct local_user *p);
 bool shadow_hidden(void);  /* from this process */
 uid_t local_uid_min(void); /* first uid of ordinary users on this computer */

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "server/accounts/system.h"
 #include "server/base/mem.h"
@@ -241,9 +242,11 @@ enum ec system_change_password(const struct system_service *at, const char *logi
 static bool has_file(const char *dir, const char *service)
 {
 	char path[512];
+	struct stat st;
 	int len = snprintf(path, sizeof(path), "%s/%s", dir, service);
 
-	return len < (int)sizeof(path) && access(path, R_OK) == 0;
+	return len < (int)sizeof(path) && access(path, R_OK) == 0 && stat(path, &st) == 0 &&
+	       S_ISREG(st.st_mode);
 }
 
 /* Without a file of its own a service gets what "other" says, which may be anything: everybody would be wrong, or too many

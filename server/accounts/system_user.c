@@ -86,14 +86,17 @@ static int look_up(const char *login, struct passwd *row, struct room *room, str
 	return rc == ENOENT || rc == ESRCH || rc == EBADF || rc == EPERM ? 0 : rc;
 }
 
-bool local_user_taken(const char *login)
+enum ec local_user_free(const char *login, struct err *e)
 {
 	struct room room = { 0 };
 	struct passwd row, *found;
 	int rc = look_up(login, &row, &room, &found);
 
 	drop(&room);
-	return rc == 0 && found;
+	errno = rc;
+	if (rc != 0)
+		return err_sys(e, "cannot look up user %s", login);
+	return found ? err_set(e, EC_EXISTS, "this computer has a user %s already", login) : EC_OK;
 }
 
 /* ---- shadow ---- */

@@ -273,6 +273,8 @@ static void no_such_service(void **state)
 	assert_non_null(strstr(e.text, "nothere"));
 	setup.pam_service = "../stack";
 	assert_ec(accounts_system_open(l->tree.root, &setup, &silent, &l->a, &e), EC_BROKEN);
+	setup.pam_service = ".."; /* can be read, and "other" would answer for it */
+	assert_ec(accounts_system_open(l->tree.root, &setup, &silent, &l->a, &e), EC_BROKEN);
 }
 
 static void nobody_sleeps(void **state)
@@ -395,7 +397,8 @@ static void what_is_known_of_a_user(void **state)
 	assert_ec(l->a->ops->reveal(l->a, &found, SECRET_NT_HASH, &s, &e), EC_REFUSED);
 	assert_int_equal(l->a->reveals, 0);
 	assert_true(local_user_is_admin(&(struct local_user){ .login = "root" }));
-	assert_true(local_user_taken("root") && !local_user_taken("no-such-user"));
+	assert_ec(local_user_free("root", &e), EC_EXISTS);
+	assert_ec(local_user_free("no-such-user", &e), EC_OK);
 }
 
 /* ---- changes ---- */
