@@ -212,9 +212,8 @@ static void set_options(struct dir_conn *c)
 }
 
 /* libldap gets a descriptor of its own to the same connection: it closes that when it likes. */
-static enum ec hand_over(struct dir_conn *c, const LDAPURLDesc *u, struct err *e)
+static enum ec hand_over(struct dir_conn *c, bool local, struct err *e)
 {
-	bool local = strcmp(u->lud_scheme, "ldapi") == 0;
 	int fd = fcntl(atomic_load(&c->sock.fd), F_DUPFD_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -283,7 +282,7 @@ static enum ec connect_to(struct dir_conn *c, const LDAPURLDesc *u, bool as_serv
 	if (rc == EC_OK)
 		rc = dir_sock_open(u, c->setup->timeout_ms, &c->sock, e);
 	if (rc == EC_OK)
-		rc = hand_over(c, u, e);
+		rc = hand_over(c, strcmp(u->lud_scheme, "ldapi") == 0, e);
 	if (rc == EC_OK)
 		rc = protect(c, u, as_service, e);
 	if (rc == EC_OK && as_service)
@@ -314,6 +313,12 @@ enum ec dir_conn_start(struct dir_conn *c, bool as_service, struct err *e)
 	ldap_free_urldesc(u);
 	c->lost = c->lost || rc != EC_OK;
 	return rc;
+}
+
+enum ec dir_conn_attach(struct dir_conn *c, int fd, struct err *e)
+{
+	atomic_store(&c->sock.fd, fd);
+	return hand_over(c, true, e);
 }
 
 enum ec dir_conn_open(const char *uri, const struct link_setup *setup, bool as_service,

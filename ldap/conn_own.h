@@ -7,6 +7,9 @@
 #pragma once
 #include "ldap/conn.h"
 
+/* Instead of dir_conn_start: a socket to this computer's own server, connected already and non-blocking, that is c's from now on. For
+ * tests, which are the server. */
+enum ec dir_conn_attach(struct dir_conn *c, int fd, struct err *e);
 /* Starts the clock of a call. EC_TEMP: the connection is lost. */
 enum ec dir_conn_begin(struct dir_conn *c, struct err *e);
 /* Declares it lost; code: libldap's reason. Always EC_TEMP. */

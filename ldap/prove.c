@@ -22,7 +22,7 @@ static int policy_error(LDAP *ld, LDAPControl **controls)
 	ber_int_t expire, grace;
 	LDAPControl *found = ldap_control_find(LDAP_CONTROL_PASSWORDPOLICYRESPONSE, controls, NULL);
 
-	if (!found ||
+	if (!found || found->ldctl_value.bv_len == 0 || /* libldap reads it unseen */
 	    ldap_parse_passwordpolicy_control(ld, found, &expire, &grace, &error) != LDAP_SUCCESS)
 		return -1;
 	return error == PP_noError ? -1 : (int)error;

@@ -40,8 +40,10 @@ static enum ec keep_cookie(struct search *s, LDAPControl **controls, struct err 
 
 	ber_memfree(s->cookie.bv_val);
 	s->cookie = (struct berval){ 0 };
-	if (page && ldap_parse_pageresponse_control(s->conn->ld, page, &estimate, &s->cookie) !=
-			    LDAP_SUCCESS)
+	/* an empty value ends the process in libldap */
+	if (page && (page->ldctl_value.bv_len == 0 ||
+		     ldap_parse_pageresponse_control(s->conn->ld, page, &estimate, &s->cookie) !=
+			     LDAP_SUCCESS))
 		return dir_conn_lose(s->conn, LDAP_DECODING_ERROR, e);
 	return EC_OK;
 }

@@ -3,42 +3,29 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+#include "ldap/conn_own.h"
 #include "tests/unit/ldap/canned.h"
 
 void canned_start(struct canned *c)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-
-	*c = (struct canned){ .dir = "/tmp/canned-XXXXXX", .fd = -1 };
-	assert_non_null(mkdtemp(c->dir));
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s/s", c->dir);
-	snprintf(c->uri, sizeof(c->uri), "ldapi://%%2Ftmp%%2F%s%%2Fs", c->dir + 5);
-	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(c->listener, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(listen(c->listener, 1), 0);
+	*c = (struct canned){ .fd = -1 };
 }
 
 void canned_stop(struct canned *c)
 {
-	char path[64];
-
 	if (c->fd >= 0) {
 		shutdown(c->fd, SHUT_RDWR);
 		pthread_join(c->thread, NULL);
 		close(c->fd);
 	}
-	close(c->listener);
 	buf_drop(&c->words);
 	buf_drop(&c->again);
-	snprintf(path, sizeof(path), "%s/s", c->dir);
-	unlink(path);
-	rmdir(c->dir);
 }
 
 static void take(struct buf *to, BerElement *ber)
@@ -105,13 +92,15 @@ static void *speak(void *arg)
 
 struct dir_conn *canned_open(struct canned *c, const struct link_setup *setup)
 {
-	struct dir_conn *conn;
+	struct dir_conn *conn = dir_conn_new("ldapi:///", setup);
+	int ends[2];
 	struct err e;
 
-	if (dir_conn_open(c->uri, setup, false, &conn, &e) != EC_OK)
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+	if (dir_conn_attach(conn, ends[1], &e) != EC_OK)
 		fail_msg("%s", e.text);
-	c->fd = accept(c->listener, NULL, NULL);
-	assert_true(c->fd >= 0);
+	c->fd = ends[0];
 	assert_int_equal(pthread_create(&c->thread, NULL, speak, c), 0);
 	return conn;
 }

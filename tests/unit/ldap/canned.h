@@ -5,8 +5,7 @@
 #include "server/base/buf.h"
 
 struct canned {
-	char dir[32], uri[96];
-	int listener, fd;
+	int fd;
 	struct buf words; /* what it says */
 	struct buf again; /* and goes on to say without end, until the other side is gone */
 	pthread_t thread;
