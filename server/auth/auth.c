@@ -1,6 +1,6 @@
 /* auth.c - sign-in as one configuration sets it up: the allow-list, and what outlives a reload.
  *
- * What may be offered depends on three facts about a connection only, so the eight possible lists
+ * What may be offered depends on four facts about a connection only, so all possible lists
  * are written once, at the opening; CAPA then costs a look-up and no connection object of libsasl.
  * Penalties pass from one snapshot to the next: a reload does not pardon a guesser. So do SCRAM
  * keys: a salt that changed at a reload would be news to clients that remember it. And so does what is
@@ -21,6 +21,15 @@ static bool on_list(const struct auth *a, const struct mech *m, bool plus)
 	return false;
 }
 
+/* Where the channel must be bound to, there must be one: whoever relays to us somebody else's sign-in would choose the
+ * connection without TLS. */
+static unsigned needs_of(const struct auth *a, const struct mech *m, bool plus)
+{
+	bool bound = (m->wants & MECH_SPA) && spa_binding(a->spa) == BINDING_REQUIRE;
+
+	return m->needs | (plus ? MECH_BINDING : 0) | (bound ? MECH_TLS : 0);
+}
+
 static void offer(struct auth *a, const struct mech *m, bool plus)
 {
 	if (on_list(a, m, plus) || a->n_offers == OFFERS_MAX)
@@ -29,7 +38,7 @@ static void offer(struct auth *a, const struct mech *m, bool plus)
 		.mech = m,
 		.name = plus ? m->plus : m->name,
 		.plus = plus,
-		.needs = m->needs | (plus ? MECH_BINDING : 0),
+		.needs = needs_of(a, m, plus),
 	};
 }
 
@@ -197,6 +206,8 @@ unsigned auth_has(const struct auth *a, const struct auth_facts *f)
 		has |= MECH_CERT;
 	if (f->binding_name)
 		has |= MECH_BINDING;
+	if (f->secure)
+		has |= MECH_TLS;
 	return has;
 }
 

@@ -14,7 +14,8 @@ enum mech_need {
 	MECH_CLEAR = 1,   /* the password crosses the line */
 	MECH_CERT = 2,    /* a verified client certificate */
 	MECH_BINDING = 4, /* a channel binding */
-	MECH_NEEDS = 8,   /* number of combinations */
+	MECH_TLS = 8,     /* TLS, whatever can be bound to */
+	MECH_NEEDS = 16,  /* number of combinations */
 };
 
 /* What the service must have before a mechanism is worth offering. */

@@ -140,7 +140,7 @@ static bool claims_channel(const struct trial *t)
 }
 
 /* A client that names a channel we are not in has somebody between us, who opened the one it means.
- * Only under TLS is there a channel to demand. */
+ * Where one is demanded, auth.c does not offer us without TLS. */
 static const char *wrong_channel(const struct trial *t)
 {
 	const struct auth_facts *f = t->at->facts;
@@ -149,7 +149,7 @@ static const char *wrong_channel(const struct trial *t)
 	if (rule == BINDING_OFF)
 		return NULL;
 	if (!claims_channel(t))
-		return rule == BINDING_REQUIRE && f->secure
+		return rule == BINDING_REQUIRE
 			       ? "no channel binding, which channel_binding = require demands"
 			       : NULL;
 	if (f->endpoint_len > 0 &&

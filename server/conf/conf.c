@@ -161,6 +161,10 @@ static enum ec spa_is_on(const struct conf *c, struct err *e)
 	if (!names_mechanism(c->mechanisms, "NTLM"))
 		return err_set(e, EC_USAGE,
 			       "sparequired: add NTLM to mechanisms, or nobody could sign in");
+	if (c->channel_binding == BINDING_REQUIRE && !*c->tls_cert)
+		return err_set(e, EC_USAGE,
+			       "sparequired: channel_binding = require needs TLS; set tls_cert and "
+			       "tls_key, or nobody could sign in");
 	return EC_OK;
 }
 
@@ -227,7 +231,7 @@ static const struct {
 } rules[] = {
 	{ sockets_fit, { "socketmax", "socketmin", "socketthreshold" } },
 	{ spa_possible, { "sparequired", "authentication" } },
-	{ spa_is_on, { "sparequired", "spa", "mechanisms" } },
+	{ spa_is_on, { "sparequired", "spa", "mechanisms", "channel_binding" } },
 	{ apop_possible, { "apop", "authentication" } },
 	{ directory_named, { "directory_servers", "authentication", "catalog" } },
 	{ directory_identity,

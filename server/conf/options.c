@@ -96,7 +96,7 @@ const struct option options[] = {
 	{ "ntlm_domain", NULL, OPT_TEXT, AT(ntlm_domain), "", 0, 15, NULL, OPT_RESTART, OPT_SIGNIN,
 	  "NetBIOS name of the domain, as in DOMAIN\\user (empty: the directory's or winbind's)" },
 	{ "channel_binding", NULL, OPT_WORD, AT(channel_binding), "accept", 0, 0, "off|accept|require", OPT_LIVE, OPT_SIGNIN,
-	  "Binding of SPA to the TLS connection it runs over: not looked at, checked if the client sends it, or demanded" },
+	  "Binding of SPA to the TLS connection it runs over: not looked at, checked if the client sends it, or demanded (then there is SPA under TLS only)" },
 	{ "ntlm_legacy_ok", NULL, OPT_BOOL, AT(ntlm_legacy_ok), "no", 0, 0, NULL, OPT_LIVE, OPT_SIGNIN,
 	  "Answer AUTH NTLM with +OK as the original did, for mail programs that do not understand +" },
 	{ "keytab", NULL, OPT_PATH, AT(keytab), "", 0, PATH_MAX_CHARS, NULL, OPT_RESTART, OPT_SIGNIN,

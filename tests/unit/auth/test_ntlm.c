@@ -481,7 +481,8 @@ static void channel(void **state)
 		{ BINDING_REQUIRE, true, ZEROS, EC_DENIED },
 		{ BINDING_REQUIRE, true, ENDPOINT, EC_OK },
 		{ BINDING_REQUIRE, true, OTHER, EC_DENIED },
-		{ BINDING_REQUIRE, false, NOTHING, EC_OK },
+		{ BINDING_REQUIRE, false, NOTHING, EC_USAGE }, /* not offered */
+		{ BINDING_REQUIRE, false, ENDPOINT, EC_USAGE },
 		{ BINDING_OFF, true, OTHER, EC_OK },
 		{ BINDING_OFF, false, OTHER, EC_OK },
 	};

@@ -216,6 +216,31 @@ static void spa_required_needs_spa(void **state)
 	}
 }
 
+/* A binding that is demanded is not dodged by leaving out TLS; any TLS will do for a try. */
+static void demanded_binding_is_offered_under_tls(void **state)
+{
+	struct auth_setup s = setup_of("NTLM PLAIN");
+	struct auth *a;
+	struct login *l;
+	struct auth_answer out;
+
+	(void)state;
+	s.spa.kind = SPA_HASH;
+	s.spa.binding = BINDING_REQUIRE;
+	s.accounts = &hashed.base;
+	a = open_as(&s, NULL);
+	l = login_new(a, &on_loopback);
+	assert_string_equal(login_mechs(l), "PLAIN");
+	login_begin(l, "NTLM", NEGOTIATE, 32, &out);
+	assert_int_equal(out.class, EC_USAGE);
+	login_facts(l, &far_tls);
+	assert_string_equal(login_mechs(l), "NTLM PLAIN");
+	login_begin(l, "NTLM", NEGOTIATE, 32, &out);
+	assert_int_equal(out.state, AUTH_MORE);
+	login_free(&l);
+	auth_unref(&a);
+}
+
 static void ntlm_runs_to_its_end(void **state)
 {
 	struct auth_setup s = setup_of("NTLM PLAIN");
@@ -257,6 +282,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_offered_is_not_started),
 		cmocka_unit_test(spa_required_refuses_them_under_tls_too),
 		cmocka_unit_test(spa_required_needs_spa),
+		cmocka_unit_test(demanded_binding_is_offered_under_tls),
 		cmocka_unit_test(ntlm_runs_to_its_end),
 		cmocka_unit_test(no_other_plugin_is_loaded),
 	};

@@ -112,6 +112,8 @@ static void faults_name_their_place(void **state)
 		  "winpop.conf line 3: sparequired: with spa = off nobody" },
 		{ "auth = local\nsparequired = 1\nmechanisms = PLAIN",
 		  "winpop.conf line 3: sparequired: add NTLM to mechanisms" },
+		{ "auth = local\nsparequired = 1\nchannel_binding = require",
+		  "winpop.conf line 3: sparequired: channel_binding = require needs TLS" },
 		{ "auth = local\napop = yes", "winpop.conf line 2: apop: only the encrypted" },
 		{ "role = dc\nauth = ad",
 		  "winpop.conf line 2: directory_servers: name the directory's servers" },
