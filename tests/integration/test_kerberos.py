@@ -3,6 +3,8 @@
 curl says nothing about whom it acts for, mpop and fetchmail name the user they were told; so the ways to spell a name are
 fetchmail's to try.
 """
+from pathlib import Path
+
 import pytest
 
 from fixtures import clients
@@ -126,6 +128,22 @@ def test_the_group_counts(dc, office_at, certs, tmp_path):
     came_in(office, kim)
     ticket(office, lee)
     assert kept_out(office, certs, tmp_path, "curl", principal(lee))["reason"] == "refused"
+
+
+def test_a_realm_is_no_part_of_an_address(dc, office_at, certs, tmp_path):
+    """On a host of another realm the name in kim's ticket is kim@EXAMPLE.TEST, and somebody else has that for an address."""
+    office = opened(office_at, dc)
+    elsewhere = tmp_path / "krb5.conf"
+    elsewhere.write_text(Path(dc.env["KRB5_CONFIG"]).read_text().replace(f"default_realm = {REALM}", "default_realm = ELSEWHERE.TEST"))
+    office.server.env["KRB5_CONFIG"] = str(elsewhere)
+    office.server.stop()
+    office.server.start()
+    kim, lee = office.hire(), office.person()
+    office.server.deliver(kim.address, BODY)
+    office.directory.admin.replace(office.dn(lee), mail=f"{kim.uid}@{REALM.lower()}")
+    ticket(office, kim)
+    clients.fetchmail(access(office, certs, tmp_path, kim.uid), "GSSAPI", 1)
+    came_in(office, kim)
 
 
 def test_with_the_directory_away_it_is_our_trouble(make_dc, office_at, certs, tmp_path):
