@@ -234,6 +234,38 @@ static void what_pam_says(void **state)
 	}
 }
 
+/* Whoever was proved by somebody else: an old password is no matter. */
+static void what_pam_says_of_others_proofs(void **state)
+{
+	static const struct {
+		const char *acct;
+		enum ec class;
+		bool enabled;
+	} cases[] = {
+		{ "success", EC_OK, true },          { "new_authtok_reqd", EC_OK, true },
+		{ "acct_expired", EC_OK, false },    { "authtok_expired", EC_OK, false },
+		{ "perm_denied", EC_OK, false },     { "authinfo_unavail", EC_TEMP, false },
+		{ "service_err", EC_BROKEN, false },
+	};
+	struct local *l = *state;
+	struct name box = tree_name(BOX);
+	struct account found;
+	struct err e;
+	char text[160];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "auth required pam_deny.so\naccount required pam_debug.so acct=%s\n",
+			 cases[i].acct);
+		serve_ok(l, text);
+		bool blind = shadow_hidden() && cases[i].class == EC_OK && !cases[i].enabled;
+		enum ec got = l->a->ops->find(l->a, &box, &found, &e);
+		if (got != (blind ? EC_BROKEN : cases[i].class) ||
+		    (got == EC_OK && found.enabled != cases[i].enabled))
+			fail_msg("%s: %s", cases[i].acct, ec_name(got));
+	}
+}
+
 /* Its text does not depend on what passwd says: it is expired only if shadow says how long it may last. */
 static void must_change(void **state)
 {
@@ -477,6 +509,7 @@ int main(void)
 		T(modules_that_only_speak),
 		T(strangers_are_not_for_pam_to_judge),
 		T(what_pam_says),
+		T(what_pam_says_of_others_proofs),
 		T(must_change),
 		T(a_stack_that_does_not_work),
 		T(no_such_service),
