@@ -86,7 +86,8 @@ static bool hashes(const struct auth_setup *setup)
 	return setup->accounts->reveals & 1u << SECRET_NT_HASH;
 }
 
-/* Whatever is there; nothing is no error. */
+/* Whatever is there; nothing is no error. What was there at the last reload is there: winbindd may just be starting again,
+ * and then it is "later" for whoever signs in, not the end of SPA. */
 static void find_out(struct spa *s, const struct auth_setup *setup, const struct spa *before,
 		     struct err *e)
 {
@@ -98,7 +99,8 @@ static void find_out(struct spa *s, const struct auth_setup *setup, const struct
 			"hash or winbind");
 		return;
 	}
-	if (take_winbind(s, setup, before, e) == EC_OK && spa_names(s, &names, e) == EC_OK)
+	if (take_winbind(s, setup, before, e) == EC_OK &&
+	    (spa_kind(before) == SPA_WINBIND || spa_names(s, &names, e) == EC_OK))
 		return;
 	s->kind = SPA_OFF;
 	winbind_unref(&s->winbind);

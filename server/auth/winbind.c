@@ -267,8 +267,10 @@ static void ask_person(struct errand *errand)
 		q->class = take_person(info, &q->person, &q->why);
 	else
 		q->class = judge(l, rc, trouble, &q->why);
-	if (info)
+	if (info) {
 		wipe(info->user_session_key, sizeof(info->user_session_key));
+		wipe(info->lm_session_key, sizeof(info->lm_session_key));
+	}
 	l->free_memory(info);
 	l->free_memory(trouble);
 	l->drop(ctx);

@@ -148,6 +148,11 @@ static void winbind_may_be_away(void **state)
 	assert_ptr_equal(spa_winbind(s), spa_winbind(next));
 	spa_unref(&s);
 	assert_int_equal(spa_names(next, &names, &e), EC_TEMP);
+	setup->of_domain = true; /* auto that was settled before stays so */
+	setup->spa.kind = SPA_AUTO;
+	assert_int_equal(spa_open(setup, next, &s, &e), EC_OK);
+	assert_int_equal(spa_kind(s), SPA_WINBIND);
+	spa_unref(&s);
 	spa_unref(&next);
 	assert_int_equal(spa_kind(NULL), SPA_OFF);
 	log_close(&p.sink);
