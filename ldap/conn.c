@@ -92,9 +92,10 @@ static int next_message(struct dir_conn *c, int id, LDAPMessage **out)
 	struct timeval zero = no_wait;
 	int rc = ldap_result(c->ld, LDAP_RES_ANY, LDAP_MSG_ONE, &zero, out);
 
-	if (rc <= 0 || ldap_msgid(*out) == id)
+	if (!*out || (rc > 0 && ldap_msgid(*out) == id))
 		return rc;
-	rc = ldap_msgid(*out) == LDAP_RES_UNSOLICITED ? -1 : 0;
+	/* What it returns is the message's tag: 0 and below are none that LDAP has. */
+	rc = rc <= 0 || ldap_msgid(*out) == LDAP_RES_UNSOLICITED ? -1 : 0;
 	ldap_msgfree(*out);
 	*out = NULL;
 	return rc;
@@ -362,7 +363,7 @@ bool dir_conn_alive(struct dir_conn *c)
 	if (poll(&p, 1, 0) == 0)
 		return true;
 	if (!(p.revents & (POLLHUP | POLLERR)) &&
-	    ldap_result(c->ld, LDAP_RES_ANY, LDAP_MSG_ONE, &zero, &msg) == 0)
+	    ldap_result(c->ld, LDAP_RES_ANY, LDAP_MSG_ONE, &zero, &msg) == 0 && !msg)
 		return true;
 	ldap_msgfree(msg);
 	c->lost = true;

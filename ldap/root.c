@@ -34,7 +34,7 @@ static void consider(struct asked *a, const char *value, size_t len)
 {
 	char *dn = normal(a->root->mem, arena_str(a->root->mem, value, len));
 
-	if (!dn)
+	if (!dn || *dn == '\0') /* all there is: nothing that people could be below */
 		return;
 	if (!a->first)
 		a->first = dn;
