@@ -208,9 +208,18 @@ static void drop_idle(struct pool *p, unsigned server)
 
 /* ---- working ---- */
 
-enum outcome { DONE, AGAIN };
+enum outcome { DONE, AGAIN, OVER };
 
-/* Opened now, or known to be alive. AGAIN: with another one. */
+/* An administrator mistyped: no trouble of a server's, and no other server would know better. */
+static bool mistyped(const struct pool *p, const struct dir_conn *c, struct err *e)
+{
+	if (!p->setup.password || !c->refused)
+		return false;
+	err_set(e, EC_DENIED, "the directory does not accept this password of %s", p->setup.user);
+	return true;
+}
+
+/* Opened now, or known to be alive. AGAIN: with another one. OVER: it makes no sense. */
 static enum outcome ready(struct pool *p, struct lease *l, bool fresh, struct err *e)
 {
 	if (!fresh) {
@@ -221,6 +230,8 @@ static enum outcome ready(struct pool *p, struct lease *l, bool fresh, struct er
 	}
 	if (dir_conn_start(l->c, l->service, e) == EC_OK)
 		return DONE;
+	if (mistyped(p, l->c, e))
+		return OVER;
 	pool_server_failed(p, l->c, e);
 	return AGAIN;
 }
@@ -251,14 +262,17 @@ enum ec pool_run(struct pool *p, enum pool_use use, pool_fn *fn, void *ctx, stru
 			rc = fn(l->c, ctx, &mine);
 			if (rc != EC_OK && l->c->lost)
 				lost(p, l, fresh, ++strikes, &mine);
-			if (rc != EC_TEMP || !l->c->lost || use == POOL_WRITE) {
-				if (e)
-					*e = mine;
-				give_back(p, l);
-				return rc;
-			}
+			if (rc != EC_TEMP || !l->c->lost || use == POOL_WRITE)
+				next = OVER;
+		} else if (next == OVER) {
+			rc = mine.class;
 		}
 		give_back(p, l);
+		if (next == OVER) {
+			if (e)
+				*e = mine;
+			return rc;
+		}
 	}
 }
 

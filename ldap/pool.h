@@ -27,7 +27,8 @@ typedef enum ec pool_fn(struct dir_conn *c, void *ctx, struct err *e);
 enum ec pool_new(const char *servers, const struct link_setup *setup, unsigned most,
 		 const struct log *log, struct pool **out, struct err *e);
 void pool_free(struct pool **p);
-/* fn's own result, unless the connection failed (EC_TEMP). fn must be fit to run again when use allows it. */
+/* fn's own result, unless the connection failed (EC_TEMP; EC_DENIED: an administrator's password is wrong).
+ * fn must be fit to run again when use allows it. */
 enum ec pool_run(struct pool *p, enum pool_use use, pool_fn *fn, void *ctx, struct err *e);
 /* Does not wait: servers that DNS has to tell are unknown until there was work. */
 unsigned pool_now(struct pool *p, struct dir_server_now *out, unsigned max);
