@@ -9,6 +9,7 @@ import ssl
 import pytest
 
 from fixtures import clients, ntlm
+from fixtures.ldaptools import LdapError
 from fixtures.office import Office
 from fixtures.samba import Dc, NETBIOS
 from fixtures.slapd import Slapd
@@ -244,6 +245,27 @@ def test_cancel(office):
         pop.answer(ntlm.Own("kim", "pw").negotiate())
         pop.err("*")
         pop.capa()
+
+
+def test_states_that_the_domain_tells(make_dc, office_at):
+    """By winbind: an expired password, one to be changed first, and a lock-out, which outlives no unlocking."""
+    dc = make_dc(winbindd=True)
+    office = office_at(dc, kind=SpaOffice, spa="winbind")
+    for state, says in ((dc.expire, "expired"), (dc.must_change, "must be changed")):
+        kim = office.hire()
+        state(kim.uid)
+        reply = office.spa(ntlm.Own(kim.uid, kim.password, NETBIOS))
+        assert reply.startswith("-ERR [AUTH]") and says.split()[-1][:6] in reply, reply
+        assert says in office.server.events("signin-failed", reason="refused")[-1]["why"]
+        assert office.spa(ntlm.Own(kim.uid, "another", NETBIOS)).startswith("-ERR [AUTH] user name or password")
+    kim = office.hire()
+    for n in range(11):
+        with pytest.raises(LdapError):
+            dc.as_person(kim.uid, f"wrong {n}").search(scope="base")
+    assert office.spa(ntlm.Own(kim.uid, kim.password, NETBIOS)).startswith("-ERR [AUTH] user name or password")
+    assert "locked out" in office.server.events("signin-failed", reason="denied")[-1]["why"]
+    dc.admin.replace(dc.dn(kim.uid), lockoutTime="0")
+    came_in(office, office.spa(ntlm.Own(kim.uid, kim.password, NETBIOS)), kim)
 
 
 def test_winbind_away_is_our_trouble(make_dc, office_at):
