@@ -246,6 +246,8 @@ static enum ec dir_verify(struct accounts *a, const struct account *who, const s
 		return prove_nobody(d, s, e);
 	if (rc == EC_OK)
 		rc = prove(d, full.key, s, e);
+	if (rc == EC_DENIED && full.locked_out && e)
+		e->detail = REFUSAL_LOCKED_OUT;
 	if (rc == EC_OK && !full.enabled) /* by a mark that the server itself knows nothing of */
 		return proof_err(PROOF_DISABLED, e);
 	return rc == EC_OK ? check_group(d, &full, e) : rc;

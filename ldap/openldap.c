@@ -39,14 +39,19 @@ static bool shadow_expired(struct dir_entry *en)
 	return dir_entry_i64(en, "shadowExpire", &n) && n > 0 && n <= time(NULL) / day;
 }
 
-/* There are as many ways to disable an account as there are tools for it. Nobody is an administrator by his entry alone: rights are
+/* What ppolicy keeps stays there when the lock-out's time is over, until the next sign-in. Unless its olcPPolicyUseLockout is set
+ * the server calls every password wrong meanwhile, and does not say why.
+ *
+ * There are as many ways to disable an account as there are tools for it. Nobody is an administrator by his entry alone: rights are
  * in the server's own configuration. */
 static void openldap_read_state(const struct dir_root *root, struct dir_entry *en,
 				struct account *out)
 {
 	char flags[32];
+	size_t len;
 
 	(void)root;
+	out->locked_out = dir_entry_value(en, "pwdAccountLockedTime", 0, &len);
 	out->enabled = !dir_entry_has(en, "pwdAccountLockedTime", LOCKED_FOR_GOOD) &&
 		       !dir_entry_bool(en, "nsAccountLock") && !shadow_expired(en);
 	if (dir_entry_text(en, "sambaAcctFlags", flags, sizeof(flags)) && strchr(flags, 'D'))

@@ -42,6 +42,8 @@ struct account {
 	/* Not disabled, not expired; from find also: in the group that may sign in. Where the password is proved by
 	 * somebody else (a certificate, a ticket, winbind), this decides. */
 	bool enabled;
+	/* Too many wrong passwords were given some time ago: a refusal may say nothing about the password. */
+	bool locked_out;
 	bool admin; /* may not be limited by quota, nor deleted with a mailbox */
 	char key[ACCOUNT_KEY_MAX +
 		 1]; /* where the backend found it (a DN), "" = look it up again */
