@@ -61,7 +61,13 @@ __attribute__((format(printf, 4, 5))) static void bad(struct check *k, enum ec r
 /* What went wrong on the way to an answer. */
 static void trouble(struct check *k, const struct err *why)
 {
-	bad(k, why->class, why->text, "try again; if it stays so, look into the server's log");
+	if (why->class == EC_BROKEN)
+		bad(k, why->class, why->text,
+		    "correct directory_base, or give the service the rights of %s/acl.ldif",
+		    SCHEMA_DIR);
+	else
+		bad(k, why->class, why->text,
+		    "try again; if it stays so, look into the server's log");
 }
 
 /* ---- servers, certificates, who we are ---- */
@@ -245,9 +251,6 @@ static void check_people(struct check *k, struct dir_conn *c)
 	struct err why;
 	enum ec rc = find_sample(k, c, "", &s, &why);
 
-	if (rc == EC_BROKEN)
-		return bad(k, rc, why.text,
-			   "correct directory_base, or give the service the right to see it");
 	if (rc != EC_OK)
 		return trouble(k, &why);
 	if (!s.any)

@@ -21,6 +21,18 @@ def test_ways_to_the_server(dc, office_at, way):
     assert office.server.winpop("checkdirectory").code == 0
 
 
+def test_kerberos_and_a_samba_of_its_own_settings(make_dc, office_at):
+    dc = make_dc(strong="yes")
+    office = office_at(dc, **dc.settings("gssapi"))
+    kim = office.hire()
+    assert office.signs_in(kim) and office.refused(kim, "not the password")
+    office.server.winpop_ok("changepwd", kim.address, "another password")
+    assert office.signs_in(kim, "another password")
+    office.server.write_conf(directory_servers=dc.ldaps_uri)
+    result = office.server.winpop("checkdirectory")
+    assert result.code == 4 and "use ldap:// in directory_servers" in result.out, result
+
+
 def test_no_schema_needed(dc, office):
     assert dc.admin.search("(lDAPDisplayName=winpop*)", base=f"CN=Schema,CN=Configuration,{dc.base}") == []
     kim = office.hire()

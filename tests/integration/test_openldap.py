@@ -3,6 +3,7 @@ import socket
 
 import pytest
 
+from fixtures.ldaptools import LdapError
 from fixtures.ntlm import md4
 from fixtures.slapd import SERVICE_PASSWORD
 
@@ -140,6 +141,7 @@ def test_no_rights(make_slapd, make_server):
     server = make_server(start=False, domain=None, **slapd.settings(catalog="directory"))
     result = server.winpop("checkdirectory")
     assert result.code in (3, 4) and "may not see" in result.out, result
+    assert "acl.ldif" in result.out and "try again" not in result.out, result
     result = server.winpop("add", "example.com")
     assert result.code in (3, 4), result
 
@@ -189,6 +191,20 @@ def test_a_login_is_one_bind(slapd, office):
     for _ in range(3):
         assert office.signs_in(kim)
     assert slapd.binds(kim.uid) == before + 3
+
+
+def test_a_lock_out_that_is_not_told(make_slapd, office_at):
+    """olcPPolicyUseLockout is off unless set: the right password is called wrong for a while. That is not remembered."""
+    slapd = make_slapd()
+    slapd.admin.replace("olcOverlay={1}ppolicy,olcDatabase={1}mdb,cn=config", olcPPolicyUseLockout="FALSE")
+    office = office_at(slapd, shield=900)
+    kim = office.hire()
+    for n in range(12):
+        with pytest.raises(LdapError):
+            slapd.as_person(kim.uid, f"wrong {n}").search(scope="base")
+    assert office.refused(kim)
+    slapd.admin.change(slapd.dn(kim.uid), "delete", "pwdAccountLockedTime")
+    assert office.signs_in(kim)
 
 
 def test_cache_saves_binds_and_ends_with_a_change_of_ours(slapd, office_at):
