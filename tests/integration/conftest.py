@@ -19,7 +19,7 @@ from fixtures.office import Office  # noqa: E402
 from fixtures.samba import Dc, Golden  # noqa: E402
 from fixtures.slapd import Slapd  # noqa: E402
 from fixtures.spaces import Space  # noqa: E402
-from fixtures.winpopd import Winpopd, running  # noqa: E402
+from fixtures.winpopd import Winpopd, running, servers  # noqa: E402
 from fixtures.wire import tls_context  # noqa: E402
 
 
@@ -84,17 +84,8 @@ def box(service):
 @pytest.fixture
 def make_server(build, certs):
     """make_server(tls=True, start=True, space=None, **settings) -> Winpopd, in that space; ended after the test."""
-    made = []
-
-    def make(tls=False, start=True, space=None, **settings):
-        server = Winpopd(build, certs if tls else None, space, **settings)
-        made.append(server)
-        server.init()
-        return server.start() if start else server
-
-    yield make
-    for server in reversed(made):
-        server.cleanup()
+    with servers(lambda tls=False, space=None, **settings: Winpopd(build, certs if tls else None, space, **settings)) as make:
+        yield make
 
 
 @pytest.fixture

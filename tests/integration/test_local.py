@@ -13,6 +13,7 @@ import pytest
 from fixtures.localaccounts import LocalAccounts, LocalSam
 from fixtures.ntlm import Own, sign_in
 from fixtures.waiting import wait_until
+from fixtures.winpopd import servers
 from fixtures.wire import tls_context
 from test_pages import KIM, LEE, SOURCE, Computer, steps
 
@@ -28,17 +29,8 @@ def users(space, tmp_path):
 @pytest.fixture
 def make_local(users, build, certs):
     """make_local(start=True, tls=False, **settings) -> Winpopd that runs as winpop with local accounts and one domain"""
-    made = []
-
-    def make(start=True, tls=False, **settings):
-        server = users.winpopd(build, certs if tls else None, **settings)
-        made.append(server)
-        server.init()
-        return server.start() if start else server
-
-    yield make
-    for server in reversed(made):
-        server.cleanup()
+    with servers(lambda tls=False, **settings: users.winpopd(build, certs if tls else None, **settings)) as make:
+        yield make
 
 
 @pytest.fixture

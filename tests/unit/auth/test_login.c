@@ -11,43 +11,11 @@
 #include "server/auth/penalty.h"
 #include "server/base/b64.h"
 #include "server/base/crypto.h"
-#include "tests/unit/auth/heard.h"
-#include "tests/unit/auth/people.h"
+#include "tests/unit/auth/opened.h"
 
-#define ALL "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN EXTERNAL"
 #define HEX32 "0123456789abcdef0123456789abcdef"
 
-static struct people people = { .base = { .ops = &people_ops, .reveals = 1u << SECRET_CLEAR } };
-static const struct auth_facts on_loopback = { .sid = "s1", .peer = "127.0.0.1", .clear_ok = true };
 static const struct auth_facts far_away = { .sid = "s2", .peer = "192.0.2.7" };
-static const struct auth_facts far_tls = { .peer = "192.0.2.7", .secure = true, .tls_bits = 256 };
-
-static struct auth_setup setup_of(const char *mechs)
-{
-	return (struct auth_setup){ .service = "pop",
-				    .hostname = "mail.example.com",
-				    .mechanisms = mechs,
-				    .apop = true,
-				    .accounts = &people.base,
-				    .log = &the_log };
-}
-
-static struct auth *open_as(const struct auth_setup *s, const struct auth *before)
-{
-	struct auth *a = NULL;
-	struct err e = { 0 };
-
-	heard[0] = 0;
-	assert_int_equal(auth_open(s, before, &a, &e), EC_OK);
-	return a;
-}
-
-static struct auth *open_auth(const char *mechs)
-{
-	struct auth_setup s = setup_of(mechs);
-
-	return open_as(&s, NULL);
-}
 
 static enum ec pass_as(struct login *l, const char *user, size_t user_len, const char *pass,
 		       size_t pass_len, struct auth_answer *out)
