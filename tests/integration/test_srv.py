@@ -42,7 +42,9 @@ class Site:
     def signs_in(self, server):
         with server.pop() as pop:
             pop.ok("USER kim@example.com")
-            return pop.cmd("PASS pw-kim").startswith(b"+OK")
+            answer = pop.cmd("PASS pw-kim")
+            pop.cmd("QUIT")  # the mailbox is free again once that is answered
+            return answer.startswith(b"+OK")
 
     def close(self):
         self.names.close()
