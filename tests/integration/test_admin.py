@@ -72,7 +72,9 @@ def rows(server, *args):
 def signs_in(server, address, password):
     with server.pop() as pop:
         pop.ok(f"USER {address}")
-        return pop.cmd(f"PASS {password}").startswith(b"+OK")
+        answer = pop.cmd(f"PASS {password}")
+        pop.cmd("QUIT")  # the mailbox is free again once that is answered
+        return answer.startswith(b"+OK")
 
 
 def test_what_is_typed_takes_effect_at_once(admin):

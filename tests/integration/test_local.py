@@ -59,7 +59,9 @@ def try_pass(server, user, password):
     """The answer to PASS."""
     with server.pop() as pop:
         pop.ok(f"USER {user}")
-        return pop.cmd(f"PASS {password}")
+        answer = pop.cmd(f"PASS {password}")
+        pop.cmd("QUIT")  # the mailbox is free again once that is answered
+        return answer
 
 
 # ---- every command ----
