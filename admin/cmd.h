@@ -111,7 +111,7 @@ enum ec wp_may_change_accounts(const struct wp *w, struct err *e);
  * included, nobody's Ctrl-C or kill comes between. It strikes afterwards. */
 void wp_hold_signals(void);
 /* The changes of struct accounts_ops; as root where they are changes of this computer's users. */
-enum ec wp_account_create(struct wp *w, const struct account *account, const struct secret *s,
+enum ec wp_account_create(struct wp *w, const struct account_wish *wish, const struct secret *s,
 			  struct draft *draft, struct err *e);
 enum ec wp_account_set_password(struct wp *w, const struct name *n, const struct secret *s,
 				struct err *e);

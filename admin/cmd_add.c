@@ -66,8 +66,8 @@ static enum ec make_account(struct wp *w, const struct name *n, const struct sec
 			    struct draft *draft, struct err *e)
 {
 	struct accounts *accts = w->backends.accounts;
-	struct account acct = { .name = *n, .enabled = true };
-	enum ec rc = wp_account_create(w, &acct, password, draft, e);
+	const struct account_wish wish = { .name = *n };
+	enum ec rc = wp_account_create(w, &wish, password, draft, e);
 
 	return rc == EC_EXISTS && !accts->ops->needs_create
 		       ? wp_hint(w, rc, "leave out /createuser to use the account that exists")

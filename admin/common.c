@@ -112,16 +112,16 @@ static enum ec ask_mailroot(struct accounts *accts, const struct name *n, struct
 	return rc == EC_ABSENT ? EC_OK : rc; /* that there is one, create says better */
 }
 
-enum ec wp_account_create(struct wp *w, const struct account *account, const struct secret *s,
+enum ec wp_account_create(struct wp *w, const struct account_wish *wish, const struct secret *s,
 			  struct draft *draft, struct err *e)
 {
 	struct accounts *accts = w->backends.accounts;
-	enum ec rc = accts->ops->by_root ? ask_mailroot(accts, &account->name, e) : EC_OK;
+	enum ec rc = accts->ops->by_root ? ask_mailroot(accts, &wish->name, e) : EC_OK;
 
 	if (rc != EC_OK)
 		return rc;
 	identity_root(accts->ops->by_root);
-	rc = accts->ops->create(accts, account, s, draft, e);
+	rc = accts->ops->create(accts, wish, s, draft, e);
 	identity_root(false);
 	return rc;
 }

@@ -347,11 +347,11 @@ static enum ec check_new(struct accounts *a, const struct name *n, struct err *e
 	return rc;
 }
 
-static enum ec dir_create(struct accounts *a, const struct account *account, const struct secret *s,
+static enum ec dir_create(struct accounts *a, const struct account_wish *wish, const struct secret *s,
 			  struct draft *draft, struct err *e)
 {
 	struct dir *d = dir_of(a)->dir;
-	struct new_person np = { .name = &account->name, .password = s };
+	struct new_person np = { .name = &wish->name, .password = s };
 	struct change_errand w = { .d = d, .np = &np };
 	enum ec rc = password_check(s, e);
 

@@ -51,6 +51,29 @@ struct account {
 	char stamp[ACCOUNT_STAMP_MAX + 1];
 };
 
+/* What create is asked for. Strings are lent. */
+struct account_wish {
+	struct name name;
+	const char *logon; /* wanted if it is free; NULL = as the backend chooses */
+	const char *
+		mark; /* kept with the account, so that whoever made it knows it again; NULL = none */
+	bool (*avoid)(void *ctx,
+		      const char *logon); /* logon names promised to others; NULL = none */
+	void *ctx;
+};
+
+#define ACCOUNT_MARK_MAX 64 /* printable ASCII */
+
+/* What stands where an account is to be. */
+struct prospect {
+	bool taken;                      /* there is one: `there` */
+	struct account there;            /* as find would give it */
+	char mark[ACCOUNT_MARK_MAX + 1]; /* its mark; "" = none, or not ours to read */
+	char logon[NAME_TEXT_MAX + 1];   /* not taken: the logon name that create would give now */
+	struct err
+		weak; /* EC_REFUSED: the password would be; EC_OK: nothing is known against it before it is tried */
+};
+
 struct accounts_ops {
 	const char *name; /* "file", "directory", "system" */
 	enum name_rule rule;
@@ -71,8 +94,12 @@ struct accounts_ops {
 	 * draft: the mailbox being made for it (password file: the record goes in there; may be NULL elsewhere:
 	 * then the mailbox must exist). Commit or drop the draft before the next change of a password: it holds the keyring's
 	 * lock, so that no rekeying passes it by. */
-	enum ec (*create)(struct accounts *, const struct account *, const struct secret *,
+	enum ec (*create)(struct accounts *, const struct account_wish *, const struct secret *,
 			  struct draft *draft, struct err *);
+	/* Changes nothing. NULL: accounts cannot be carried over to this backend. secret NULL: the password is not judged.
+	 * EC_EXISTS: more than one could be meant, or half of what it needs is somebody else's; EC_USAGE: no such name here. */
+	enum ec (*inspect)(struct accounts *, const struct account_wish *, const struct secret *,
+			   struct prospect *out, struct err *);
 	enum ec (*set_password)(struct accounts *, const struct name *, const struct secret *,
 				struct err *);
 	/* As find gave it, before its mailbox went; or with the name alone. */

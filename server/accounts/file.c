@@ -217,15 +217,15 @@ static enum ec put_record(struct accounts_file *f, const struct name *n, const s
 	return rc;
 }
 
-static enum ec file_create(struct accounts *a, const struct account *account,
+static enum ec file_create(struct accounts *a, const struct account_wish *wish,
 			   const struct secret *s, struct draft *draft, struct err *e)
 {
 	enum ec rc = password_check(s, e);
 
 	if (rc != EC_OK)
 		return rc;
-	return draft ? create_in_draft(file_of(a), &account->name, s, draft, e)
-		     : put_record(file_of(a), &account->name, s, true, e);
+	return draft ? create_in_draft(file_of(a), &wish->name, s, draft, e)
+		     : put_record(file_of(a), &wish->name, s, true, e);
 }
 
 static enum ec file_set_password(struct accounts *a, const struct name *n, const struct secret *s,

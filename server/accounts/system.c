@@ -309,11 +309,11 @@ static enum ec make_user(const struct accounts_system *s, const char *login,
 	return err_set(e, rc, "%s", why.text);
 }
 
-static enum ec system_create(struct accounts *a, const struct account *account,
+static enum ec system_create(struct accounts *a, const struct account_wish *wish,
 			     const struct secret *secret, struct draft *draft, struct err *e)
 {
 	struct accounts_system *s = system_of(a);
-	const char *login = account->name.local;
+	const char *login = wish->name.local;
 	enum ec rc = only_root(e);
 
 	(void)draft;

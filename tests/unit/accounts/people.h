@@ -36,7 +36,7 @@ static inline void people_teardown(struct people *p)
 
 static inline enum ec people_add(struct people *p, const char *who, const char *password)
 {
-	struct account account = { .name = tree_name(who), .enabled = true };
+	struct account_wish account = { .name = tree_name(who) };
 	struct secret s = { 0 };
 	struct draft *d = NULL;
 	struct err e;

@@ -98,7 +98,7 @@ static void whole_or_not_at_all(void **state)
 static void for_an_existing_mailbox(void **state)
 {
 	struct people *p = *state;
-	struct account account = { .name = tree_name("kim@example.com"), .enabled = true };
+	struct account_wish account = { .name = tree_name("kim@example.com") };
 	struct secret s = { 0 };
 	struct err e;
 

@@ -437,7 +437,7 @@ static void what_is_known_of_a_user(void **state)
 
 static int change_as_nobody(struct local *l)
 {
-	struct account account = { .name = tree_name("fresh@example.com") };
+	struct account_wish account = { .name = tree_name("fresh@example.com") };
 	struct name box = tree_name(BOX);
 	struct secret s = { 0 };
 	struct err e;

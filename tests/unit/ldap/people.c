@@ -58,7 +58,7 @@ enum ec people_find(struct people *p, const char *address, struct account *out, 
 
 enum ec people_create(struct people *p, const char *address, const char *password, struct err *e)
 {
-	struct account who = { .name = tree_name(address), .enabled = true };
+	struct account_wish who = { .name = tree_name(address) };
 	struct secret s = { 0 };
 
 	secret_set(&s, password, strlen(password));
