@@ -347,8 +347,8 @@ static enum ec check_new(struct accounts *a, const struct name *n, struct err *e
 	return rc;
 }
 
-static enum ec dir_create(struct accounts *a, const struct account_wish *wish, const struct secret *s,
-			  struct draft *draft, struct err *e)
+static enum ec dir_create(struct accounts *a, const struct account_wish *wish,
+			  const struct secret *s, struct draft *draft, struct err *e)
 {
 	struct dir *d = dir_of(a)->dir;
 	struct new_person np = { .name = &wish->name, .password = s };
