@@ -3,12 +3,14 @@
  *	winpop-migration 1 DIRECTORY
  *	intent   kim@example.com TOKEN          an account with this mark is about to be made
  *	made     kim@example.com TOKEN KEY      and is there, its password proved
+ *	made     kim@example.com TOKEN KEY new  and has a new password, not that of the password file
  *	linked   kim@example.com KEY            one that was there was taken
+ *	linked   kim@example.com KEY registered and is a registered mailbox (of the directory's catalog) by us
  *	gone     kim@example.com                not there (any more), by us
  *
  * Lines of words, escaped, each ended by a checksum; the last one of an account counts, a line cut short by a crash is none. Each is
  * on disk when journal_put returns (writers at the same moment share one sync). Nothing secret is in it.
- * Thread: any. Owner: strings are copied; a state lent is good until the next put for that account.
+ * Thread: any. Owner: strings are copied; what is got is a copy.
  */
 #pragma once
 #include <stdbool.h>
@@ -24,6 +26,8 @@ struct journal_entry {
 	enum journal_state state;
 	char mark[ACCOUNT_MARK_MAX + 1]; /* intent, made */
 	char key[ACCOUNT_KEY_MAX + 1];   /* made, linked */
+	bool new_password;               /* made */
+	bool registered;                 /* linked */
 };
 
 /* Holds it: EC_LOCKED while another process does. make false: EC_ABSENT if there is none. EC_REFUSED: it is of another directory.
@@ -34,3 +38,7 @@ void journal_close(struct journal **j);
 void journal_get(struct journal *j, const struct name *n, struct journal_entry *out);
 enum ec journal_put(struct journal *j, const struct name *n, const struct journal_entry *what,
 		    struct err *e);
+/* Every account that was ever in it, in order of names, as it is now; fn false stops. No put from fn. */
+void journal_each(struct journal *j,
+		  bool (*fn)(void *ctx, const struct name *, const struct journal_entry *),
+		  void *ctx);
