@@ -73,22 +73,24 @@ struct mig_row {
 typedef void mig_row_fn(void *ctx, const struct mig_row *row);
 
 struct mig_progress {
-	size_t done, failed, total;
-	bool waiting; /* for the directory */
+	bool planning; /* accounts are looked at, nothing is done yet */
+	size_t done, total;
+	size_t failed; /* of those done; for a plan, that will */
+	bool waiting;  /* for the directory, because of why */
 	struct err why;
 };
-typedef void
-mig_progress_fn(void *ctx,
-		const struct mig_progress *p); /* some times a second, on the caller's thread */
+/* Some times a second, on the caller's thread, and once at the end; may call mig_stop. NULL in its place: nobody is told. */
+typedef void mig_progress_fn(void *ctx, const struct mig_progress *p);
 
 /* Which accounts: one mailbox, those of a domain, or all (NULL). */
 enum ec mig_open(const struct mig_setup *setup, const struct name *scope, struct mig **out,
 		 struct err *e);
 void mig_close(struct mig **m);
 
-/* EC_OK also if no account can be migrated. */
-enum ec mig_plan(struct mig *m, mig_row_fn *row, void *ctx, struct err *e);
-/* Plans, then does it. The first account is done alone: rights or a container that is missing end it all there. */
+/* EC_OK also if no account can be migrated. Only reads, and so is not slowed by per_second. */
+enum ec mig_plan(struct mig *m, mig_row_fn *row, mig_progress_fn *progress, void *ctx,
+		 struct err *e);
+/* Plans - unless mig_plan has just done so - and then does it. The first account is done alone: rights or a container that is missing end it all there. */
 enum ec mig_run(struct mig *m, mig_row_fn *row, mig_progress_fn *progress, void *ctx,
 		struct err *e);
 /* Rows only for what does not work: accounts that were migrated are proved with the password of the password file, others must be
