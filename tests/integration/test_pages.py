@@ -158,13 +158,15 @@ class Computer:
         (self.etc / "ldap").mkdir(exist_ok=True)
         (self.etc / "ldap/ldap.conf").write_text("TLS_CACERT /etc/ssl/certs/ca-certificates.crt\n")
         (self.home / "root").mkdir(mode=0o700)
+        (self.home / "source").mkdir()
+        self.space.bind(SOURCE, self.home / "source")  # it may be below /root
         self.space.mount_tmpfs("/run", "16m")
         self.space.mount_tmpfs("/var/lib", "64m")
         self.space.bind(self.home / "root", "/root")
         self.space.run("chmod", "0755", "/run", "/var/lib")
 
     def type(self, command):
-        return converse([*self.space.prefix, "bash", "-c", f"cd {SOURCE}\n{command}"], self.env)
+        return converse([*self.space.prefix, "bash", "-c", f"cd {self.home}/source\n{command}"], self.env)
 
     def follow(self, page, replace=()):
         for step in steps(page, replace):
@@ -186,6 +188,7 @@ class Computer:
             self.type("systemctl stop winpopd")
             assert not SANITIZER.search(self.log()), self.log()[-8000:]
         finally:
+            self.space.unmount(self.home / "source")
             shutil.rmtree(self.home)
 
 
