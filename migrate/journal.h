@@ -38,7 +38,7 @@ void journal_close(struct journal **j);
 void journal_get(struct journal *j, const struct name *n, struct journal_entry *out);
 enum ec journal_put(struct journal *j, const struct name *n, const struct journal_entry *what,
 		    struct err *e);
-/* Every account that was ever in it, in order of names, as it is now; fn false stops. No put from fn. */
+/* Every account that was ever in it, in order of names, as it is now; fn false stops. Nobody puts meanwhile. */
 void journal_each(struct journal *j,
 		  bool (*fn)(void *ctx, const struct name *, const struct journal_entry *),
 		  void *ctx);
