@@ -6,6 +6,7 @@
  *
  * Who does not exist costs a search and a bind too, as a DN that nobody has.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,20 +138,24 @@ static enum ec mark_group(struct dir *d, struct account *who, struct err *e)
 	return EC_OK;
 }
 
+/* What an administrator is told of somebody who was found. */
+static enum ec tell(struct dir *d, const struct name *n, const struct person *p,
+		    struct account *out, struct err *e)
+{
+	*out = p->account;
+	out->name = *n;
+	enum ec rc = mark_group(d, out, e);
+	return rc == EC_OK ? find_admin(d, out, e) : rc;
+}
+
 static enum ec dir_find(struct accounts *a, const struct name *n, struct account *out,
 			struct err *e)
 {
-	struct dir *d = dir_of(a)->dir;
 	struct person *p = person_new();
 	enum ec rc = find_person(a, n, p, e);
 
-	if (rc == EC_OK) {
-		*out = p->account;
-		out->name = *n;
-		rc = mark_group(d, out, e);
-	}
 	if (rc == EC_OK)
-		rc = find_admin(d, out, e);
+		rc = tell(dir_of(a)->dir, n, p, out, e);
 	free(p);
 	return rc;
 }
@@ -314,6 +319,29 @@ static enum ec run_remove(struct dir_conn *c, void *ctx, struct err *e)
 	return dir_conn_delete(c, w->dn, e);
 }
 
+/* ---- new accounts ---- */
+
+/* A name that the password file takes may be none for a directory. */
+static enum ec check_wish(const struct account_wish *wish, struct err *e)
+{
+	char text[NAME_TEXT_MAX + 1];
+	struct name same;
+
+	assert(!wish->mark || strlen(wish->mark) <= ACCOUNT_MARK_MAX);
+	name_text(&wish->name, text);
+	return name_parse(&same, text, strlen(text), NAME_DIRECTORY, e);
+}
+
+/* Whoever looked for the person found rc. EC_OK: one or nobody; EC_EXISTS: more than one, which is nobody too. */
+static enum ec judge_found(enum ec rc, const struct person *p, bool *one, const struct err *why,
+			   struct err *e)
+{
+	*one = rc == EC_OK;
+	if (rc == EC_OK || (rc == EC_ABSENT && p->match == MATCH_NONE))
+		return EC_OK;
+	return err_set(e, rc == EC_ABSENT ? EC_EXISTS : rc, "%s", why->text);
+}
+
 /* An entry that has the logon name but no mail may be whom the administrator means, unless it serves a mailbox of another domain
  * already: then the new account is somebody else of that name. EC_OK: it may be made. */
 static enum ec check_found(struct accounts *a, const struct name *n, const struct person *p,
@@ -334,15 +362,12 @@ static enum ec check_found(struct accounts *a, const struct name *n, const struc
 static enum ec check_new(struct accounts *a, const struct name *n, struct err *e)
 {
 	struct person *p = person_new();
-	char text[NAME_TEXT_MAX + 1];
-	enum ec rc = find_person(a, n, p, e);
+	struct err why;
+	bool one;
+	enum ec rc = judge_found(find_person(a, n, p, &why), p, &one, &why, e);
 
-	if (rc == EC_OK)
+	if (rc == EC_OK && one)
 		rc = check_found(a, n, p, e);
-	else if (rc == EC_ABSENT && p->match == MATCH_NONE)
-		rc = EC_OK;
-	else if (rc == EC_ABSENT) /* more than one, which is nobody too */
-		rc = err_set(e, EC_EXISTS, "%s has accounts already", name_text(n, text));
 	free(p);
 	return rc;
 }
@@ -351,15 +376,102 @@ static enum ec dir_create(struct accounts *a, const struct account_wish *wish,
 			  const struct secret *s, struct draft *draft, struct err *e)
 {
 	struct dir *d = dir_of(a)->dir;
-	struct new_person np = { .name = &wish->name, .password = s };
+	struct new_person np = { .wish = wish, .password = s };
 	struct change_errand w = { .d = d, .np = &np };
 	enum ec rc = password_check(s, e);
 
 	(void)draft; /* the account is no part of the mailbox */
 	if (rc == EC_OK)
-		rc = check_new(a, np.name, e);
+		rc = check_wish(wish, e);
+	if (rc == EC_OK)
+		rc = check_new(a, &wish->name, e);
 	return rc == EC_OK ? pool_run(d->pool, POOL_WRITE, run_create, &w, e) : rc;
 }
+
+/* Nobody signs in by the directory yet, so an entry without mail serves no mailbox, whatever its name: of two that it could serve
+ * neither gets it. */
+static enum ec check_linked(struct accounts *a, const struct name *n, const struct person *p,
+			    struct err *e)
+{
+	char text[NAME_TEXT_MAX + 1], rival[NAME_TEXT_MAX + 1];
+	struct name other;
+	enum ec rc = EC_ABSENT;
+
+	if (p->match == MATCH_LINKED)
+		rc = choose_other(dir_of(a)->dir, dir_of(a)->catalog, p, n, &other, e);
+	if (rc != EC_OK)
+		return rc == EC_ABSENT ? EC_OK : rc;
+	return err_set(e, EC_EXISTS,
+		       "%s has no mail address and could be for %s or %s: give it one",
+		       p->account.key, name_text(n, text), name_text(&other, rival));
+}
+
+struct plan_errand {
+	struct dir *d;
+	const struct account_wish *wish;
+	char *logon;
+};
+
+static enum ec run_plan(struct dir_conn *c, void *ctx, struct err *e)
+{
+	const struct plan_errand *w = ctx;
+
+	return w->d->flavour->plan(w->d, c, w->wish, w->logon, e);
+}
+
+static enum ec plan_new(struct dir *d, const struct account_wish *wish, struct prospect *out,
+			struct err *e)
+{
+	struct plan_errand w = { .d = d, .wish = wish, .logon = out->logon };
+
+	return pool_run(d->pool, POOL_READ, run_plan, &w, e);
+}
+
+static enum ec tell_taken(struct accounts *a, const struct account_wish *wish,
+			  const struct person *p, struct prospect *out, struct err *e)
+{
+	enum ec rc = check_linked(a, &wish->name, p, e);
+
+	out->taken = true;
+	strcpy(out->mark, p->mark);
+	return rc == EC_OK ? tell(dir_of(a)->dir, &wish->name, p, &out->there, e) : rc;
+}
+
+/* The root is known by now. */
+static void foresee(const struct dir *d, const struct secret *s, struct prospect *out)
+{
+	const struct dir_root *root = atomic_load(&d->root);
+	const char *logon = out->taken ? out->there.logon : out->logon;
+
+	if (s)
+		password_policy_judge(&root->policy, logon, "", s, &out->weak);
+}
+
+static enum ec dir_inspect(struct accounts *a, const struct account_wish *wish,
+			   const struct secret *s, struct prospect *out, struct err *e)
+{
+	struct dir *d = dir_of(a)->dir;
+	struct person *p = person_new();
+	struct typed who;
+	struct err why;
+	bool one = false;
+
+	*out = (struct prospect){ 0 };
+	enum ec rc = check_wish(wish, e);
+	if (rc == EC_OK) {
+		typed_address(&who, &wish->name);
+		rc = person_find_marked(d, &who, wish->mark, p, &why);
+		rc = judge_found(rc, p, &one, &why, e);
+	}
+	if (rc == EC_OK)
+		rc = one ? tell_taken(a, wish, p, out, e) : plan_new(d, wish, out, e);
+	if (rc == EC_OK)
+		foresee(d, s, out);
+	free(p);
+	return rc;
+}
+
+/* ---- others ---- */
 
 static enum ec dir_set_password(struct accounts *a, const struct name *n, const struct secret *s,
 				struct err *e)
@@ -434,6 +546,7 @@ static const struct accounts_ops dir_ops = {
 	.verify = dir_verify,
 	.reveal = dir_reveal,
 	.create = dir_create,
+	.inspect = dir_inspect,
 	.set_password = dir_set_password,
 	.remove = dir_remove,
 	.close = dir_accounts_close,

@@ -17,9 +17,11 @@
 
 #define UAC_DISABLED 0x2 /* MS-ADTS section 2.2.16 */
 #define UAC_NORMAL "512"
+#define PASSWORD_COMPLEX 0x1 /* MS-SAMR section 2.2.1.9 */
 #define RID_DOMAIN_ADMINS 512
 #define RID_ENTERPRISE_ADMINS 519
 #define CN_UNITS_MAX 64
+#define MAIL_MAX 256 /* rangeUpper of mail */
 
 static const char *const state_attrs[] = { "userAccountControl", "accountExpires", "adminCount",
 					   "primaryGroupID",     "memberOf",       NULL };
@@ -30,8 +32,8 @@ static const char *const state_attrs[] = { "userAccountControl", "accountExpires
 
 struct facts {
 	struct dir_root *root;
-	const char *config, *schema; /* contexts */
-	unsigned char sid[SID_MAX];  /* the domain's */
+	const char *config, *schema, *vendor; /* contexts; who made the server, where it tells */
+	unsigned char sid[SID_MAX];           /* the domain's */
 	size_t sid_len;
 	unsigned n_admins;
 	bool *known; /* which of root->address */
@@ -51,6 +53,7 @@ static bool take_contexts(void *ctx, struct dir_entry *en)
 
 	f->config = keep_text(f, en, "configurationNamingContext");
 	f->schema = keep_text(f, en, "schemaNamingContext");
+	f->vendor = keep_text(f, en, "vendorName");
 	return false;
 }
 
@@ -63,7 +66,18 @@ static bool take_domain(void *ctx, struct dir_entry *en)
 	return false;
 }
 
-static bool take_sid(void *ctx, struct dir_entry *en)
+/* What the service may not see is not known, which is no trouble: create will tell. */
+static void take_policy(const struct facts *f, struct dir_entry *en, struct password_policy *out)
+{
+	int64_t n;
+
+	if (dir_entry_i64(en, "minPwdLength", &n) && n > 0 && n <= 256)
+		out->units_min = (unsigned)n;
+	out->complex = dir_entry_i64(en, "pwdProperties", &n) && (n & PASSWORD_COMPLEX);
+	out->no_names = !strstr(f->vendor, "Samba");
+}
+
+static bool take_head(void *ctx, struct dir_entry *en)
 {
 	struct facts *f = ctx;
 	size_t len;
@@ -73,6 +87,7 @@ static bool take_sid(void *ctx, struct dir_entry *en)
 		memcpy(f->sid, value, len);
 		f->sid_len = len;
 	}
+	take_policy(f, en, &f->root->policy);
 	return false;
 }
 
@@ -145,19 +160,22 @@ static void add_rid(struct buf *filter, const unsigned char *sid, size_t len, ui
 static enum ec learn_admins(struct dir_conn *c, struct facts *f, struct err *e)
 {
 	static const unsigned char builtin[] = { 1, 1, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0 };
-	static const char *const sid[] = { "objectSid", NULL }, *const none[] = { LDAP_NO_ATTRS,
-										  NULL };
+	static const char *const none[] = { LDAP_NO_ATTRS, NULL };
 	struct buf filter = { 0 };
-	enum ec rc = ask_base(c, f->root->context, sid, take_sid, f, e);
 
-	if (rc != EC_OK)
-		return rc;
 	buf_addz(&filter, "(|");
 	add_rid(&filter, builtin, sizeof(builtin), 544); /* Administrators */
 	add_rid(&filter, f->sid, f->sid_len, RID_DOMAIN_ADMINS);
 	add_rid(&filter, f->sid, f->sid_len, RID_ENTERPRISE_ADMINS);
 	buf_addz(&filter, ")");
 	return ask(c, f->root->context, LDAP_SCOPE_SUBTREE, &filter, none, take_admin_group, f, e);
+}
+
+static enum ec learn_head(struct dir_conn *c, struct facts *f, struct err *e)
+{
+	static const char *const attrs[] = { "objectSid", "minPwdLength", "pwdProperties", NULL };
+
+	return ask_base(c, f->root->context, attrs, take_head, f, e);
 }
 
 /* An attribute that the schema does not have makes Samba look at every entry there is, at every sign-in. */
@@ -186,8 +204,8 @@ static enum ec learn_attributes(struct dir_conn *c, struct facts *f, struct err 
 static enum ec ad_learn(struct dir *d, struct dir_conn *c, struct dir_root *root, struct err *e)
 {
 	static const char *const attrs[] = { "configurationNamingContext", "schemaNamingContext",
-					     NULL };
-	struct facts f = { .root = root, .config = "", .schema = "" };
+					     "vendorName", NULL };
+	struct facts f = { .root = root, .config = "", .schema = "", .vendor = "" };
 	enum ec rc = ask_base(c, "", attrs, take_contexts, &f, e);
 
 	(void)d;
@@ -196,6 +214,8 @@ static enum ec ad_learn(struct dir *d, struct dir_conn *c, struct dir_root *root
 			       c->uri);
 	if (rc == EC_OK)
 		rc = learn_names(c, &f, e);
+	if (rc == EC_OK)
+		rc = learn_head(c, &f, e);
 	if (rc == EC_OK)
 		rc = learn_admins(c, &f, e);
 	return rc == EC_OK ? learn_attributes(c, &f, e) : rc;
@@ -281,10 +301,10 @@ static enum ec ad_set_password(struct dir *d, struct dir_conn *c, const char *dn
 /* ---- a new user ---- */
 
 struct newcomer {
-	struct dir *d;
 	struct dir_conn *conn;
 	const struct dir_root *root;
-	const struct new_person *np;
+	const struct account_wish *wish;
+	const struct secret *password;
 	char address[NAME_TEXT_MAX + 1];
 };
 
@@ -296,12 +316,18 @@ static bool cn_fits(const char *cn)
 	return utf16_from_utf8(wide, &len, cn, strlen(cn)) && len / 2 <= CN_UNITS_MAX;
 }
 
+static enum ec no_container(const struct dir_root *root, struct err *e)
+{
+	return err_set(e, EC_BROKEN, "there is no %s to make accounts in: set directory_new_users",
+		       root->new_users);
+}
+
 /* The first of mailbox name, address and logon name that nobody in the container has: an entry of another kind may be in the way
  * of any of them. */
 static enum ec find_cn(const struct newcomer *nc, const char *logon, const char **out,
 		       struct err *e)
 {
-	const char *choices[] = { nc->np->name->local, nc->address, logon };
+	const char *choices[] = { nc->wish->name.local, nc->address, logon };
 	bool taken = true;
 	enum ec rc = EC_OK;
 
@@ -311,6 +337,8 @@ static enum ec find_cn(const struct newcomer *nc, const char *logon, const char 
 			rc = value_taken(nc->conn, nc->root->new_users, LDAP_SCOPE_ONELEVEL, "cn",
 					 choices[i], &taken, e);
 	}
+	if (rc == EC_ABSENT)
+		return no_container(nc->root, e);
 	if (rc == EC_OK && taken)
 		return err_set(e, EC_EXISTS, "%s has entries called %s and %s already",
 			       nc->root->new_users, choices[0], choices[2]);
@@ -326,7 +354,9 @@ static enum ec fill(const struct newcomer *nc, struct dir_change *ch, const char
 	change_putz(ch, CHANGE_ADD, "userPrincipalName", nc->address);
 	change_putz(ch, CHANGE_ADD, "mail", nc->address);
 	change_putz(ch, CHANGE_ADD, "userAccountControl", UAC_NORMAL);
-	return put_password(nc->conn, ch, CHANGE_ADD, nc->np->password, e);
+	if (nc->wish->mark)
+		change_putz(ch, CHANGE_ADD, flavour_ad.mark, nc->wish->mark);
+	return put_password(nc->conn, ch, CHANGE_ADD, nc->password, e);
 }
 
 static enum ec make_user(void *ctx, const char *logon, struct err *e)
@@ -346,29 +376,70 @@ static enum ec make_user(void *ctx, const char *logon, struct err *e)
 		rc = dir_conn_add(nc->conn, ch, e);
 	change_free(&ch);
 	buf_drop(&dn);
-	if (rc == EC_ABSENT)
-		return err_set(e, EC_BROKEN,
-			       "there is no %s to make accounts in: set directory_new_users",
-			       nc->root->new_users);
-	return rc;
+	return rc == EC_ABSENT ? no_container(nc->root, e) : rc;
 }
 
 /* A logon name is unique in the whole domain, among groups and computers too. */
+static struct free_name names_for(struct newcomer *nc)
+{
+	return (struct free_name){ .base = nc->root->context,
+				   .attr = "sAMAccountName",
+				   .rule = &logon_rule_ad,
+				   .wish = nc->wish,
+				   .make = make_user,
+				   .ctx = nc };
+}
+
+static enum ec begin_newcomer(struct dir *d, struct newcomer *nc, struct err *e)
+{
+	name_text(&nc->wish->name, nc->address);
+	if (strlen(nc->address) > MAIL_MAX)
+		return err_set(e, EC_USAGE,
+			       "an Active Directory account has no mail address of more than %d "
+			       "characters",
+			       MAIL_MAX);
+	return dir_root_get(d, nc->conn, &nc->root, e);
+}
+
+/* Unique in the forest, and not only among people: a contact or a trust may have it. Other domains are not looked at. */
+static enum ec check_upn(const struct newcomer *nc, struct err *e)
+{
+	bool taken;
+	enum ec rc = value_taken(nc->conn, nc->root->context, LDAP_SCOPE_SUBTREE,
+				 "userPrincipalName", nc->address, &taken, e);
+
+	if (rc == EC_OK && taken)
+		return err_set(e, EC_EXISTS,
+			       "%s is the userPrincipalName of something that is no account",
+			       nc->address);
+	return rc == EC_ABSENT ? EC_OK : rc;
+}
+
+static enum ec ad_plan(struct dir *d, struct dir_conn *c, const struct account_wish *wish,
+		       char logon[LOGON_NAME_MAX + 1], struct err *e)
+{
+	struct newcomer nc = { .conn = c, .wish = wish };
+	const char *cn;
+	enum ec rc = begin_newcomer(d, &nc, e);
+
+	if (rc == EC_OK)
+		rc = check_upn(&nc, e);
+	if (rc != EC_OK)
+		return rc;
+	const struct free_name f = names_for(&nc);
+	rc = free_name_find(c, &f, logon, e);
+	return rc == EC_OK ? find_cn(&nc, logon, &cn, e) : rc;
+}
+
 static enum ec ad_create(struct dir *d, struct dir_conn *c, const struct new_person *np,
 			 struct err *e)
 {
-	struct newcomer nc = { .d = d, .conn = c, .np = np };
-	enum ec rc = dir_root_get(d, c, &nc.root, e);
+	struct newcomer nc = { .conn = c, .wish = np->wish, .password = np->password };
+	enum ec rc = begin_newcomer(d, &nc, e);
 
 	if (rc != EC_OK)
 		return rc;
-	name_text(np->name, nc.address);
-	const struct free_name f = { .base = nc.root->context,
-				     .attr = "sAMAccountName",
-				     .rule = &logon_rule_ad,
-				     .local = np->name->local,
-				     .make = make_user,
-				     .ctx = &nc };
+	const struct free_name f = names_for(&nc);
 	return free_name_make(c, &f, e);
 }
 
@@ -382,10 +453,12 @@ const struct flavour flavour_ad = {
 		   .nt_hash = "",
 		   .stamp = "pwdLastSet",
 		   .implied = "userPrincipalName" },
+	.mark = "adminDescription",
 	.nested_group_rule = true,
 	.state_attrs = state_attrs,
 	.learn = ad_learn,
 	.read_state = ad_read_state,
+	.plan = ad_plan,
 	.create = ad_create,
 	.set_password = ad_set_password,
 };

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "ldap/conn.h"
+#include "ldap/logonname.h"
 #include "ldap/person.h"
 
 struct dir_names { /* presets, or the settings in their place */
@@ -20,19 +21,23 @@ struct dir_names { /* presets, or the settings in their place */
 };
 
 struct new_person {
-	const struct name *name;
+	const struct account_wish *wish;
 	const struct secret *password;
 };
 
 struct flavour {
 	const char *name;
 	struct dir_names names;
+	const char *mark;               /* attribute that keeps account_wish.mark */
 	bool nested_group_rule;         /* 1.2.840.113556.1.4.1941 */
 	const char *const *state_attrs; /* what read_state looks at; ends with NULL */
 	/* Completes a root whose base and context are known. */
 	enum ec (*learn)(struct dir *d, struct dir_conn *c, struct dir_root *root, struct err *e);
 	/* enabled, admin, as far as the entry itself tells */
 	void (*read_state)(const struct dir_root *root, struct dir_entry *en, struct account *out);
+	/* Would create succeed, as far as reading tells, and with what logon name? */
+	enum ec (*plan)(struct dir *d, struct dir_conn *c, const struct account_wish *wish,
+			char logon[LOGON_NAME_MAX + 1], struct err *e);
 	/* Adds an enabled account with its password, or leaves nothing. */
 	enum ec (*create)(struct dir *d, struct dir_conn *c, const struct new_person *np,
 			  struct err *e);

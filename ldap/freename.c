@@ -29,18 +29,38 @@ enum ec value_taken(struct dir_conn *c, const char *base, int scope, const char 
 	*out = false;
 	enum ec rc = dir_conn_search(c, &q, seen, out, e);
 	buf_drop(&filter);
-	return rc == EC_ABSENT ? EC_OK : rc;
+	if (rc != EC_OK)
+		*out = false;
+	return rc;
 }
+
+/* ---- what to try ---- */
+
+/* The n-th choice: the one that is wished for, then those made of the mailbox name. False: there is no such one. */
+static bool choose(const struct free_name *f, unsigned n, char out[LOGON_NAME_MAX + 1])
+{
+	const struct account_wish *w = f->wish;
+
+	if (n == 0)
+		return w->logon && logon_fits(f->rule, w->logon) && strcpy(out, w->logon);
+	return logon_candidate(f->rule, w->name.local, n - 1, out) &&
+	       !(w->avoid && w->avoid(w->ctx, out));
+}
+
+/* *next: this one is somebody's, before or by now. */
+typedef enum ec try_fn(struct dir_conn *c, const struct free_name *f, const char *logon, bool *next,
+		       struct err *e);
 
 static enum ec is_taken(struct dir_conn *c, const struct free_name *f, const char *logon, bool *out,
 			struct err *e)
 {
-	return value_taken(c, f->base, LDAP_SCOPE_SUBTREE, f->attr, logon, out, e);
+	enum ec rc = value_taken(c, f->base, LDAP_SCOPE_SUBTREE, f->attr, logon, out, e);
+
+	return rc == EC_ABSENT ? EC_OK : rc;
 }
 
-/* *next: this one is somebody's, before or by now. */
-static enum ec try_one(struct dir_conn *c, const struct free_name *f, const char *logon, bool *next,
-		       struct err *e)
+static enum ec try_making(struct dir_conn *c, const struct free_name *f, const char *logon,
+			  bool *next, struct err *e)
 {
 	struct err again;
 	enum ec rc = is_taken(c, f, logon, next, e);
@@ -53,17 +73,31 @@ static enum ec try_one(struct dir_conn *c, const struct free_name *f, const char
 	return rc;
 }
 
-enum ec free_name_make(struct dir_conn *c, const struct free_name *f, struct err *e)
+static enum ec try_all(struct dir_conn *c, const struct free_name *f, try_fn *try,
+		       char logon[LOGON_NAME_MAX + 1], struct err *e)
 {
-	char logon[LOGON_NAME_MAX + 1];
 	bool next;
 
-	for (unsigned n = 0; n < CHOICES_MOST; n++) {
-		if (!logon_candidate(f->rule, f->local, n, logon))
+	for (unsigned n = 0; n <= CHOICES_MOST; n++) {
+		if (!choose(f, n, logon))
 			continue;
-		enum ec rc = try_one(c, f, logon, &next, e);
+		enum ec rc = try(c, f, logon, &next, e);
 		if (!next)
 			return rc;
 	}
-	return err_set(e, EC_EXISTS, "%u logon names like %s are taken", CHOICES_MOST, f->local);
+	return err_set(e, EC_EXISTS, "%u logon names like %s are taken", CHOICES_MOST,
+		       f->wish->name.local);
+}
+
+enum ec free_name_find(struct dir_conn *c, const struct free_name *f, char out[LOGON_NAME_MAX + 1],
+		       struct err *e)
+{
+	return try_all(c, f, is_taken, out, e);
+}
+
+enum ec free_name_make(struct dir_conn *c, const struct free_name *f, struct err *e)
+{
+	char logon[LOGON_NAME_MAX + 1];
+
+	return try_all(c, f, try_making, logon, e);
 }

@@ -58,3 +58,10 @@ bool logon_candidate(const struct logon_rule *rule, const char *local, unsigned 
 	strcat(out, number);
 	return n > 0 || same;
 }
+
+bool logon_fits(const struct logon_rule *rule, const char *logon)
+{
+	char same[LOGON_NAME_MAX + 1];
+
+	return *logon && strlen(logon) <= LOGON_NAME_MAX && logon_candidate(rule, logon, 0, same);
+}

@@ -18,3 +18,5 @@ extern const struct logon_rule logon_rule_openldap;
  * character forbidden); never for n > 0. */
 bool logon_candidate(const struct logon_rule *rule, const char *local, unsigned n,
 		     char out[LOGON_NAME_MAX + 1]);
+/* Would it do as it is? */
+bool logon_fits(const struct logon_rule *rule, const char *logon);

@@ -76,35 +76,49 @@ struct newcomer {
 	bool by_exop;
 };
 
-static enum ec add_entry(const struct newcomer *nc, const char *dn, const char *uid, struct err *e)
+static enum ec check_name(const struct name *n, struct err *e)
 {
-	struct dir_change *ch;
+	if (ascii_only(n->local, strlen(n->local)))
+		return EC_OK;
+	return err_set(e, EC_USAGE, /* RFC 4524 section 2.16 */
+		       "an OpenLDAP account has no mail address but one in ASCII: choose another "
+		       "name than %s",
+		       n->local);
+}
+
+static enum ec no_container(const struct dir_root *root, struct err *e)
+{
+	return err_set(e, EC_BROKEN,
+		       "there is no %s to make accounts in: make it, or set directory_new_users",
+		       root->new_users);
+}
+
+static void fill(const struct newcomer *nc, struct dir_change *ch, const char *uid)
+{
+	const struct account_wish *w = nc->np->wish;
 	char address[NAME_TEXT_MAX + 1];
 
-	name_text(nc->np->name, address);
-	if (!ascii_only(address, strlen(address))) /* RFC 4524 section 2.16 */
-		return err_set(e, EC_USAGE,
-			       "an OpenLDAP account has no mail address but one in ASCII: choose "
-			       "another name than %s",
-			       nc->np->name->local);
-	ch = change_new(dn);
 	change_putz(ch, CHANGE_ADD, "objectClass", "inetOrgPerson");
 	change_putz(ch, CHANGE_ADD, nc->d->names->logon, uid);
 	if (strcasecmp(nc->d->names->logon, "cn") != 0)
-		change_putz(ch, CHANGE_ADD, "cn", nc->np->name->local);
-	change_putz(ch, CHANGE_ADD, "sn", nc->np->name->local);
-	change_putz(ch, CHANGE_ADD, "mail", address);
+		change_putz(ch, CHANGE_ADD, "cn", w->name.local);
+	change_putz(ch, CHANGE_ADD, "sn", w->name.local);
+	change_putz(ch, CHANGE_ADD, "mail", name_text(&w->name, address));
+	if (w->mark)
+		change_putz(ch, CHANGE_ADD, flavour_openldap.mark, w->mark);
 	if (!nc->by_exop)
 		change_put(ch, CHANGE_ADD, "userPassword", nc->np->password->bytes,
 			   nc->np->password->len);
+}
+
+static enum ec add_entry(const struct newcomer *nc, const char *dn, const char *uid, struct err *e)
+{
+	struct dir_change *ch = change_new(dn);
+
+	fill(nc, ch, uid);
 	enum ec rc = dir_conn_add(nc->conn, ch, e);
 	change_free(&ch);
-	if (rc == EC_ABSENT)
-		return err_set(e, EC_BROKEN,
-			       "there is no %s to make accounts in: make it, or set "
-			       "directory_new_users",
-			       nc->root->new_users);
-	return rc;
+	return rc == EC_ABSENT ? no_container(nc->root, e) : rc;
 }
 
 static enum ec give_password(const struct newcomer *nc, const char *dn, struct err *e)
@@ -141,22 +155,50 @@ static enum ec make_entry(void *ctx, const char *uid, struct err *e)
 	return rc;
 }
 
+static struct free_name names_for(const struct dir *d, const struct dir_root *root,
+				  const struct account_wish *wish)
+{
+	return (struct free_name){ .base = root->base,
+				   .attr = d->names->logon,
+				   .rule = &logon_rule_openldap,
+				   .wish = wish };
+}
+
+static enum ec openldap_plan(struct dir *d, struct dir_conn *c, const struct account_wish *wish,
+			     char logon[LOGON_NAME_MAX + 1], struct err *e)
+{
+	const struct dir_root *root;
+	bool there;
+	enum ec rc = check_name(&wish->name, e);
+
+	if (rc == EC_OK)
+		rc = dir_root_get(d, c, &root, e);
+	if (rc == EC_OK)
+		rc = value_taken(c, root->new_users, LDAP_SCOPE_BASE, "objectClass", "*", &there,
+				 e);
+	if (rc == EC_ABSENT)
+		return no_container(root, e);
+	if (rc != EC_OK)
+		return rc;
+	const struct free_name f = names_for(d, root, wish);
+	return free_name_find(c, &f, logon, e);
+}
+
 static enum ec openldap_create(struct dir *d, struct dir_conn *c, const struct new_person *np,
 			       struct err *e)
 {
 	struct newcomer nc = { .d = d, .conn = c, .np = np };
-	enum ec rc = dir_root_get(d, c, &nc.root, e);
+	enum ec rc = check_name(&np->wish->name, e);
 
+	if (rc == EC_OK)
+		rc = dir_root_get(d, c, &nc.root, e);
 	if (rc == EC_OK)
 		rc = dir_conn_supports(c, PASSWORD_MODIFY_OID, &nc.by_exop, e);
 	if (rc != EC_OK)
 		return rc;
-	const struct free_name f = { .base = nc.root->base,
-				     .attr = d->names->logon,
-				     .rule = &logon_rule_openldap,
-				     .local = np->name->local,
-				     .make = make_entry,
-				     .ctx = &nc };
+	struct free_name f = names_for(d, nc.root, np->wish);
+	f.make = make_entry;
+	f.ctx = &nc;
 	return free_name_make(c, &f, e);
 }
 
@@ -173,9 +215,11 @@ const struct flavour flavour_openldap = {
 		    * entryCSN is as good, and tells apart two changes in one second. */
 		   .stamp = "pwdChangedTime entryCSN modifyTimestamp",
 		   .implied = "" },
+	.mark = "description",
 	.state_attrs = state_attrs,
 	.learn = openldap_learn,
 	.read_state = openldap_read_state,
+	.plan = openldap_plan,
 	.create = openldap_create,
 	.set_password = openldap_set_password,
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "ldap/escape.h"
 #include "ldap/flavour.h"
+#include "server/base/utf8.h"
 
 #define ENTRIES_MOST 16 /* more than one of the best kind is as bad as many */
 
@@ -16,6 +17,8 @@ struct hunt {
 	struct dir *d;
 	const struct dir_root *root;
 	const struct typed *who;
+	bool marked;        /* the mark is read */
+	const char *wanted; /* mark; may be NULL */
 	struct person *best;
 	unsigned n_best;
 	char other[ACCOUNT_KEY_MAX + 1]; /* DN of one more as good as the best */
@@ -139,6 +142,23 @@ static void read_stamp(const struct dir_root *root, struct dir_entry *en, struct
 	}
 }
 
+/* Whoever looks after the account may have put other values beside ours. */
+static void read_mark(const struct hunt *h, struct dir_entry *en, struct person *p)
+{
+	const char *value;
+	size_t len;
+
+	for (unsigned i = 0; (value = dir_entry_value(en, h->d->flavour->mark, i, &len)); i++) {
+		bool wanted =
+			h->wanted && len == strlen(h->wanted) && memcmp(value, h->wanted, len) == 0;
+		if (len > ACCOUNT_MARK_MAX || !ascii_only(value, len) || has_control(value, len) ||
+		    (*p->mark && !wanted))
+			continue;
+		memcpy(p->mark, value, len);
+		p->mark[len] = '\0';
+	}
+}
+
 static void read_person(const struct hunt *h, struct dir_entry *en, struct person *p)
 {
 	dir_entry_text(en, h->d->names->logon, p->account.logon, sizeof(p->account.logon));
@@ -148,6 +168,8 @@ static void read_person(const struct hunt *h, struct dir_entry *en, struct perso
 	add_implicit_upn(h->root, p);
 	weigh_logon(h, en, p);
 	read_stamp(h->root, en, &p->account);
+	if (h->marked)
+		read_mark(h, en, p);
 	h->d->flavour->read_state(h->root, en, &p->account);
 }
 
@@ -216,7 +238,7 @@ static enum ec look(struct hunt *h, struct dir_conn *c, bool by_logon, bool *cut
 	const struct dir_query q = { .base = h->root->base,
 				     .scope = LDAP_SCOPE_SUBTREE,
 				     .filter = buf_at(&filter),
-				     .attrs = h->root->attrs,
+				     .attrs = h->marked ? h->root->marked : h->root->attrs,
 				     .most = ENTRIES_MOST,
 				     .cut = cut };
 	enum ec rc = dir_conn_search(c, &q, take_entry, h, e);
@@ -234,48 +256,55 @@ static enum ec too_many(const struct hunt *h, struct err *e)
 		       h->who->logon, h->who->is_address ? "" : ": the whole address is needed");
 }
 
+static enum ec run_search(struct dir_conn *c, void *ctx, struct err *e)
+{
+	struct hunt *h = ctx;
+	bool cut = false;
+	enum ec rc = dir_root_get(h->d, c, &h->root, e);
+
+	*h->best = (struct person){ 0 };
+	if (rc == EC_OK)
+		rc = check_domain(h->d, h->root, h->who->domain, e);
+	if (rc == EC_OK)
+		rc = look(h, c, true, &cut, e);
+	/* Every company of a hosting service has an "info": its address alone tells which. */
+	if (rc == EC_OK && cut && h->who->is_address) {
+		rc = look(h, c, false, &cut, e);
+		cut = cut || h->n_best == 0;
+	}
+	if (rc == EC_OK && cut)
+		rc = too_many(h, e);
+	return rc == EC_OK ? judge(h, e) : rc;
+}
+
 enum ec person_search(struct dir *d, struct dir_conn *c, const struct typed *who,
 		      struct person *out, struct err *e)
 {
 	struct hunt h = { .d = d, .who = who, .best = out };
-	bool cut = false;
-	enum ec rc = dir_root_get(d, c, &h.root, e);
 
-	*out = (struct person){ 0 };
-	if (rc == EC_OK)
-		rc = check_domain(d, h.root, who->domain, e);
-	if (rc == EC_OK)
-		rc = look(&h, c, true, &cut, e);
-	/* Every company of a hosting service has an "info": its address alone tells which. */
-	if (rc == EC_OK && cut && who->is_address) {
-		rc = look(&h, c, false, &cut, e);
-		cut = cut || h.n_best == 0;
-	}
-	if (rc == EC_OK && cut)
-		rc = too_many(&h, e);
-	return rc == EC_OK ? judge(&h, e) : rc;
-}
-
-struct errand {
-	struct dir *d;
-	const struct typed *who;
-	const char *dn;
-	struct person *out;
-};
-
-static enum ec run_search(struct dir_conn *c, void *ctx, struct err *e)
-{
-	const struct errand *r = ctx;
-
-	return person_search(r->d, c, r->who, r->out, e);
+	return run_search(c, &h, e);
 }
 
 enum ec person_find(struct dir *d, const struct typed *who, struct person *out, struct err *e)
 {
-	struct errand r = { .d = d, .who = who, .out = out };
+	struct hunt h = { .d = d, .who = who, .best = out };
 
-	return pool_run(d->pool, POOL_READ, run_search, &r, e);
+	return pool_run(d->pool, POOL_READ, run_search, &h, e);
 }
+
+enum ec person_find_marked(struct dir *d, const struct typed *who, const char *wanted,
+			   struct person *out, struct err *e)
+{
+	struct hunt h = { .d = d, .who = who, .marked = true, .wanted = wanted, .best = out };
+
+	return pool_run(d->pool, POOL_READ, run_search, &h, e);
+}
+
+struct errand {
+	struct dir *d;
+	const char *dn;
+	struct person *out;
+};
 
 static enum ec run_read(struct dir_conn *c, void *ctx, struct err *e)
 {

@@ -98,11 +98,12 @@ static const char *place(struct dir_root *root, const char *setting, const char 
 			: arena_fmt(root->mem, "%s,%s", preset, root->base);
 }
 
-static const char *const *person_attrs(const struct dir *d, const struct dir_root *root)
+static const char *const *person_attrs(const struct dir *d, const struct dir_root *root,
+				       const char *mark)
 {
 	const char *const *state = d->flavour->state_attrs;
 	unsigned most = words_count(root->address) + words_count(root->stamp) + words_count(state);
-	const char **list = arena_alloc(root->mem, sizeof(*list) * (most + 3));
+	const char **list = arena_alloc(root->mem, sizeof(*list) * (most + 4));
 	unsigned n = 0;
 
 	list[n++] = MAILBOX_ATTR;
@@ -110,6 +111,7 @@ static const char *const *person_attrs(const struct dir *d, const struct dir_roo
 	words_append(list, &n, root->address);
 	words_append(list, &n, root->stamp);
 	words_append(list, &n, state);
+	list[n] = mark;
 	return list;
 }
 
@@ -124,7 +126,8 @@ static enum ec learn(struct dir *d, struct dir_conn *c, struct dir_root *root, s
 	root->domains = place(root, d->conf->directory_domains, d->names->domains);
 	root->address = words_split(root->mem, d->names->address);
 	root->stamp = words_split(root->mem, d->names->stamp);
-	root->attrs = person_attrs(d, root);
+	root->attrs = person_attrs(d, root, NULL);
+	root->marked = person_attrs(d, root, d->flavour->mark);
 	return d->flavour->learn(d, c, root, e);
 }
 

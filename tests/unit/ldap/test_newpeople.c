@@ -327,11 +327,12 @@ static void a_lost_race_tries_the_next_name(void **state)
 {
 	struct office *o = *state;
 	struct race r = { .o = o };
+	const struct account_wish wish = { .name = tree_name("kim@example.com") };
 	struct err e;
 	const struct free_name f = { .base = o->base,
 				     .attr = "uid",
 				     .rule = &logon_rule_openldap,
-				     .local = "kim",
+				     .wish = &wish,
 				     .make = lose_once,
 				     .ctx = &r };
 
