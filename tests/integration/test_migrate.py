@@ -1,0 +1,660 @@
+"""migrateToAD against OpenLDAP and Active Directory: one account, what is in its way, what it leaves behind, and the way back.
+
+After every command the books are compared (fixtures/migration.py): what is in the directory, what the journal says, which password
+opens what, and that nothing of others was touched. Thousands at once are in test_migrate_many.py, interruptions in
+test_migrate_faults.py, what comes afterwards in test_migrate_switch.py.
+"""
+import csv
+import errno
+import functools
+import json
+import os
+import pty
+import signal
+import stat
+import subprocess
+
+import pytest
+
+from fixtures.migration import Migration
+from fixtures.waiting import wait_until
+
+WEAK = "ab"  # either directory wants three characters
+
+
+@pytest.fixture
+def migration_at(make_server):
+    """migration_at(on, ...) -> Migration; in the end no password is to be found in the service's log."""
+    made = []
+
+    def make(on, **how):
+        made.append(Migration(on, make_server, **how))
+        return made[-1]
+
+    yield make
+    for migration in made:
+        migration.check_secrets()
+
+
+@pytest.fixture
+def make_migration(directory, migration_at):
+    if directory.kind == "openldap":
+        directory.set_policy(pwdCheckQuality=2, pwdMinLength=3)
+    return functools.partial(migration_at, directory)
+
+
+@pytest.fixture
+def migration(make_migration):
+    return make_migration()
+
+
+def results(said):
+    return {row["mailbox"]: row["result"] for row in said["accounts"]}
+
+
+# ---- as documented ----
+
+def test_one_account(migration):
+    kim, lee = migration.hire(), migration.hire()
+    result = migration.migrate_ok(kim)
+    assert kim in result.out, result
+    migration.check(made=[kim])
+    assert migration.opens(kim) and migration.entry_of(lee) is None
+    assert migration.signs_in(kim) and migration.signs_in(lee), "the password file is still what counts"
+
+
+def test_a_password_of_any_characters(migration):
+    for password in ("pässwörd, mit Umlaut", 'quote " and \\ backslash', "  blanks around  ", "p" * 120):
+        kim = migration.hire(password=password)
+        migration.migrate_ok(kim)
+        assert migration.opens(kim)
+    migration.check(made=migration.people)
+
+
+def test_only_while_the_password_file_is_in_use(migration):
+    kim = migration.hire()
+    before = migration.dump()
+    migration.server.write_conf(authentication="ad")
+    result = migration.migrate(kim)
+    assert result.code == 1 and "password file" in result.err, result
+    assert migration.dump() == before and not migration.journal_path.exists()
+
+
+def test_nobody_there(migration):
+    migration.hire()
+    before = migration.dump()
+    for whom in (f"nobody@{migration.domain}", "kim@elsewhere.example.com", "elsewhere.example.com"):
+        result = migration.migrate(whom)
+        assert result.code == 1 and whom.split("@")[-1] in result.err, result
+    for words in ((), ("/all", migration.domain), ("not a name",), ("@",), (migration.domain, "/parallel", "0"), (migration.domain, "/rate", "x")):
+        assert migration.migrate(*words).code == 2, words
+    assert migration.dump() == before and not migration.journal_path.exists()
+
+
+def test_without_a_directory(make_server):
+    server = make_server(start=False)
+    kim = server.mailbox()
+    result = server.winpop("migrateToAD", kim)
+    assert result.code in (2, 4) and "directory_servers" in result.err, result
+
+
+def test_a_domain_and_all(make_migration):
+    migration = make_migration(domains=("one.example.com", "two.example.com", "three.example.com"))
+    people = migration.hire_many(4)
+    ours = [address for address in people if address.endswith("@two.example.com")]
+    migration.migrate_ok("two.example.com")
+    migration.check(made=ours)
+    migration.migrate_ok("/all", "/parallel", "3")
+    migration.check(made=people)
+    migration.migrate_ok("/all", "/undo")
+
+
+def test_a_dry_run_touches_nothing(migration):
+    """Each kind of account there can be; afterwards not an octet differs, in the directory or in the mail root."""
+    done, good, weak, plus = migration.hire(), migration.hire(), migration.hire(password=WEAK), migration.hire("with+plus")
+    foreign = migration.hire()
+    migration.migrate_ok(done)
+    migration.directory.add_person(f"{foreign.split('@')[0]}-theirs", "somebody's own", mail=foreign)
+    before, tree = migration.dump(), files(migration.server.mailroot)
+    said = migration.said("/all", "/dry-run", code=1)
+    assert migration.dump() == before and files(migration.server.mailroot) == tree
+    found = results(said)
+    assert {a: found[a] for a in (done, good, plus, foreign)} == {done: "done", good: "create", plus: "name", foreign: "conflict"}
+    assert found[weak] in ("create", "policy"), "the policy may not be known before it is tried"
+    linked = results(migration.said("/all", "/dry-run", "/link", code=1))
+    assert linked[foreign] == "link" and migration.dump() == before
+    migration.migrate_ok(good, "/dry-run")
+    assert migration.dump() == before and files(migration.server.mailroot) == tree
+
+
+def files(root):
+    """What is in a mail root, octet by octet."""
+    return {path.relative_to(root): path.read_bytes() if path.is_file() else None for path in root.rglob("*")}
+
+
+# ---- names ----
+
+def test_a_logon_name_that_is_taken(migration, tmp_path):
+    kim = migration.hire()
+    uid = kim.split("@")[0]
+    migration.directory.add_person(uid, "somebody else's", mail=f"other.{uid}@elsewhere.example.com")
+    plan = migration.migrate_ok(kim, "/dry-run", "--json")
+    assert json.loads(plan.out)["accounts"][0]["logon"] == f"{uid}1"
+    result = migration.migrate_ok(kim, "/report", tmp_path / "r.csv")
+    assert f"{uid}1" in result.out, "its owner has to be told"
+    row = migration.report(tmp_path / "r.csv")[kim]
+    assert (row["logon"], row["altered"]) == (f"{uid}1", "yes")
+    assert migration.entry_of(kim).logon == f"{uid}1"
+    migration.check(made=[kim])
+
+
+def test_a_long_name(migration, tmp_path):
+    """Active Directory has room for 20 characters before its own domain; OpenLDAP has room."""
+    kim = migration.hire("a.rather.long.name.of.somebody")
+    migration.migrate_ok(kim, "/report", tmp_path / "r.csv")
+    row = migration.report(tmp_path / "r.csv")[kim]
+    assert row["altered"] == ("yes" if migration.directory.kind == "ad" else "no"), row
+    assert migration.entry_of(kim).logon == row["logon"]
+    migration.check(made=[kim])
+
+
+def test_the_same_name_in_two_domains(make_migration, tmp_path):
+    """In order of the domains, whatever thread is first."""
+    migration = make_migration(domains=[f"{x}.same.example.com" for x in "abcd"])
+    people = migration.hire_many({f"sam@{domain}": f"pw of sam at {domain}" for domain in reversed(migration.domains)})
+    plan = migration.said("/all", "/dry-run", code=0)
+    migration.migrate_ok("/all", "/parallel", "8", "/report", tmp_path / "r.json")
+    rows = migration.report(tmp_path / "r.json")
+    assert [rows[a]["logon"] for a in sorted(people)] == ["sam", "sam1", "sam2", "sam3"]
+    assert {r["mailbox"]: r["logon"] for r in plan["accounts"]} == {a: r["logon"] for a, r in rows.items()}
+    migration.check(made=people)
+
+
+def test_a_name_that_is_none_in_a_directory(migration):
+    plus, good = migration.hire("kim+list"), migration.hire()
+    result = migration.migrate("/all")
+    assert result.code == 5 and plus in result.out, result
+    migration.check(made=[good])
+    alone = migration.migrate(plus)
+    assert alone.code == 1 and "+" in alone.out + alone.err, alone
+
+
+# ---- accounts in the way ----
+
+def in_the_way(migration, address, how):
+    """A foreign entry that somebody who comes with that address could mean; its DN."""
+    uid, on = address.split("@")[0], migration.directory
+    if how == "mail":
+        return on.add_person(f"theirs-{uid}"[:20], "somebody's own", mail=address)
+    if how == "upn":
+        return on.add_person(f"theirs-{uid}"[:20], "somebody's own", upn=address)
+    dn = on.dn(uid)  # a logon name, and no address at all
+    if on.kind == "ad":
+        on.admin.add(dn, objectClass="user", sAMAccountName=uid, userAccountControl="512",
+                     unicodePwd='"somebody\'s own"'.encode("utf-16-le"))
+    else:
+        on.admin.add(dn, objectClass="inetOrgPerson", uid=uid, cn=uid, sn=uid, userPassword="somebody's own")
+    return dn
+
+
+@pytest.mark.parametrize("how", ["mail", "upn", "logon"])
+def test_somebody_elses_account(migration, how, tmp_path):
+    """Refused without a trace; on request taken over as it is, with its own password."""
+    if (migration.directory.kind, how) == ("openldap", "upn"):
+        how = "mail"
+    kim, lee = migration.hire(), migration.hire()
+    dn = in_the_way(migration, kim, how)
+    migration.books.reopen()
+    alone = migration.migrate(kim)
+    assert alone.code == 1 and kim in alone.out + alone.err and "/link" in alone.out + alone.err, alone
+    migration.check(made=[])
+    some = migration.migrate("/all", "/report", tmp_path / "r.csv")
+    assert some.code == 5, some
+    row = migration.report(tmp_path / "r.csv")[kim]
+    assert row["result"] == "conflict" and row["class"] != "ok" and row["why"], row
+    migration.check(made=[lee])
+    migration.migrate_ok(kim, "/link")
+    migration.check(made=[lee], linked=[kim])
+    opens = migration.binds(dn)
+    assert opens("somebody's own") and not opens(migration.people[kim]), "its password was changed"
+
+
+def test_linking_leaves_the_entry_as_it_is(migration):
+    kim = migration.hire()
+    dn = in_the_way(migration, kim, "mail")
+    before = migration.persons()[dn.lower()].lasting()
+    migration.migrate_ok(kim, "/link")
+    assert migration.persons()[dn.lower()].lasting() == before
+    again = migration.said(kim, code=0)
+    assert results(again)[kim] in ("done", "link"), again
+
+
+def test_a_disabled_account_is_not_linked(migration):
+    kim = migration.hire()
+    dn = in_the_way(migration, kim, "mail")
+    migration.directory.disable(dn.split(",")[0].split("=")[1])
+    migration.books.reopen()
+    result = migration.migrate(kim, "/link")
+    assert result.code == 1 and "disabled" in result.out + result.err, result
+    migration.check(made=[])
+
+
+def test_two_who_could_be_meant(migration):
+    """Whoever has the address twice gets no third one, nor is either taken."""
+    kim = migration.hire()
+    uid = kim.split("@")[0]
+    for n in "12":
+        migration.directory.add_person(f"t{n}-{uid}", "somebody's own", mail=kim)
+    migration.books.reopen()
+    for words in ((), ("/link",)):
+        assert migration.migrate(kim, *words).code == 1
+    migration.check(made=[])
+
+
+# ---- passwords that the directory does not take ----
+
+def test_a_weak_password(migration, tmp_path):
+    """In the server's words; nothing of it is left."""
+    kim, lee = migration.hire(password=WEAK), migration.hire()
+    result = migration.migrate("/all", "/report", tmp_path / "r.csv")
+    assert result.code == 5, result
+    row = migration.report(tmp_path / "r.csv")[kim]
+    assert row["result"] == "policy", row
+    assert {"openldap": "quality", "ad": "0000052D"}[migration.directory.kind] in row["why"], row
+    assert WEAK not in row["why"].split(), "a password in a report"
+    migration.check(made=[lee])
+    alone = migration.migrate(kim)
+    assert alone.code == 1 and "/newpassword" in alone.out + alone.err, alone
+    migration.check(made=[lee])
+
+
+def test_new_passwords(migration, tmp_path):
+    """Random ones, into a file for the administrator's eyes; who had a good password keeps it."""
+    weak, good, file = [migration.hire(password=WEAK) for _ in range(3)], migration.hire(), tmp_path / "new"
+    migration.migrate_ok("/all", "/newpassword", file, "/report", tmp_path / "r.json")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    new = dict(line.split("\t") for line in file.read_text().splitlines())
+    assert sorted(new) == sorted(weak) and len(set(new.values())) == 3 and min(map(len, new.values())) >= 12
+    rows = migration.report(tmp_path / "r.json")
+    assert [rows[a]["new_password"] in ("yes", True) for a in (*weak, good)] == [True, True, True, False]
+    migration.check(made=[*weak, good], new_passwords=new)
+    assert not any(password in path.read_text() for password in new.values() for path in (tmp_path / "r.json", migration.journal_path))
+    again = migration.said("/all", code=0)
+    assert set(results(again).values()) == {"done"}, again
+    migration.check(made=[*weak, good], new_passwords=new)
+
+
+# ---- trouble that everybody has ----
+
+def test_no_container(make_migration):
+    migration = make_migration()
+    base = migration.directory.settings().get("directory_base") or migration.ldap().base
+    people = [migration.hire() for _ in range(3)]
+    migration.server.write_conf(directory_new_users=f"ou=nowhere,{base}")
+    before = migration.dump()
+    for words in (("/all",), (people[0],)):
+        result = migration.migrate(*words)
+        assert result.code == 4 and "nowhere" in result.err, result
+        assert result.err.count("nowhere") == 1, f"said more than once: {result}"
+        assert migration.dump() == before
+    migration.check(made=[])
+
+
+def test_no_rights(migration):
+    people = [migration.hire() for _ in range(3)]
+    reader, password = migration.directory.reader()
+    file = migration.directory.home / "reader"
+    file.touch(0o600)
+    file.write_text(password)
+    ours = {key: migration.server.settings[key] for key in ("directory_user", "directory_password_file")}
+    migration.server.write_conf(directory_user=reader, directory_password_file=file)
+    migration.books.reopen()
+    before = migration.dump()
+    for words in (("/all",), (people[0],)):
+        result = migration.migrate(*words)
+        assert result.code == 3 and len(result.err.splitlines()) <= 2, result
+    assert migration.dump() == before
+    migration.check(made=[])
+    migration.server.write_conf(**ours)
+    migration.migrate_ok("/all")
+    migration.check(made=people)
+
+
+def test_an_administrator_acts_under_his_own_name(migration):
+    kim, lee = migration.hire(), migration.hire()
+    reader, password = migration.directory.reader()
+    file = migration.directory.home / "reader"
+    file.touch(0o600)
+    file.write_text(password)
+    migration.server.write_conf(directory_user=reader, directory_password_file=file)
+    migration.books.reopen()
+    bind_as = ("--bind-as", migration.directory.admin_name)
+    wrong = migration.migrate(kim, *bind_as, stdin="wrong\n")
+    assert wrong.code in (3, 4), wrong
+    migration.check(made=[])
+    migration.migrate_ok("/all", *bind_as, stdin=migration.directory.admin_password + "\n")
+    migration.check(made=[kim, lee])
+
+
+def test_a_directory_that_is_away(make_slapd, migration_at):
+    slapd = make_slapd()
+    migration = migration_at(slapd, directory_timeout_ms=500)
+    kim = migration.hire()
+    slapd.stop()
+    result = migration.migrate(kim, "/dry-run")
+    assert result.code == 4 and "away" in result.err, result
+    slapd.start()
+    migration.check(made=[])
+
+
+# ---- the proof ----
+
+def test_the_proof_meets_the_group(make_migration):
+    """Who may sign in is part of signing in: an account outside directory_group is no success, and is not left there."""
+    migration = make_migration()
+    kim, lee = migration.hire(), migration.hire()
+    directory = migration.directory
+    directory.add_group(f"staff {kim}", directory.add_person(f"boss-{kim.split('@')[0]}", "pw of boss", mail=f"boss.{kim}"))
+    migration.books.reopen()
+    migration.server.write_conf(directory_group=directory.group_dn(f"staff {kim}"))
+    result = migration.migrate("/all")
+    assert result.code != 0 and "group" in result.out + result.err, result
+    migration.check(made=[])
+    assert migration.entry_of(kim) is None and migration.entry_of(lee) is None
+    migration.server.write_conf(directory_group=None)
+    migration.migrate_ok("/all")
+    migration.check(made=[kim, lee])
+
+
+def test_the_proof_meets_the_filter(make_migration):
+    """Made, and not found by the settings that sign-in goes by."""
+    migration = make_migration(directory_filter="(title=postman)")
+    kim = migration.hire()
+    result = migration.migrate(kim)
+    assert result.code != 0, result
+    assert migration.entry_of(kim) is None, "left behind"
+    migration.check(made=[])
+
+
+def test_the_proof_is_a_bind(make_slapd, migration_at):
+    """The server takes the password and then opens nothing with it: no bind as anybody new."""
+    slapd = make_slapd()
+    migration = migration_at(slapd)
+    kim, lee = migration.hire(), migration.hire()
+    slapd.admin.change("olcDatabase={1}mdb,cn=config", "add", "olcAccess",
+                       f'{{0}}to dn.children="{slapd.people}" attrs=userPassword by dn.exact="{slapd.service_dn}" =w by anonymous none by * break')
+    result = migration.migrate("/all")
+    assert result.code != 0, result
+    assert migration.entry_of(kim) is None and migration.entry_of(lee) is None, "left behind"
+    assert "BIND dn=\"uid=" in slapd.log_text(), "nobody tried"
+    slapd.admin.change("olcDatabase={1}mdb,cn=config", "delete", "olcAccess", "{0}")
+    migration.migrate_ok("/all")
+    migration.check(made=[kim, lee])
+
+
+def test_the_proof_meets_a_password_that_must_be_changed(make_slapd, migration_at):
+    """A policy that calls every password set by somebody else a provisional one."""
+    slapd = make_slapd()
+    migration = migration_at(slapd)
+    slapd.set_policy(pwdMustChange="TRUE")
+    kim = migration.hire()
+    migration.server.write_conf(directory_user=slapd.admin_name, directory_password_file=secret_file(slapd, slapd.admin_password))
+    result = migration.migrate(kim)
+    entry = migration.entry_of(kim)
+    assert (result.code == 0) == (entry is not None), result
+    assert entry is None or "pwdreset" not in entry.attrs, "success was told of an account that nobody can use"
+    migration.check(made=[kim] if entry else [])
+
+
+def secret_file(directory, password):
+    file = directory.home / "another.password"
+    file.touch(0o600)
+    file.write_text(password + "\n")
+    return file
+
+
+# ---- again ----
+
+def test_a_second_run_proves_again(migration):
+    people = [migration.hire() for _ in range(3)]
+    migration.migrate_ok("/all")
+    before = migration.dump()
+    said = migration.said("/all", code=0)
+    assert results(said) == {address: "done" for address in people}
+    assert migration.dump() == before
+    migration.check(made=people)
+
+
+def test_a_password_changed_in_between_is_carried_over(migration):
+    kim, lee = migration.hire(), migration.hire()
+    migration.migrate_ok("/all")
+    old, migration.people[kim] = migration.people[kim], "what kim thought of since"
+    migration.server.winpop_ok("changepwd", kim, migration.people[kim])
+    assert results(migration.said("/all", code=0)) == {kim: "renew", lee: "done"}
+    migration.check(made=[kim, lee])
+    assert not migration.opens(kim, old)
+
+
+def test_an_entry_that_somebody_removed_is_made_again(migration):
+    kim = migration.hire()
+    migration.migrate_ok(kim)
+    migration.ldap().delete(migration.entry_of(kim).dn)
+    migration.migrate_ok(kim)
+    migration.check(made=[kim])
+
+
+def test_undo_removes_only_ours(migration):
+    kim, lee, pat = (migration.hire() for _ in range(3))
+    dn = in_the_way(migration, pat, "mail")
+    migration.books.reopen()
+    before = migration.dump()
+    migration.migrate_ok(kim)
+    migration.migrate_ok(pat, "/link")
+    undone = migration.said("/all", "/undo", code=0)
+    assert results(undone)[kim] == "undone", undone
+    assert migration.dump() == before and migration.entry_of(pat).dn == dn
+    migration.check(made=[])
+    assert all(map(migration.signs_in, (kim, lee, pat)))
+    migration.migrate("/all", "/undo")
+    assert migration.dump() == before
+    migration.migrate_ok(kim)
+    migration.check(made=[kim])
+
+
+def test_undo_leaves_what_is_no_longer_ours(migration):
+    """Somebody took our mark off the entry: it is theirs."""
+    kim = migration.hire()
+    migration.migrate_ok(kim)
+    mark = "adminDescription" if migration.directory.kind == "ad" else "description"
+    dn = migration.entry_of(kim).dn
+    migration.ldap().replace(dn, **{mark: "of the sales department"})
+    result = migration.migrate(kim, "/undo")
+    assert result.code != 0 and migration.entry_of(kim).dn == dn, result
+
+
+def test_undo_of_nothing(migration):
+    kim = migration.hire()
+    before = migration.dump()
+    migration.migrate(kim, "/undo")
+    assert migration.dump() == before and not migration.journal_path.exists()
+
+
+# ---- registered in the directory too ----
+
+def test_lock_and_quota_account_go_along(migration):
+    """Registered as entries: then the directory can be the catalog."""
+    locked, quota, plain = (migration.hire() for _ in range(3))
+    migration.server.winpop_ok("lock", locked)
+    migration.server.winpop_ok("createquotafile", quota, f"/user:{plain}")
+    listed = migration.server.winpop_ok("list", migration.domain)
+    migration.migrate_ok("/all", "/register")
+    migration.check(made=[locked, quota, plain])
+    assert migration.server.winpop_ok("list", migration.domain) == listed
+    assert migration.entry_of(locked).values("winpoplocked") == ["TRUE"]
+    assert migration.entry_of(quota).values("winpopquotaaccount") == [plain]
+    migration.server.winpop_ok("set", "authentication", "ad", "catalog", "directory")
+    rows = [line.split("\t") for line in migration.server.winpop_ok("list", migration.domain).splitlines()]
+    assert {row[0]: (row[1], row[4]) for row in rows} == {
+        locked: ("locked", "-"), quota: ("unlocked", plain), plain: ("unlocked", "-")}
+
+
+def test_registration_is_undone(migration):
+    kim, pat = migration.hire(), migration.hire()
+    in_the_way(migration, pat, "mail")
+    before = migration.entry_of(pat).lasting()
+    migration.migrate_ok("/all", "/link", "/register")
+    assert migration.entry_of(pat).values("winpopaddress") == [pat]
+    migration.migrate_ok("/all", "/undo", "/register")
+    assert migration.entry_of(kim) is None and migration.entry_of(pat).lasting() == before
+    assert all(migration.server.box_dir(address).exists() for address in (kim, pat)), "mail was taken away"
+
+
+# ---- reports and exit codes ----
+
+def test_reports_agree(migration, tmp_path):
+    people = [migration.hire() for _ in range(3)] + [migration.hire(password=WEAK), migration.hire("comma,no+list".replace(",", "."))]
+    found = {}
+    for n, kind in enumerate(("csv", "json", "txt")):
+        path = tmp_path / f"report.{kind}"
+        assert migration.migrate("/all", "/report", path).code == 5
+        found[kind] = path
+    rows, more = migration.report(found["csv"]), migration.report(found["json"])
+    assert list(rows) == sorted(people) == list(more)
+    for address in people[:3]:
+        assert (rows[address]["result"], more[address]["result"]) == ("create", "done")
+    for address in people:
+        for key in ("mailbox", "logon", "altered", "new_password", "entry", "class", "why"):
+            assert str(rows[address][key]) == str(more[address][key]), (address, key)
+    text = found["txt"].read_text()
+    for address in people:
+        assert address in text
+    assert list(csv.reader(found["csv"].open()))[0] == ["mailbox", "result", "logon", "altered", "new_password", "entry", "class", "why"]
+    said = migration.said("/all", code=5)
+    assert (said["migrated"], said["not_migrated"]) == (3, 2), said
+
+
+def test_a_report_that_cannot_be_written(migration, tmp_path):
+    """Known before anything is touched."""
+    kim = migration.hire()
+    for path in (tmp_path / "no/such/place.csv", tmp_path / "report.doc"):
+        result = migration.migrate(kim, "/report", path)
+        assert result.code != 0 and str(path) in result.err or ".csv" in result.err, result
+    new = migration.migrate(kim, "/newpassword", tmp_path / "no/such/place")
+    assert new.code != 0, new
+    migration.check(made=[])
+
+
+def test_exit_codes(migration):
+    good, plus = migration.hire(), migration.hire("none+such")
+    assert migration.migrate(good, "/dry-run").code == 0
+    assert migration.migrate("/all", "/dry-run").code == 1
+    assert migration.migrate(plus).code == 1
+    assert migration.migrate("/all").code == 5
+    assert migration.migrate(good).code == 0
+
+
+def test_csv_on_standard_output(migration):
+    kim = migration.hire()
+    result = migration.migrate_ok(kim, "--csv")
+    rows = list(csv.DictReader(result.out.splitlines()))
+    assert [row["mailbox"] for row in rows] == [kim], result
+
+
+# ---- while it runs ----
+
+def on_terminal(migration, *words, interrupt=None):
+    """Exit status and all that was displayed. interrupt: Ctrl-C is typed as soon as that is displayed."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        words = migration.command(*words)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.execvpe(words[0], list(map(str, words)), migration.server.environment())
+    shown = ""
+    while octets := read(terminal):
+        shown += octets
+        if interrupt and interrupt in shown:
+            os.write(terminal, b"\x03")
+            interrupt = None
+    status = os.waitpid(pid, 0)[1]
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(status), shown
+
+
+def read(terminal):
+    try:
+        return os.read(terminal, 65536).decode(errors="replace")
+    except OSError as e:
+        assert e.errno == errno.EIO, e
+        return ""
+
+
+def test_a_bar_on_a_terminal(migration):
+    people = migration.hire_many(30)
+    status, shown = on_terminal(migration, "/all", "/rate", "20")
+    assert status == 0, shown
+    assert shown.count("\r") > 3 and "%" in shown, repr(shown)
+    migration.check(made=people)
+
+
+def test_lines_elsewhere(migration):
+    """No bar where nobody looks: lines without control characters."""
+    people = migration.hire_many(30)
+    result = migration.migrate_ok("/all", "/rate", "20")
+    said = result.out + result.err
+    assert "\r" not in said and "\033" not in said and "30" in said, result
+    migration.check(made=people)
+
+
+def test_ctrl_c_and_again(migration):
+    people = migration.hire_many(40)
+    process = subprocess.Popen(migration.command("/all", "/rate", "10"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env=migration.server.environment(), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    wait_until(lambda: len(migration.journal().all("made")) > 3, 30)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    done = migration.journal().all("made")
+    assert process.returncode == 5 and 3 < len(done) < 40, (process.returncode, out, err)
+    migration.check(made=done)
+    migration.migrate_ok("/all")
+    migration.check(made=people)
+
+
+def test_rate(migration):
+    people = migration.hire_many(20)
+    start = os.times().elapsed
+    migration.migrate_ok("/all", "/rate", "10")
+    assert os.times().elapsed - start > 1.5, "faster than was allowed"
+    migration.check(made=people)
+
+
+def test_one_at_a_time(migration):
+    """Two administrators with the same idea."""
+    migration.hire_many(30)
+    first = subprocess.Popen(migration.command("/all", "/rate", "10"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             env=migration.server.environment())
+    wait_until(lambda: len(migration.journal().state) > 1, 30)
+    second = migration.migrate("/all")
+    assert second.code == 1 and "another" in second.err, second
+    assert first.wait(60) == 0
+    migration.check(made=migration.people)
+
+
+def test_the_journal_is_of_one_directory(make_slapd, migration_at):
+    one, other = make_slapd(), make_slapd("dc=other,dc=org")
+    migration = migration_at(one)
+    kim = migration.hire()
+    migration.migrate_ok(kim)
+    settings = other.settings()
+    migration.server.write_conf(**{key: settings[key] for key in settings if key.startswith("directory")})
+    result = migration.migrate(kim)
+    assert result.code == 1 and "dc=example,dc=com" in result.err, result
+
+
+def test_the_journal_is_nobody_elses_business(migration):
+    kim = migration.hire()
+    migration.migrate_ok(kim)
+    there = migration.journal_path.stat()
+    root = migration.server.mailroot.stat()
+    assert (stat.S_IMODE(there.st_mode), there.st_uid, there.st_gid) == (0o600, root.st_uid, root.st_gid)
+    assert migration.people[kim] not in migration.journal_path.read_text()
+    assert migration.server.winpop_ok("list").splitlines() == [f"{migration.domain}\tunlocked\t1"]
