@@ -128,6 +128,24 @@ static enum ec give_password(const struct newcomer *nc, const char *dn, struct e
 	return nt_hash_keep(nc->d, nc->conn, dn, nc->np->password, e);
 }
 
+/* A mark that the service may write and not read would make a stranger of the account. */
+static enum ec check_mark(const struct newcomer *nc, const char *dn, struct err *e)
+{
+	const char *mark = nc->np->wish->mark;
+	bool seen = true;
+	enum ec rc = EC_OK;
+
+	if (mark)
+		rc = value_taken(nc->conn, dn, LDAP_SCOPE_BASE, flavour_openldap.mark, mark, &seen,
+				 e);
+	if (rc == EC_ABSENT || !seen)
+		return err_set(e, EC_DENIED,
+			       "the service may not read %s of accounts that it makes: give it the "
+			       "rights of %s/acl.ldif",
+			       flavour_openldap.mark, SCHEMA_DIR);
+	return rc;
+}
+
 /* An account with half of what it needs is none: it goes again. */
 static enum ec take_back(struct dir_conn *c, const char *dn, enum ec rc, struct err *e)
 {
@@ -147,7 +165,9 @@ static enum ec make_entry(void *ctx, const char *uid, struct err *e)
 	buf_add(&dn, "", 1);
 	enum ec rc = add_entry(nc, buf_at(&dn), uid, e);
 	if (rc == EC_OK) {
-		rc = give_password(nc, buf_at(&dn), e);
+		rc = check_mark(nc, buf_at(&dn), e);
+		if (rc == EC_OK)
+			rc = give_password(nc, buf_at(&dn), e);
 		if (rc != EC_OK)
 			rc = take_back(nc->conn, buf_at(&dn), rc, e);
 	}
@@ -174,7 +194,7 @@ static enum ec openldap_plan(struct dir *d, struct dir_conn *c, const struct acc
 	if (rc == EC_OK)
 		rc = dir_root_get(d, c, &root, e);
 	if (rc == EC_OK)
-		rc = value_taken(c, root->new_users, LDAP_SCOPE_BASE, "objectClass", "*", &there,
+		rc = value_taken(c, root->new_users, LDAP_SCOPE_BASE, "objectClass", "top", &there,
 				 e);
 	if (rc == EC_ABSENT)
 		return no_container(root, e);

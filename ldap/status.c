@@ -144,7 +144,8 @@ enum ec proof_err(enum proof p, struct err *e)
 	return meaning[p].class;
 }
 
-/* AD: "0000052D: ..." (password policy), "0000202F: ..." (a value that must be unique). */
+/* AD: "0000052D: ..." (password policy), "0000202F: ..." (a value that must be unique; Samba), "000021C8: ..." (a user principal
+ * name that is another's in the forest; Windows since 2012 R2). */
 static bool windows_code(const char *diagnostic, const char *hex)
 {
 	const char *p = diagnostic ? strcasestr(diagnostic, hex) : NULL;
@@ -154,8 +155,9 @@ static bool windows_code(const char *diagnostic, const char *hex)
 
 static bool name_taken(const char *diagnostic)
 {
-	return windows_code(diagnostic, "0000202F") || has(diagnostic, "non-unique") ||
-	       has(diagnostic, "not unique") || has(diagnostic, "already in use");
+	return windows_code(diagnostic, "0000202F") || windows_code(diagnostic, "000021C8") ||
+	       has(diagnostic, "non-unique") || has(diagnostic, "not unique") ||
+	       has(diagnostic, "already in use");
 }
 
 static enum ec class_of(int code, const char *diagnostic)

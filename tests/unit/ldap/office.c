@@ -129,6 +129,7 @@ int office_start(void **state)
 	slapd_start_with(&slapd,
 			 "include /etc/ldap/schema/nis.schema\n" SAMBA_SCHEMA "include " SCHEMA_DIR
 			 "/openldap/winpop.schema\n",
+			 "access to dn.regex=\"ou=blind,\" attrs=description by * none\n"
 			 "access to * by dn.exact=" SERVICE " write by * break\n");
 	setup = slapd_setup(&slapd);
 	assert_says(dir_conn_open(slapd.plain, &setup, true, &office_admin, &e), EC_OK, &e);

@@ -188,6 +188,26 @@ static void a_mark_among_others(void **state)
 	assert_string_equal(p.mark, longest);
 }
 
+/* Written and not to be read: the account would be a stranger's from then on. */
+static void a_mark_that_cannot_be_read(void **state)
+{
+	struct office *o = *state;
+	struct account_wish wish = wish_for("kim@example.com");
+	struct account who;
+	struct err e;
+	char more[128];
+
+	office_add(o, "ou=blind", "objectClass: organizationalUnit\nou: blind");
+	snprintf(more, sizeof(more), "directory_new_users = ou=blind,%s\n", o->base);
+	office_reopen(o, more);
+	wish.mark = "winpop-1";
+	assert_says(create(o, &wish, "secret1", &e), EC_DENIED, &e);
+	assert_non_null(strstr(e.text, "acl.ldif"));
+	assert_says(people_find(&o->p, "kim@example.com", &who, &e), EC_ABSENT, &e);
+	wish.mark = NULL;
+	assert_says(create(o, &wish, "secret1", &e), EC_OK, &e);
+}
+
 /* ---- taken ---- */
 
 static void taken_is_as_find_tells(void **state)
@@ -315,6 +335,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(wishes_and_promises, office_open, office_close),
 		cmocka_unit_test_setup_teardown(marks_are_read_back, office_open, office_close),
 		cmocka_unit_test_setup_teardown(a_mark_among_others, office_open, office_close),
+		cmocka_unit_test_setup_teardown(a_mark_that_cannot_be_read, office_open,
+						office_close),
 		cmocka_unit_test_setup_teardown(taken_is_as_find_tells, office_open, office_close),
 		cmocka_unit_test_setup_teardown(two_are_too_many, office_open, office_close),
 		cmocka_unit_test_setup_teardown(an_entry_without_mail, office_open, office_close),

@@ -123,6 +123,10 @@ static void operations(void **state)
 		{ LDAP_ALREADY_EXISTS, "00002071: samldb: samAccountName 'x' already in use!",
 		  EC_EXISTS, "in use" },
 		{ LDAP_TYPE_OR_VALUE_EXISTS, NULL, EC_EXISTS, "" },
+		{ LDAP_CONSTRAINT_VIOLATION,
+		  "000021C8: AtrErr: DSID-03200BBA, #1: 0: 000021C8: DSID-03200BBA, problem 1005 "
+		  "(CONSTRAINT_ATT_TYPE), data 0, Att 90290 (userPrincipalName)",
+		  EC_EXISTS, "AtrErr" },
 		{ LDAP_CONSTRAINT_VIOLATION, "0000202F: samldb: userPrincipalName exists",
 		  EC_EXISTS, "" },
 		{ LDAP_CONSTRAINT_VIOLATION,
