@@ -11,10 +11,11 @@
 
 static const struct wp_switch globals[] = {
 	{ .name = "json" },
+	{ .name = "csv" },
 	{ .name = "config", .value = "File" },
 	{ .name = "bind-as", .value = "Name" },
 };
-enum { GLOBAL_JSON, GLOBAL_CONFIG, GLOBAL_BIND_AS, N_GLOBALS };
+enum { GLOBAL_JSON, GLOBAL_CSV, GLOBAL_CONFIG, GLOBAL_BIND_AS, N_GLOBALS };
 
 /* Where we are, and what a word turned out to be. */
 struct reader {
@@ -129,6 +130,8 @@ static enum ec read_switch(struct reader *r, struct found *f)
 		return rc;
 	if (f->global == GLOBAL_JSON)
 		r->out->json = true;
+	else if (f->global == GLOBAL_CSV)
+		r->out->csv = true;
 	else if (f->global == GLOBAL_CONFIG)
 		r->out->config = f->value;
 	else if (f->global == GLOBAL_BIND_AS)
@@ -198,6 +201,8 @@ enum ec args_parse(int argc, char **argv, struct wp_args *out, struct err *e)
 	if (rc == EC_OK && out->cmd && !out->help && out->argc < out->cmd->argc_min)
 		rc = err_set(e, EC_USAGE, "%s: something is missing: winpop %s %s", out->cmd->name,
 			     out->cmd->name, out->cmd->args);
+	if (rc == EC_OK && out->json && out->csv)
+		rc = err_set(e, EC_USAGE, "choose one of --json and --csv");
 	if (rc != EC_OK)
 		secret_drop(&out->secret);
 	return rc;

@@ -22,7 +22,8 @@ enum wp_needs {
 	WP_FILE,    /* the settings file's path; reads and writes it itself, as the caller */
 	WP_CONF,    /* the settings */
 	WP_MAIL,    /* settings and backends; runs as the owner of the mail root */
-	WP_KEYS,    /* the same, and may write the key file */
+	WP_KEYS, /* the same, and may be root again for the key file and others outside the mail root */
+	WP_CARRY, /* the same, and opens a directory that is not in use yet (target.h) */
 };
 
 struct wp_switch {
@@ -31,7 +32,7 @@ struct wp_switch {
 	bool secret;       /* the value is a password; may be left out, then it is asked for */
 	const char *help;
 };
-#define WP_SWITCHES_MAX 4
+#define WP_SWITCHES_MAX 10
 #define WP_ARGS_MAX 64
 
 struct wp;
@@ -63,7 +64,7 @@ struct wp_args {
 	const char *config; /* NULL = default */
 	const char
 		*bind_as; /* the administrator's own name in the directory; NULL = the service's */
-	bool json, help;
+	bool json, csv, help;
 };
 
 /* How a command asks a person. `secret` asks for a new password, twice where a person types it; `known` for one that exists
@@ -79,9 +80,10 @@ struct wp_ask {
 struct wp {
 	struct arena *mem;
 	const char *conf_path;
-	struct conf *conf;        /* WP_CONF, WP_MAIL */
-	struct backends backends; /* WP_MAIL */
-	struct log log;           /* where admin events go */
+	struct conf *conf;             /* WP_CONF, WP_MAIL */
+	struct backends backends;      /* WP_MAIL */
+	const struct dir_identity *as; /* who acts in a directory; NULL = the service */
+	struct log log;                /* where admin events go */
 	struct out *out;
 	const struct wp_ask *ask;
 	const char *target; /* what it acted on, for the audit */

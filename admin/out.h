@@ -40,6 +40,9 @@ enum out_layout {
 struct out *out_text(FILE *to, FILE *notes, enum out_layout layout);
 /* One JSON object; notes and the error are in it. */
 struct out *out_json(FILE *to);
+/* Tables (RFC 4180): each list is one, and the fields outside of lists are one of a single row; an empty line stands between
+ * two. Notes go to `notes`. */
+struct out *out_csv(FILE *to, FILE *notes);
 
 static inline void out_list(struct out *o, const char *key)
 {

@@ -32,10 +32,37 @@ static void put_wrapped(struct buf *b, unsigned indent, const char *text)
 	buf_addz(b, "\n");
 }
 
+/* To the end of a word of syntax: what stands in brackets is not broken. */
+static size_t syntax_word(const char *text)
+{
+	size_t len = 0;
+
+	for (int depth = 0; text[len] && (depth > 0 || text[len] != ' '); len++)
+		depth += (text[len] == '[') - (text[len] == ']');
+	return len;
+}
+
+/* A command's arguments behind `column` characters of their line; further lines begin at `indent`. */
+static void put_args(struct buf *b, size_t column, unsigned indent, const char *args)
+{
+	while (*args) {
+		size_t len = syntax_word(args);
+		bool fits = column + 1 + len <= WIDTH;
+		buf_fmt(b, "%s%*s", fits ? " " : "\n", fits ? 0 : (int)indent, "");
+		column = (fits ? column + 1 : indent) + len;
+		buf_add(b, args, len);
+		args += len;
+		args += strspn(args, " ");
+	}
+}
+
 static void put_call(struct buf *b, const struct wp_cmd *c, bool first)
 {
-	buf_fmt(b, "%s [%s%s%s]\n", first ? "winpop" : "      ", c->name, *c->args ? " " : "",
-		c->args);
+	const unsigned lead = sizeof("winpop [") - 1;
+
+	buf_fmt(b, "%s [%s", first ? "winpop" : "      ", c->name);
+	put_args(b, lead + strlen(c->name), lead + 4, c->args);
+	buf_addz(b, "]\n");
 }
 
 static void put_calls(struct buf *b, bool extra)
@@ -122,11 +149,13 @@ enum ec syntax_all(struct wp *w)
 	buf_addz(&b, "winpop - administration of the POP3 mail service, version " WINPOP_VERSION
 		     "\n\nSyntax\n\n");
 	syntax_calls(&b, w->mem);
-	buf_addz(&b, "\nWith every command: [--json] [--config File] [/?]\nWith those about "
-		     "domains, mailboxes and the directory: [--bind-as Name]\n\nParameters\n");
+	buf_addz(&b,
+		 "\nWith every command: [--json | --csv] [--config File] [/?]\nWith those "
+		 "about domains, mailboxes and the directory: [--bind-as Name]\n\nParameters\n");
 	for (size_t i = 0; wp_cmds[i]; i++) {
-		buf_fmt(&b, "\n  %s%s%s\n", wp_cmds[i]->name, *wp_cmds[i]->args ? " " : "",
-			wp_cmds[i]->args);
+		buf_fmt(&b, "\n  %s", wp_cmds[i]->name);
+		put_args(&b, 2 + strlen(wp_cmds[i]->name), 6, wp_cmds[i]->args);
+		buf_addz(&b, "\n");
 		put_wrapped(&b, 6, wp_cmds[i]->help);
 	}
 	buf_addz(&b, "\nMore about one command: winpop help Command. The settings: winpop set help."
@@ -141,10 +170,13 @@ enum ec syntax_command(struct wp *w, const struct wp_cmd *cmd)
 	struct buf b = { 0 };
 
 	buf_addz(&b, "Syntax\n\n");
-	if (of_settings)
+	if (of_settings) {
 		put_settings_calls(&b, w->mem, is_set);
-	else
-		buf_fmt(&b, "winpop %s %s\n", cmd->name, cmd->args);
+	} else {
+		buf_fmt(&b, "winpop %s", cmd->name);
+		put_args(&b, b.len - strlen("Syntax\n\n"), 4, cmd->args);
+		buf_addz(&b, "\n");
+	}
 	buf_addz(&b, "\n");
 	put_wrapped(&b, 0, cmd->help);
 	if (cmd->more)

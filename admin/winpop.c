@@ -32,28 +32,34 @@ static enum ec load_conf(struct wp *w, struct err *e)
 }
 
 /* Asked for before anything is looked at: it is the first line where standard input is no terminal. */
-static enum ec open_as(struct wp *w, const char *user, struct err *e)
+static enum ec ask_identity(struct wp *w, const char *user, struct secret *password, struct err *e)
 {
-	struct secret password = { 0 };
-	const struct dir_identity as = { user, &password };
-	enum ec rc =
-		w->ask->known(w->ask->ctx, arena_fmt(w->mem, "Password of %s", user), &password, e);
+	struct dir_identity *as = arena_alloc(w->mem, sizeof(*as));
+	const char *what = arena_fmt(w->mem, "Password of %s", user);
 
-	if (rc == EC_OK)
-		rc = backends_open(w->conf, &as, &w->log, &w->backends, e);
-	secret_drop(&password);
-	return rc;
+	*as = (struct dir_identity){ user, password };
+	w->as = as;
+	return w->ask->known(w->ask->ctx, what, password, e);
+}
+
+/* Who acts in a directory that is not in use yet is nobody to the backends that are. */
+static enum ec open_backends(struct wp *w, enum wp_needs needs, struct err *e)
+{
+	bool elsewhere = needs == WP_CARRY && w->conf->catalog == CATALOG_LOCAL;
+
+	return backends_open(w->conf, elsewhere ? NULL : w->as, &w->log, &w->backends, e);
 }
 
 /* Between changes it is the owner of the mail root all the same. */
 static bool wants_root(const struct wp *w, const struct wp_cmd *cmd)
 {
-	return cmd->needs == WP_KEYS ||
+	return cmd->needs >= WP_KEYS ||
 	       (cmd->how == WP_WRITES && w->conf->authentication == AUTHN_LOCAL);
 }
 
 /* What a command's row asks for. Backends come last: before them we become the mail root's owner. */
-static enum ec prepare(struct wp *w, const struct wp_args *a, struct err *e)
+static enum ec prepare(struct wp *w, const struct wp_args *a, struct secret *password,
+		       struct err *e)
 {
 	enum wp_needs needs = a->cmd->needs;
 
@@ -66,9 +72,10 @@ static enum ec prepare(struct wp *w, const struct wp_args *a, struct err *e)
 
 	if (rc == EC_OK && needs >= WP_MAIL)
 		rc = identity_become_owner(w->conf, !wants_root(w, a->cmd), e);
+	if (rc == EC_OK && a->bind_as)
+		rc = ask_identity(w, a->bind_as, password, e);
 	if (rc == EC_OK && needs >= WP_MAIL)
-		rc = a->bind_as ? open_as(w, a->bind_as, e)
-				: backends_open(w->conf, NULL, &w->log, &w->backends, e);
+		rc = open_backends(w, needs, e);
 	return rc;
 }
 
@@ -83,6 +90,8 @@ static struct out *open_out(const struct wp_args *a)
 {
 	if (a->json)
 		return out_json(stdout);
+	if (a->csv)
+		return out_csv(stdout, stderr);
 	return out_text(stdout, stderr, isatty(STDOUT_FILENO) ? OUT_ALIGNED : OUT_TABS);
 }
 
@@ -102,10 +111,13 @@ static void complain(const char *cmd, const struct err *e, const char *hint)
 
 static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 {
-	enum ec rc = prepare(w, a, e);
+	struct secret password = { 0 }; /* of w->as */
+	enum ec rc = prepare(w, a, &password, e);
 
 	if (rc == EC_OK)
 		rc = a->cmd->run(w, a, e);
+	backends_close(&w->backends);
+	secret_drop(&password);
 	return rc;
 }
 
@@ -136,7 +148,6 @@ static enum exit_code perform(const struct wp_args *a)
 	else if (written != EC_OK)
 		complain(a->cmd->name, &io, NULL);
 	enum exit_code code = exit_for(rc != EC_OK ? rc : written, w.partly);
-	backends_close(&w.backends);
 	conf_unref(&w.conf);
 	arena_drop(&w.mem);
 	sigprocmask(SIG_SETMASK, &was, NULL); /* here strikes what had to wait (wp_hold_signals) */

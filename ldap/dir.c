@@ -160,3 +160,25 @@ unsigned dir_now(struct dir *d, struct dir_server_now *out, unsigned max)
 {
 	return pool_now(d->pool, out, max);
 }
+
+struct root_errand {
+	struct dir *d;
+	const struct dir_root *root;
+};
+
+static enum ec ask_root(struct dir_conn *c, void *ctx, struct err *e)
+{
+	struct root_errand *r = ctx;
+
+	return dir_root_get(r->d, c, &r->root, e);
+}
+
+enum ec dir_context(struct dir *d, struct arena *mem, const char **out, struct err *e)
+{
+	struct root_errand r = { .d = d };
+	enum ec rc = pool_run(d->pool, POOL_READ, ask_root, &r, e);
+
+	if (rc == EC_OK)
+		*out = arena_strz(mem, r.root->context);
+	return rc;
+}

@@ -11,6 +11,7 @@
 #pragma once
 #include <stdbool.h>
 #include "server/accounts/accounts.h"
+#include "server/base/arena.h"
 #include "server/base/err.h"
 #include "server/base/log.h"
 #include "server/base/secret.h"
@@ -50,3 +51,6 @@ struct dir_server_now {
 };
 /* At most max of them, in order of preference; returns how many there are. */
 unsigned dir_now(struct dir *d, struct dir_server_now *out, unsigned max);
+
+/* The naming context it serves, spelled the one way: which directory this is, whatever server answers. Lives in mem. */
+enum ec dir_context(struct dir *d, struct arena *mem, const char **out, struct err *e);

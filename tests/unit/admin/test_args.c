@@ -20,6 +20,7 @@ struct row {
 	const char *secret; /* NULL = none was given */
 	bool json, help;
 	const char *bind_as;
+	bool csv;
 };
 
 static const struct row rows[] = {
@@ -28,6 +29,12 @@ static const struct row rows[] = {
 	{ { "LiSt", "example.com", NULL }, .cmd = &wp_list, .argv = { "example.com" } },
 	{ { "list", "--json", NULL }, .cmd = &wp_list, .json = true },
 	{ { "/JSON", "list", NULL }, .cmd = &wp_list, .json = true },
+	{ { "list", "--csv", NULL }, .cmd = &wp_list, .csv = true },
+	{ { "set", "port", "110", "--csv", NULL },
+	  .cmd = &wp_set,
+	  .argv = { "port", "110" },
+	  .csv = true },
+	{ { "list", "--csv", "--json", NULL }, EC_USAGE },
 	{ { "/?", NULL }, .help = true },
 	{ { "-?", NULL }, .help = true },
 	{ { "--help", NULL }, .help = true },
@@ -163,6 +170,7 @@ static void check_row(const struct row *r, const struct wp_args *a)
 	check_string((const char *)a->secret.bytes, r->secret);
 	check_string(a->bind_as, r->bind_as);
 	assert_int_equal(a->json, r->json);
+	assert_int_equal(a->csv, r->csv);
 	assert_int_equal(a->help, r->help);
 }
 

@@ -209,6 +209,113 @@ static void json_is_whole_after_a_failure_midway(void **state)
 	paper_drop(&p);
 }
 
+static char *csv_of(struct paper *p, void (*fill)(struct out *o))
+{
+	paper_open(p);
+	struct out *o = out_csv(p->to, p->notes);
+	fill(o);
+	assert_int_equal(out_close(&o, NULL, NULL, NULL), EC_OK);
+	assert_null(o);
+	paper_close(p);
+	return p->text;
+}
+
+static void csv_has_a_table_for_each_list_and_one_for_facts(void **state)
+{
+	struct paper p;
+
+	(void)state;
+	assert_string_equal(csv_of(&p, put_answer), "name,messages\r\n"
+						    "kim@example.com,7\r\n"
+						    "b\xC3\xB6@x.y,12345678901\r\n"
+						    "\r\n"
+						    "domain,total,text\r\n"
+						    "example.com,2,Done.\r\n");
+	assert_string_equal(p.note_text, "winpop: note: mind the gap\n");
+	paper_drop(&p);
+}
+
+static void facts_before_lists(struct out *o)
+{
+	out_field(o, "pid", "7");
+	out_list(o, "nothing");
+	out_end(o);
+	out_list(o, "events");
+	out_record(o);
+	out_field(o, "event", "start");
+	out_end(o);
+	out_end(o);
+}
+
+static void csv_keeps_the_order_of_tables(void **state)
+{
+	struct paper p;
+
+	(void)state;
+	assert_string_equal(csv_of(&p, facts_before_lists), "pid\r\n7\r\n\r\nevent\r\nstart\r\n");
+	paper_drop(&p);
+}
+
+/* One value each, and what becomes of it. */
+static const struct {
+	const char *value, *csv;
+} csv_values[] = {
+	{ "", "" },
+	{ "plain", "plain" },
+	{ "two words", "two words" },
+	{ " led by a blank", "\" led by a blank\"" },
+	{ "a,b", "\"a,b\"" },
+	{ "say \"hi\"", "\"say \"\"hi\"\"\"" },
+	{ "one\ntwo", "\"one\ntwo\"" },
+	{ "a\033[2J\tb\r", "\"a?[2J?b?\"" },
+	/* names of mailboxes, as they are */
+	{ "-kim@example.com", "-kim@example.com" },
+	{ "+4912345@example.com", "+4912345@example.com" },
+	{ "-", "-" },
+	/* formulas that reach further than their sheet */
+	{ "=HYPERLINK(A1)", "'=HYPERLINK(A1)" },
+	{ "=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0" },
+	{ "@SUM(1,2)", "\"'@SUM(1,2)\"" },
+	{ "+'\\\\host\\[x.xls]y'!A1", "'+'\\\\host\\[x.xls]y'!A1" },
+	{ "-1+'file:///x'#A1", "'-1+'file:///x'#A1" },
+	/* no formula, whatever is in it */
+	{ "a=HYPERLINK(A1)", "a=HYPERLINK(A1)" },
+};
+
+static void csv_values_are_quoted_and_no_formulas(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(csv_values) / sizeof(csv_values[0]); i++) {
+		char line[200];
+		struct paper p;
+		paper_open(&p);
+		struct out *o = out_csv(p.to, p.notes);
+		out_field(o, "v", csv_values[i].value);
+		out_close(&o, NULL, NULL, NULL);
+		paper_close(&p);
+		snprintf(line, sizeof(line), "v\r\n%s\r\n", csv_values[i].csv);
+		assert_string_equal(p.text, line);
+		paper_drop(&p);
+	}
+}
+
+static void csv_is_whole_after_a_failure_midway(void **state)
+{
+	const struct err failed = { .class = EC_ABSENT, .text = "no such thing" };
+	struct paper p;
+
+	(void)state;
+	paper_open(&p);
+	struct out *o = out_csv(p.to, p.notes);
+	out_list(o, "rows");
+	out_record(o);
+	out_field(o, "a", "1");
+	assert_int_equal(out_close(&o, &failed, "try again", NULL), EC_OK);
+	paper_close(&p);
+	assert_string_equal(p.text, "a\r\n1\r\n");
+	paper_drop(&p);
+}
+
 static void full_disk_is_told(void **state)
 {
 	FILE *full = fopen("/dev/full", "w");
@@ -223,6 +330,11 @@ static void full_disk_is_told(void **state)
 	o = out_json(full);
 	assert_int_equal(out_close(&o, NULL, NULL, &e), EC_TEMP);
 	fclose(full);
+	full = fopen("/dev/full", "w");
+	o = out_csv(full, stderr);
+	out_say(o, "lost");
+	assert_int_equal(out_close(&o, NULL, NULL, &e), EC_TEMP);
+	fclose(full);
 }
 
 int main(void)
@@ -235,6 +347,10 @@ int main(void)
 		cmocka_unit_test(long_list_streams),
 		cmocka_unit_test(json_holds_everything),
 		cmocka_unit_test(json_is_whole_after_a_failure_midway),
+		cmocka_unit_test(csv_has_a_table_for_each_list_and_one_for_facts),
+		cmocka_unit_test(csv_keeps_the_order_of_tables),
+		cmocka_unit_test(csv_values_are_quoted_and_no_formulas),
+		cmocka_unit_test(csv_is_whole_after_a_failure_midway),
 		cmocka_unit_test(full_disk_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
