@@ -1,0 +1,46 @@
+/* inhand.h - the account that is in hand, and the steps that carrying over, undoing and checking share. Private to migrate/.
+ *
+ * Thread: one at a time. Owner: wish and row are lent; the secret is wiped by inhand_end.
+ */
+#pragma once
+#include "migrate/single.h"
+
+struct inhand {
+	struct single *s;
+	const struct account_wish *wish;
+	const struct name *name;   /* the wish's */
+	struct single_row *out;    /* row.why is where steps leave their reasons */
+	struct journal_entry past; /* what the journal says, kept up by inhand_note */
+	struct prospect seen;      /* by inhand_look */
+	struct account led;        /* by inhand_lead: whom the address leads to */
+	struct secret secret;
+};
+
+void inhand_begin(struct inhand *h, struct single *s, const struct account_wish *wish,
+		  struct single_row *out);
+void inhand_end(struct inhand *h, enum single_end end); /* tells the log */
+
+/* ---- steps; each leaves in e why it did not work ---- */
+
+void inhand_make_mark(char out[ACCOUNT_MARK_MAX + 1]);
+enum ec inhand_note(struct inhand *h, const struct journal_entry *what, struct err *e);
+enum ec inhand_look(struct inhand *h, struct err *e); /* inspect; the row's key and logon name */
+bool inhand_is_ours(const struct inhand *h);          /* has our mark */
+/* What its owner types must lead to what was seen, and to this mailbox. EC_EXISTS: elsewhere. */
+enum ec inhand_lead(struct inhand *h, struct err *e);
+/* As whom inhand_lead found. Its words are the row's: "wrong password" alone would say nothing. */
+enum ec inhand_sign_in(struct inhand *h, struct err *e);
+/* Removes what has our mark, if it was seen or is seen now. EC_OK: nothing of ours is there. */
+enum ec inhand_remove(struct inhand *h, struct err *e);
+
+/* ---- ends ---- */
+
+bool inhand_passes(enum ec rc); /* EC_TEMP, EC_BUSY */
+bool inhand_is_everybodys(const struct inhand *h, enum ec rc);
+enum single_end inhand_row(struct inhand *h, enum mig_what what);
+enum single_end inhand_halt(struct inhand *h, const struct err *why);
+/* Of the directory's answers: LATER, HALT or a row. */
+enum single_end inhand_judge(struct inhand *h, enum mig_what what, enum ec rc);
+enum single_end inhand_judge_as(struct inhand *h, enum mig_what what, const struct err *why);
+/* Of our own files: LATER or HALT. */
+enum single_end inhand_own_trouble(struct inhand *h);

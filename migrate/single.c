@@ -1,0 +1,343 @@
+/* single.c - what happens to one account, in an order that may end anywhere.
+ *
+ *	reveal, inspect --- free ------> INTENT, create, inspect --+
+ *	            |                                              |
+ *	            +------ ours ------------------------------+   |
+ *	            |                                          v   v
+ *	            |                           address leads to it, sign-in, register, MADE
+ *	            |                             | wrong password, and ours: set it, sign in again
+ *	            |                             | does not work, and not MADE before: remove, GONE
+ *	            +------ others' --> conflict, or: enabled, address leads to it, LINKED, register
+ *
+ * A random mark in the entry, written to the journal before, is how an account of ours is known again: not by its name, which may be
+ * somebody's by now. Only what has our mark is ever given a password or removed. A mark outlives failures: the answer to a create that
+ * was cut off may still be on its way from one copy of the directory to the next, so what tries again uses the same mark.
+ *
+ * Nobody else's account is signed in to: a wrong try counts towards its lock-out.
+ */
+#include <string.h>
+#include <strings.h>
+#include "migrate/carry.h"
+#include "migrate/inhand.h"
+#include "migrate/newpass.h"
+
+void single_init(struct single *s, const struct mig_setup *setup, struct journal *journal)
+{
+	*s = (struct single){ .from = setup->from,
+			      .to = setup->to,
+			      .boxes = setup->boxes,
+			      .entries = setup->entries,
+			      .journal = journal,
+			      .log = setup->log,
+			      .link = setup->link,
+			      .new_passwords = setup->new_passwords };
+	pthread_mutex_init(&s->handing, NULL);
+}
+
+void single_done(struct single *s)
+{
+	pthread_mutex_destroy(&s->handing);
+}
+
+/* ---- ends ---- */
+
+static enum mig_what blame(enum ec rc)
+{
+	switch (rc) {
+	case EC_EXISTS: return MIG_CONFLICT;
+	case EC_USAGE: return MIG_NAME;
+	default: return MIG_FAILED;
+	}
+}
+
+/* Of calls that are given a new password. */
+static enum mig_what blame_password(enum ec rc)
+{
+	return rc == EC_REFUSED ? MIG_POLICY : blame(rc);
+}
+
+/* Takes away what may be there by us. The row's reason stays the first one, unless the directory is away now, or does not let us:
+ * then the intent stays, and all of it is tried again from the mark. */
+static enum single_end retreat(struct inhand *h, enum mig_what what)
+{
+	struct err now;
+	enum ec rc = inhand_remove(h, &now);
+
+	if (inhand_passes(rc) || rc == EC_DENIED)
+		return inhand_judge_as(h, MIG_FAILED, &now);
+	if (rc == EC_OK &&
+	    inhand_note(h, &(struct journal_entry){ .state = JOURNAL_GONE }, &now) != EC_OK)
+		return inhand_halt(h, &now);
+	h->out->row.new_password = false;
+	return inhand_row(h, what);
+}
+
+/* An account of ours that cannot be told to work. One that did before is left as it is. */
+static enum single_end give_up(struct inhand *h, enum mig_what what, enum ec rc, bool everybodys)
+{
+	enum single_end end = SINGLE_LATER;
+
+	if (!inhand_passes(rc))
+		end = h->past.state == JOURNAL_MADE ? inhand_row(h, what) : retreat(h, what);
+	return everybodys && end == SINGLE_ROW ? SINGLE_HALT : end;
+}
+
+/* "Denied" means a wrong password here, nothing about rights. */
+static enum single_end not_let_in(struct inhand *h, enum ec rc)
+{
+	return give_up(h, MIG_FAILED, rc, rc != EC_DENIED && inhand_is_everybodys(h, rc));
+}
+
+/* ---- passwords ---- */
+
+/* Written down before it is set: whoever has it must have been told. */
+static enum ec make_new_password(struct inhand *h, struct err *e)
+{
+	newpass_make(&h->secret);
+	pthread_mutex_lock(&h->s->handing);
+	enum ec rc = newpass_note(h->s->new_passwords, h->name, &h->secret, e);
+	pthread_mutex_unlock(&h->s->handing);
+	h->out->row.new_password = rc == EC_OK;
+	return rc;
+}
+
+static bool may_hand_out(const struct inhand *h)
+{
+	return h->s->new_passwords >= 0 && !h->out->row.new_password;
+}
+
+static enum ec set_password(struct inhand *h, struct err *e)
+{
+	return h->s->to->ops->set_password(h->s->to, h->name, &h->secret, e);
+}
+
+/* ---- an account of ours ---- */
+
+static enum single_end settle(struct inhand *h, enum mig_what what)
+{
+	struct journal_entry made = { .state = JOURNAL_MADE,
+				      .new_password = h->out->row.new_password };
+	struct err *why = &h->out->row.why;
+
+	if (h->s->entries) {
+		enum ec rc = carry_mailbox(h->s->boxes, h->s->entries, h->name, why);
+		if (rc != EC_OK)
+			return give_up(h, MIG_FAILED, rc, inhand_is_everybodys(h, rc));
+	}
+	strcpy(made.mark, h->past.mark);
+	strcpy(made.key, h->seen.there.key);
+	if (inhand_note(h, &made, why) != EC_OK)
+		return inhand_halt(h, why);
+	h->s->worked = true;
+	return inhand_row(h, what);
+}
+
+/* The password changed in the password file since, or ours never got that far. */
+static enum single_end renew(struct inhand *h)
+{
+	bool again = h->past.state == JOURNAL_MADE;
+	struct err *why = &h->out->row.why;
+	enum ec rc = set_password(h, why);
+
+	if (rc == EC_REFUSED && may_hand_out(h)) {
+		if (make_new_password(h, why) != EC_OK)
+			return inhand_own_trouble(h);
+		rc = set_password(h, why);
+	}
+	if (rc != EC_OK)
+		return give_up(h, blame_password(rc), rc, inhand_is_everybodys(h, rc));
+	rc = inhand_sign_in(h, why);
+	return rc == EC_OK ? settle(h, again ? MIG_RENEW : MIG_CREATE) : not_let_in(h, rc);
+}
+
+/* A password that was handed out is known to its owner alone: there is nothing to sign in with. */
+static enum single_end keep_new(struct inhand *h)
+{
+	h->out->row.new_password = true;
+	if (h->seen.there.enabled)
+		return settle(h, MIG_DONE);
+	err_set(&h->out->row.why, EC_REFUSED, "%s is disabled: enable it", h->seen.there.key);
+	return inhand_row(h, MIG_FAILED);
+}
+
+/* fresh: made a moment ago with this very password, so a wrong one is no old one. */
+static enum single_end prove(struct inhand *h, bool fresh)
+{
+	bool again = h->past.state == JOURNAL_MADE;
+	struct err *why = &h->out->row.why;
+	enum ec rc = inhand_lead(h, why);
+
+	if (rc != EC_OK)
+		return give_up(h, blame(rc), rc, inhand_is_everybodys(h, rc));
+	if (again && h->past.new_password)
+		return keep_new(h);
+	rc = inhand_sign_in(h, why);
+	if (rc == EC_DENIED && !fresh && why->detail != REFUSAL_LOCKED_OUT)
+		return renew(h);
+	return rc == EC_OK ? settle(h, again ? MIG_DONE : MIG_CREATE) : not_let_in(h, rc);
+}
+
+/* ---- nobody's place ---- */
+
+static enum ec note_intent(struct inhand *h, struct err *e)
+{
+	struct journal_entry intent = { .state = JOURNAL_INTENT };
+
+	if (h->past.state == JOURNAL_INTENT)
+		return EC_OK;
+	if (h->past.state == JOURNAL_MADE)
+		strcpy(intent.mark, h->past.mark);
+	else
+		inhand_make_mark(intent.mark);
+	return inhand_note(h, &intent, e);
+}
+
+static enum ec create(struct inhand *h, struct err *e)
+{
+	struct account_wish wish = *h->wish;
+
+	wish.mark = h->past.mark;
+	return h->s->to->ops->create(h->s->to, &wish, &h->secret, NULL, e);
+}
+
+/* It was made, says the directory. Ours it is if it has the mark, and an administrator whose service may not read marks must know
+ * that before ten thousand accounts are made that nobody can undo. */
+static enum single_end meet(struct inhand *h)
+{
+	struct err *why = &h->out->row.why;
+	char who[NAME_TEXT_MAX + 1];
+	enum ec rc = inhand_look(h, why);
+
+	if (rc != EC_OK)
+		return inhand_judge(h, blame(rc), rc);
+	if (inhand_is_ours(h))
+		return prove(h, true);
+	if (!h->seen.taken)
+		return inhand_judge(h, MIG_FAILED,
+				    err_set(why, EC_TEMP, "%s was made and is not to be seen yet",
+					    name_text(h->name, who)));
+	if (!*h->seen.mark)
+		return inhand_judge(
+			h, MIG_CONFLICT,
+			err_set(why, EC_BROKEN,
+				"%s was made, but has no mark that can be read: let the "
+				"service read what it writes, then try again",
+				h->seen.there.key));
+	err_set(why, EC_EXISTS, "somebody else made %s at the same moment", h->seen.there.key);
+	return inhand_row(h, MIG_CONFLICT);
+}
+
+/* Somebody was faster; or it was us, an attempt ago, and then a copy of the directory that lags may not show it yet: so the intent
+ * stays. */
+static enum single_end meet_other(struct inhand *h)
+{
+	struct err now;
+	enum ec rc = inhand_look(h, &now);
+
+	if (rc == EC_OK && inhand_is_ours(h))
+		return prove(h, false);
+	return inhand_passes(rc) ? inhand_judge_as(h, MIG_FAILED, &now)
+				 : inhand_row(h, MIG_CONFLICT);
+}
+
+static enum single_end make(struct inhand *h)
+{
+	struct err *why = &h->out->row.why;
+
+	if (note_intent(h, why) != EC_OK)
+		return inhand_halt(h, why);
+	enum ec rc = create(h, why);
+	if (rc == EC_REFUSED && may_hand_out(h)) {
+		if (make_new_password(h, why) != EC_OK)
+			return inhand_own_trouble(h);
+		rc = create(h, why);
+	}
+	if (rc == EC_OK)
+		return meet(h);
+	if (rc == EC_EXISTS)
+		return meet_other(h);
+	return give_up(h, blame_password(rc), rc, inhand_is_everybodys(h, rc));
+}
+
+/* ---- somebody else's ---- */
+
+static enum single_end conflict(struct inhand *h)
+{
+	bool was_ours = h->past.state == JOURNAL_MADE;
+
+	err_set(&h->out->row.why, EC_EXISTS,
+		was_ours ? "%s no longer has the mark of the account that was made: /link takes "
+			   "over whatever it is"
+			 : "there is %s already: /link takes it over, with the password it has",
+		h->seen.there.key);
+	return inhand_row(h, MIG_CONFLICT);
+}
+
+/* The journal says that a registration is ours before it is one. */
+static enum single_end take_over(struct inhand *h, bool again)
+{
+	struct journal_entry linked = { .state = JOURNAL_LINKED,
+					.registered = again && h->past.registered };
+	struct err *why = &h->out->row.why;
+	bool there = true;
+	enum ec rc = EC_OK;
+
+	if (h->s->entries)
+		rc = carry_is_there(h->s->entries, h->name, &there, why);
+	if (rc != EC_OK)
+		return inhand_judge(h, MIG_FAILED, rc);
+	linked.registered |= !there;
+	strcpy(linked.key, h->seen.there.key);
+	if (inhand_note(h, &linked, why) != EC_OK)
+		return inhand_halt(h, why);
+	if (h->s->entries)
+		rc = carry_mailbox(h->s->boxes, h->s->entries, h->name, why);
+	if (rc != EC_OK)
+		return inhand_judge(h, MIG_FAILED, rc);
+	h->s->worked = true;
+	return inhand_row(h, again ? MIG_DONE : MIG_LINK);
+}
+
+static enum single_end link_to(struct inhand *h)
+{
+	const struct account *there = &h->seen.there;
+	struct err *why = &h->out->row.why;
+	bool again = h->past.state == JOURNAL_LINKED && strcmp(h->past.key, there->key) == 0;
+
+	if (!again && !h->s->link)
+		return conflict(h);
+	if (!there->enabled) {
+		err_set(why, EC_REFUSED, "%s is disabled: enable it first", there->key);
+		return inhand_row(h, MIG_FAILED);
+	}
+	enum ec rc = inhand_lead(h, why);
+	return rc == EC_OK ? take_over(h, again) : inhand_judge(h, blame(rc), rc);
+}
+
+/* ---- the contract ---- */
+
+static enum single_end carry_over(struct inhand *h)
+{
+	const struct account who = { .name = *h->name };
+	struct err *why = &h->out->row.why;
+	enum ec rc = h->s->from->ops->reveal(h->s->from, &who, SECRET_CLEAR, &h->secret, why);
+
+	if (rc != EC_OK) /* a record that is damaged, or gone with its mailbox: its own trouble */
+		return inhand_passes(rc) ? SINGLE_LATER : inhand_row(h, MIG_FAILED);
+	rc = inhand_look(h, why);
+	if (rc != EC_OK)
+		return inhand_judge(h, blame(rc), rc);
+	if (!h->seen.taken)
+		return make(h);
+	return inhand_is_ours(h) ? prove(h, false) : link_to(h);
+}
+
+enum single_end single_do(struct single *s, const struct account_wish *wish, struct single_row *out)
+{
+	struct inhand h;
+
+	inhand_begin(&h, s, wish, out);
+	enum single_end end = carry_over(&h);
+	inhand_end(&h, end);
+	return end;
+}
