@@ -68,14 +68,14 @@ struct mig_row {
 	bool new_password;
 	const char *key; /* where it is (a DN), "" = not known */
 };
-/* Strings live as long as the call; rows of a run come from any thread, one at a time, as they are finished; of all else in order
- * of names. */
+/* Strings live as long as the call. Rows of a plan come in order of names on the caller's thread; all others from any thread, one at
+ * a time, as they are finished. */
 typedef void mig_row_fn(void *ctx, const struct mig_row *row);
 
 struct mig_progress {
 	bool planning; /* accounts are looked at, nothing is done yet */
 	size_t done, total;
-	size_t failed; /* of those done; for a plan, that will */
+	size_t failed; /* of those done; not counted while planning */
 	bool waiting;  /* for the directory, because of why */
 	struct err why;
 };
@@ -90,14 +90,16 @@ void mig_close(struct mig **m);
 /* EC_OK also if no account can be migrated. Only reads, and so is not slowed by per_second. */
 enum ec mig_plan(struct mig *m, mig_row_fn *row, mig_progress_fn *progress, void *ctx,
 		 struct err *e);
-/* Plans - unless mig_plan has just done so - and then does it. The first account is done alone: rights or a container that is missing end it all there. */
+/* Plans - unless mig_plan has just done so - and then does it. The first account is done alone: rights or a container that is missing
+ * end it all there. */
 enum ec mig_run(struct mig *m, mig_row_fn *row, mig_progress_fn *progress, void *ctx,
 		struct err *e);
 /* Rows only for what does not work: accounts that were migrated are proved with the password of the password file, others must be
  * there and enabled. */
 enum ec mig_check(struct mig *m, mig_row_fn *row, mig_progress_fn *progress, void *ctx,
 		  struct err *e);
+/* Goes by the journal: also for accounts whose mailboxes are gone. Nothing to undo is EC_OK without a row. */
 enum ec mig_undo(struct mig *m, mig_row_fn *row, mig_progress_fn *progress, void *ctx,
 		 struct err *e);
-/* Ends what is under way after the accounts in hand. Async-signal-safe. */
+/* Ends what is under way, and whatever is begun after it, behind the accounts in hand. Async-signal-safe. */
 void mig_stop(struct mig *m);
