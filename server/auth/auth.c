@@ -4,7 +4,9 @@
  * are written once, at the opening; CAPA then costs a look-up and no connection object of libsasl.
  * Penalties pass from one snapshot to the next: a reload does not pardon a guesser. So do SCRAM
  * keys: a salt that changed at a reload would be news to clients that remember it. And so does what is
- * remembered about passwords: the shield would be down for a while otherwise.
+ * remembered about passwords: the shield would be down for a while otherwise. It is one memory even when the accounts become
+ * others, so that forgetting reaches those who still sign in by the ones before; but what one kind said is the other's
+ * never, and a method that comes back begins anew.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +127,8 @@ static struct auth *auth_new(const struct auth_setup *s, const struct auth *befo
 	a->penalty = before ? penalty_ref(before->penalty) : penalty_new();
 	a->scram = before ? scram_ref(before->scram) : scram_new();
 	a->cache = before ? cache_ref(before->cache) : cache_new();
+	a->whose = before ? before->whose + (before->setup.accounts != s->accounts) : 0;
+	a->setup.share = share_ref(s->share);
 	return a;
 }
 
@@ -187,6 +191,7 @@ void auth_unref(struct auth **pp)
 	scram_unref(&a->scram);
 	cache_unref(&a->cache);
 	spa_unref(&a->spa);
+	share_unref(&a->setup.share);
 	arena_drop(&a->mem);
 	free(a);
 }

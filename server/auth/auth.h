@@ -18,6 +18,7 @@
 #include "server/base/err.h"
 #include "server/base/log.h"
 #include "server/base/name.h"
+#include "server/base/share.h"
 #include "server/conf/conf.h"
 
 struct auth;
@@ -46,16 +47,19 @@ struct auth_setup {
 	/* "" = no GSSAPI. libsasl takes it at the first opening of the process; later ones must name the same. */
 	const char *keytab;
 	struct accounts *accounts; /* lent */
+	struct share *share;       /* what keeps them open; NULL: they outlive all this */
 	/* Active Directory: the accounts are the people of one Windows domain and realm, which they know by its names. */
 	bool of_domain;
 	const struct log *log; /* lent; its sink is used */
 };
 
 /* The library is set up at the first open of a process and stays. A reload opens a second auth and
- * drops the first, which goes with its last login. */
+ * drops the first, which goes with its last login. The accounts may be others than before's: then nothing that those said of
+ * a password is remembered. */
 enum ec auth_open(const struct auth_setup *setup, const struct auth *before, struct auth **out,
 		  struct err *e);
-/* Something about this account changed: what was remembered about its password goes. NULL: everybody's. Any thread. */
+/* Something about this account changed: what was remembered about its password goes, by this auth and by those before it.
+ * NULL: everybody's. Any thread. */
 void auth_forget(struct auth *a, const struct name *who);
 struct auth *auth_ref(struct auth *a);
 void auth_unref(struct auth **a);

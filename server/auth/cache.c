@@ -80,14 +80,15 @@ static uint64_t account_tag(const struct cache *c, const struct name *n)
 /* The person, if the accounts know one behind the name: two names share what is remembered. A NUL ends each part but the
  * last, and there is none in them: no password can take over a part of them. An account that is enabled again is another:
  * some servers call every password of a disabled one wrong. */
-bool cache_tag(struct cache *c, const struct account *who, const struct secret *pass,
-	       struct cache_tag *out)
+bool cache_tag(struct cache *c, uint64_t whose, const struct account *who,
+	       const struct secret *pass, struct cache_tag *out)
 {
 	char text[NAME_TEXT_MAX + 1];
 	struct buf b = { 0 };
 
 	if (!who->stamp[0])
 		return false;
+	buf_add(&b, &whose, sizeof(whose));
 	buf_addz(&b, who->key[0] ? who->key : name_text(&who->name, text));
 	buf_add(&b, "", 1);
 	buf_addz(&b, who->stamp);

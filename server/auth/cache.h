@@ -24,9 +24,10 @@ struct cache_tag {
 	unsigned char mac[32];
 	uint64_t era; /* of forgetting: what was proved before must not be kept after */
 };
-/* False: nothing may be remembered, because nobody could tell a new password from the old one. */
-bool cache_tag(struct cache *c, const struct account *who, const struct secret *pass,
-	       struct cache_tag *out);
+/* whose: a number that other accounts than these never had in this process; what was said by those is not found. False: nothing
+ * may be remembered, because nobody could tell a new password from the old one. */
+bool cache_tag(struct cache *c, uint64_t whose, const struct account *who,
+	       const struct secret *pass, struct cache_tag *out);
 enum cached cache_ask(struct cache *c, const struct cache_tag *t, uint64_t now_ms);
 void cache_keep(struct cache *c, const struct cache_tag *t, const struct name *who,
 		enum cached what, uint64_t until_ms);

@@ -29,6 +29,7 @@ struct auth {
 	struct penalty *penalty;
 	struct scram *scram;
 	struct cache *cache;
+	uint64_t whose; /* counts the accounts of this process: another number, other accounts */
 	struct spa *spa;
 	struct offer offers[OFFERS_MAX]; /* in the order of the settings */
 	size_t n_offers;

@@ -175,6 +175,7 @@ static bool begin(struct login *l, const struct offer *o, struct auth_answer *ou
 	at->setup = &l->auth->setup;
 	at->scram = l->auth->scram;
 	at->cache = l->auth->cache;
+	at->whose = l->auth->whose;
 	at->spa = l->auth->spa;
 	at->facts = &l->facts;
 	at->log = &l->log;

@@ -291,7 +291,7 @@ static enum ec prove(struct attempt *at, const struct secret *pass, struct err *
 	const struct auth_setup *s = at->setup;
 	struct cache_tag tag;
 	bool kept = (s->shield_s > 0 || s->cache_s > 0) &&
-		    cache_tag(at->cache, &at->account, pass, &tag);
+		    cache_tag(at->cache, at->whose, &at->account, pass, &tag);
 	enum cached was = kept ? cache_ask(at->cache, &tag, clock_mono_ms()) : CACHED_NOTHING;
 	enum ec ec;
 

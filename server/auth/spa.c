@@ -23,6 +23,7 @@ struct spa {
 	char domain[SPA_NETBIOS_MAX + 1]; /* as set */
 	struct spa_names names;           /* SPA_WINBIND: what winbind does not say */
 	struct winbind *winbind;
+	unsigned timeout_ms; /* its */
 };
 
 /* ---- names ---- */
@@ -72,7 +73,7 @@ static enum ec take_winbind(struct spa *s, const struct auth_setup *setup, const
 		return err_set(e, EC_USAGE,
 			       "spa = winbind: the accounts of the password file are not known to "
 			       "any domain");
-	if (before && before->winbind)
+	if (before && before->winbind && before->timeout_ms == setup->spa.timeout_ms)
 		s->winbind = winbind_ref(before->winbind);
 	else
 		ec = winbind_open(setup->spa.timeout_ms, &s->winbind, e);
@@ -150,6 +151,7 @@ enum ec spa_open(const struct auth_setup *setup, const struct spa *before, struc
 	s->kind = SPA_OFF;
 	s->level = setup->spa.level;
 	s->binding = setup->spa.binding;
+	s->timeout_ms = setup->spa.timeout_ms;
 	netbios(s->domain, setup->spa.domain ? setup->spa.domain : "");
 	name_after_host(&s->names, setup->hostname, s->domain);
 	ec = settle(s, setup, before, &why);

@@ -21,7 +21,7 @@ struct spa_names {
 };
 
 /* Reads setup->spa, ->hostname, ->accounts, ->of_domain and ->log. before: the one of the configuration
- * that goes, whose winbind is shared, or NULL. Never fails for SPA_AUTO: if nobody can prove
+ * that goes, whose winbind is shared if its deadline is the same, or NULL. Never fails for SPA_AUTO: if nobody can prove
  * anything, spa_kind is SPA_OFF. EC_USAGE: spa = hash or winbind, and that cannot be. */
 enum ec spa_open(const struct auth_setup *setup, const struct spa *before, struct spa **out,
 		 struct err *e);

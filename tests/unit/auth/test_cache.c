@@ -23,7 +23,7 @@ static bool tag_of(struct cache *c, const char *local, const char *stamp, const 
 	struct account a = account_of(local, stamp);
 	const struct secret lent = { .bytes = (unsigned char *)pass, .len = strlen(pass) };
 
-	return cache_tag(c, &a, &lent, t);
+	return cache_tag(c, 1, &a, &lent, t);
 }
 
 static void keep(struct cache *c, const char *local, const char *pass, enum cached what,
@@ -86,8 +86,8 @@ static bool same_tag(struct cache *c, const struct account *a, const struct acco
 	const struct secret lent = { .bytes = (unsigned char *)"old", .len = 3 };
 	struct cache_tag one, two;
 
-	assert_true(cache_tag(c, a, &lent, &one));
-	assert_true(cache_tag(c, b, &lent, &two));
+	assert_true(cache_tag(c, 1, a, &lent, &one));
+	assert_true(cache_tag(c, 1, b, &lent, &two));
 	return memcmp(one.mac, two.mac, sizeof(one.mac)) == 0;
 }
 
