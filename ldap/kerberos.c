@@ -18,7 +18,14 @@
 #include <unistd.h>
 #include "ldap/conn_own.h"
 
-#define CCACHE "MEMORY:winpop-directory"
+#define CCACHE_MAX 600
+
+/* Tickets are somebody's: while the settings change there may be two whom the service is. */
+static const char *ccache_of(const struct dir_conn *c, char room[CCACHE_MAX])
+{
+	snprintf(room, CCACHE_MAX, "MEMORY:winpop-directory %s", c->setup->user);
+	return room;
+}
 
 /* The library's words for a failure, shortened by err_set if need be. */
 static enum ec gss_failed(struct dir_conn *c, OM_uint32 major, OM_uint32 minor, struct err *e)
@@ -48,11 +55,12 @@ static OM_uint32 import_name(const char *who, gss_name_t *out, OM_uint32 *minor)
 	return gss_import_name(minor, &text, (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME, out);
 }
 
-/* Tickets in CCACHE: there already, or fetched now. */
+/* Tickets in the cache: there already, or fetched now. */
 static enum ec have_tickets(struct dir_conn *c, struct err *e)
 {
+	char room[CCACHE_MAX];
 	gss_key_value_element_desc where[] = { { "client_keytab", c->setup->keytab },
-					       { "ccache", CCACHE } };
+					       { "ccache", ccache_of(c, room) } };
 	const gss_key_value_set_desc store = { 2, where };
 	gss_OID_set_desc krb5 = { 1, (gss_OID)gss_mech_krb5 };
 	gss_name_t name = GSS_C_NO_NAME;
@@ -145,6 +153,7 @@ static enum ec steps(struct dir_conn *c, struct err *e)
 enum ec dir_conn_bind_kerberos(struct dir_conn *c, struct err *e)
 {
 	const char *before = NULL;
+	char room[CCACHE_MAX];
 	OM_uint32 minor;
 	bool ignored;
 	enum ec rc = dir_conn_supports(c, LDAP_EXOP_START_TLS, &ignored, e);
@@ -154,7 +163,7 @@ enum ec dir_conn_bind_kerberos(struct dir_conn *c, struct err *e)
 	if (rc != EC_OK)
 		return rc;
 	set_strength(c);
-	gss_krb5_ccache_name(&minor, CCACHE, &before); /* this thread's */
+	gss_krb5_ccache_name(&minor, ccache_of(c, room), &before); /* this thread's */
 	rc = steps(c, e);
 	gss_krb5_ccache_name(&minor, before, NULL);
 	if (rc == EC_OK)
