@@ -332,6 +332,14 @@ void conf_unref(struct conf **c)
 	*c = NULL;
 }
 
+/* ---- two snapshots ---- */
+
+static bool same(struct arena *a, const struct option *o, const struct conf *was,
+		 const struct conf *now)
+{
+	return strcmp(option_text(a, o, was), option_text(a, o, now)) == 0;
+}
+
 void conf_restart_list(const struct conf *was, const struct conf *now, char *out, size_t out_len)
 {
 	struct arena *a = arena_new("conf compare", 4096);
@@ -342,10 +350,34 @@ void conf_restart_list(const struct conf *was, const struct conf *now, char *out
 	for (size_t i = 0; i < n_options; i++) {
 		const struct option *o = &options[i];
 		size_t need = strlen(o->name) + (len > 0);
-		if (o->when != OPT_RESTART || need >= out_len - len ||
-		    strcmp(option_text(a, o, was), option_text(a, o, now)) == 0)
+		if (o->when != OPT_RESTART || need >= out_len - len || same(a, o, was, now))
 			continue;
 		len += (size_t)snprintf(out + len, out_len - len, "%s%s", len ? " " : "", o->name);
 	}
 	arena_drop(&a);
+}
+
+/* The rules between settings need no second look: none of them speaks of a setting that waits, but for the two ports, which
+ * are open by now. */
+struct conf *conf_in_force(const struct conf *started, const struct conf *now)
+{
+	struct conf *c = conf_new(now->path);
+
+	for (size_t i = 0; i < n_options; i++) {
+		const struct option *o = &options[i];
+		const struct conf *from = o->when == OPT_RESTART ? started : now;
+		option_put(c, o, option_text(c->mem, o, from));
+	}
+	return c;
+}
+
+bool conf_same_backends(const struct conf *was, const struct conf *now)
+{
+	struct arena *a = arena_new("conf compare", 4096);
+	bool all_same = true;
+
+	for (size_t i = 0; i < n_options && all_same; i++)
+		all_same = options[i].when != OPT_REOPEN || same(a, &options[i], was, now);
+	arena_drop(&a);
+	return all_same;
 }

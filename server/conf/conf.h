@@ -137,3 +137,7 @@ void conf_unref(struct conf **c);
 enum ec conf_check_world(const struct conf *c, struct err *e);
 /* Names of options that differ and need a restart, blank-separated into out. */
 void conf_restart_list(const struct conf *was, const struct conf *now, char *out, size_t out_len);
+/* What is in force after a reload: `now`, but for what waits for a restart, which is as `started` has it. A new snapshot. */
+struct conf *conf_in_force(const struct conf *started, const struct conf *now);
+/* Do both mean the same backends? */
+bool conf_same_backends(const struct conf *was, const struct conf *now);

@@ -19,7 +19,8 @@ enum opt_type {
 	OPT_AUTHN,
 	OPT_EXPIRE
 };
-enum opt_when { OPT_LIVE, OPT_RESTART }; /* takes effect at reload, or only at the next start */
+/* When a change takes effect: at a reload; at a reload, by backends opened anew; only at the next start. */
+enum opt_when { OPT_LIVE, OPT_REOPEN, OPT_RESTART };
 enum opt_group {
 	OPT_ORIGINAL,
 	OPT_LISTEN,

@@ -6,7 +6,7 @@
  * answer still has been carried out (a message whose end was received is delivered) and is dropped.
  *
  * The one mutex guards the setup that reload replaces. It is held for the copy of a few pointers
- * and a count, once per connection; a reference count alone could not be taken safely while another
+ * and two counts, once per transaction; a reference count alone could not be taken safely while another
  * thread drops the last reference.
  */
 #include <pthread.h>
@@ -87,24 +87,22 @@ static void tell_if_idle(struct lmtp *p)
 
 static struct lmtp_setup take_setup(struct lmtp *p)
 {
-	pthread_mutex_lock(&p->lock);
-	struct lmtp_setup setup = p->setup;
+	struct lmtp_setup setup;
 
-	conf_ref(setup.conf);
+	pthread_mutex_lock(&p->lock);
+	lmtp_setup_hold(&setup, &p->setup);
 	pthread_mutex_unlock(&p->lock);
 	return setup;
 }
 
 void lmtp_setup(struct lmtp *p, const struct lmtp_setup *setup)
 {
-	struct conf *before;
-
-	conf_ref(setup->conf);
 	pthread_mutex_lock(&p->lock);
-	before = p->setup.conf;
-	p->setup = *setup;
+	struct lmtp_setup before = p->setup;
+
+	lmtp_setup_hold(&p->setup, setup);
 	pthread_mutex_unlock(&p->lock);
-	conf_unref(&before);
+	lmtp_setup_drop(&before);
 }
 
 static void one_less(struct lmtp *p)
@@ -151,7 +149,7 @@ static void end_session(struct session *s)
 		  KV_U("ms", clock_mono_ms() - s->began_ms));
 	table_remove(home->table, s->ref);
 	conn_free(&s->conn);
-	conf_unref(&s->setup.conf);
+	lmtp_setup_drop(&s->setup);
 	arena_drop(&s->mem);
 	one_less(home->p);
 }
@@ -349,7 +347,7 @@ static void task_done(struct job *j)
 
 static struct task *new_task(struct session *s, enum task_kind kind)
 {
-	struct task *t = task_new(kind, s->setup.conf);
+	struct task *t = task_new(kind, &s->setup);
 
 	t->job.who = s->ref;
 	t->job.home = s->home->loop;
@@ -358,8 +356,6 @@ static struct task *new_task(struct session *s, enum task_kind kind)
 	t->id = s->id;
 	t->sink = s->log.sink;
 	t->counts = &s->home->p->counts;
-	t->catalog = s->setup.catalog;
-	t->store = s->setup.store;
 	return t;
 }
 
@@ -378,11 +374,22 @@ static bool send_off(struct session *s, struct task *t, struct lm_ask *q)
 	return true;
 }
 
+/* All of a transaction is judged by one set. */
+static void renew_setup(struct session *s)
+{
+	struct lmtp_setup now = take_setup(s->home->p);
+
+	lmtp_setup_drop(&s->setup);
+	s->setup = now;
+}
+
 /* What can't be a name of ours needs no worker to be absent. */
 static bool ask_rcpt(struct session *s, struct lm_ask *q)
 {
 	struct name name;
 
+	if (q->begins)
+		renew_setup(s);
 	q->class = name_parse(&name, q->address, strlen(q->address), s->setup.rule, &q->err);
 	if (q->class != EC_OK) {
 		counter_add(&s->home->p->counts.refused, 1);
@@ -457,7 +464,7 @@ static struct session *new_session(const struct arrival *a)
 	s->mem = mem;
 	s->home = a->home;
 	s->setup = a->setup;
-	s->policy.hostname = a->setup.conf->hostname;
+	s->policy.hostname = arena_strz(mem, a->setup.conf->hostname);
 	s->policy.message_max_bytes = a->setup.conf->message_max_bytes;
 	s->began_ms = clock_mono_ms();
 	snprintf(s->id.sid, sizeof(s->id.sid), "l%llx", n);
@@ -491,7 +498,7 @@ void lmtp_accept(struct lmtp *p, int fd, const struct sockaddr *sa, socklen_t le
 	a->setup = take_setup(p);
 	if (n >= a->setup.conf->lmtp_socketmax || atomic_load(&p->draining)) {
 		turn_away(p, fd, a->setup.conf);
-		conf_unref(&a->setup.conf);
+		lmtp_setup_drop(&a->setup);
 		free(a);
 		one_less(p);
 		return;
@@ -548,8 +555,7 @@ struct lmtp *lmtp_new(struct loop **loops, unsigned n_loops, struct work *work,
 	pthread_mutex_init(&p->lock, NULL);
 	p->work = work;
 	p->log = *log;
-	p->setup = *setup;
-	conf_ref(p->setup.conf);
+	lmtp_setup_hold(&p->setup, setup);
 	p->idle_job = (struct job){ .home = loops[0], .done = idle_on_loop };
 	p->n_homes = n_loops;
 	for (unsigned i = 0; i < n_loops; i++)
@@ -589,7 +595,7 @@ void lmtp_free(struct lmtp **pp)
 		}
 		table_free(&home->table);
 	}
-	conf_unref(&p->setup.conf);
+	lmtp_setup_drop(&p->setup);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

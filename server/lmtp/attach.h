@@ -1,12 +1,14 @@
 /* attach.h - joins LMTP engine, connection, workers, catalog and store.
  *
  * One struct lmtp per process: it makes sessions on one loop after the other, and is where reload
- * and drain reach them. The settings a session starts with are its own until it ends.
+ * and drain reach them. MTAs keep a session open from mail to mail: new settings are its own with its next transaction. What it
+ * said of itself in the greeting stays.
  * Thread: any, where nothing else is said.
  */
 #pragma once
 #include <stdbool.h>
 #include <sys/socket.h>
+#include "server/base/share.h"
 #include "server/catalog/catalog.h"
 #include "server/conf/conf.h"
 #include "server/net/conn.h"
@@ -15,13 +17,13 @@
 
 struct lmtp;
 
-/* What a new session needs, as one set, replaced as a whole by reload. A reference to conf is
- * taken; catalog and store are lent for the process's life. */
+/* What a transaction needs, as one set, replaced as a whole by reload. References are taken. */
 struct lmtp_setup {
 	struct conf *conf;
 	enum name_rule rule;
 	struct catalog *catalog;
 	struct store *store;
+	struct share *share; /* what keeps catalog and store open; NULL: they outlive the service */
 };
 struct lmtp *lmtp_new(struct loop **loops, unsigned n_loops, struct work *work,
 		      const struct lmtp_setup *setup, const struct log *log);

@@ -27,7 +27,7 @@
 enum lm_verdict { LM_NEXT, LM_WAIT, LM_BYE }; /* read on | an answer will come | hang up */
 
 enum lm_ask_kind {
-	LM_ASK_RCPT,    /* address, size_hint -> class, name: the mailbox it goes to */
+	LM_ASK_RCPT,    /* address, size_hint, begins -> class, name: the mailbox it goes to */
 	LM_ASK_SPOOL,   /* mail: its body in memory goes to its spool file -> class */
 	LM_ASK_DELIVER, /* mail -> class and err of each recipient; class itself is not looked at */
 };
@@ -36,6 +36,7 @@ struct lm_ask {
 	enum lm_ask_kind kind;
 	const char *address;  /* RCPT: local@domain, quoting undone */
 	uint64_t size_hint;   /* RCPT: SIZE= of MAIL, 0 = none */
+	bool begins;          /* RCPT: the transaction has no recipient so far */
 	struct lm_mail *mail; /* SPOOL, DELIVER: the answerer's until it answers */
 
 	enum ec class;

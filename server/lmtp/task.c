@@ -16,7 +16,7 @@ static bool stop_at_first(void *ctx, const struct entry *domain)
  * not bounce for that. Asked only about strangers' domains, which an MTA hardly ever sends us. */
 static void doubt_emptiness(struct task *t)
 {
-	struct catalog *c = t->catalog;
+	struct catalog *c = t->with.catalog;
 	struct name domain = { 0 };
 	struct entry found;
 	bool any = false;
@@ -34,7 +34,7 @@ static void run_rcpt(struct task *t)
 {
 	struct entry found;
 
-	t->class = t->catalog->ops->find(t->catalog, &t->name, &found, &t->err);
+	t->class = t->with.catalog->ops->find(t->with.catalog, &t->name, &found, &t->err);
 	if (t->class == EC_ABSENT)
 		doubt_emptiness(t);
 	if (t->class == EC_OK)
@@ -45,14 +45,14 @@ static void run_rcpt(struct task *t)
 
 static void run_spool(struct task *t)
 {
-	t->class = lm_mail_spool(t->mail, t->conf->mailroot, &t->err);
+	t->class = lm_mail_spool(t->mail, t->with.conf->mailroot, &t->err);
 }
 
 static void run_deliver(struct task *t)
 {
 	struct log log = { .sink = t->sink, .sid = t->id.sid, .peer = t->id.peer };
 
-	lm_mail_deliver(t->mail, t->store, &log);
+	lm_mail_deliver(t->mail, t->with.store, &log);
 	for (const struct lm_rcpt *r = t->mail->rcpts; r; r = r->next)
 		counter_add(r->class == EC_OK ? &t->counts->delivered : &t->counts->refused, 1);
 	lm_mail_unspool(t->mail);
@@ -70,13 +70,26 @@ static void run(struct job *j)
 	}
 }
 
-struct task *task_new(enum task_kind kind, struct conf *conf)
+void lmtp_setup_hold(struct lmtp_setup *to, const struct lmtp_setup *from)
+{
+	*to = *from;
+	conf_ref(to->conf);
+	share_ref(to->share);
+}
+
+void lmtp_setup_drop(struct lmtp_setup *s)
+{
+	share_unref(&s->share);
+	conf_unref(&s->conf);
+}
+
+struct task *task_new(enum task_kind kind, const struct lmtp_setup *with)
 {
 	struct task *t = mem_new(sizeof(*t));
 
 	t->job.run = run;
 	t->kind = kind;
-	t->conf = conf_ref(conf);
+	lmtp_setup_hold(&t->with, with);
 	return t;
 }
 
@@ -85,7 +98,7 @@ void task_free(struct task **t)
 	if (!*t)
 		return;
 	lm_mail_free(&(*t)->mail);
-	conf_unref(&(*t)->conf);
+	lmtp_setup_drop(&(*t)->with);
 	free(*t);
 	*t = NULL;
 }

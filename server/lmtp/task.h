@@ -6,8 +6,7 @@
 #pragma once
 #include <stdint.h>
 #include "server/base/counter.h"
-#include "server/catalog/catalog.h"
-#include "server/conf/conf.h"
+#include "server/lmtp/attach.h"
 #include "server/lmtp/mail.h"
 #include "server/net/conn.h"
 #include "server/net/work.h"
@@ -30,14 +29,16 @@ struct task {
 	struct task_id id;
 	struct log_sink *sink;
 	struct task_counts *counts;
-	struct conf *conf;       /* a reference */
-	struct catalog *catalog; /* lent for the process's life */
-	struct store *store;     /* likewise */
-	struct lm_mail *mail;    /* SPOOL, DELIVER, FORGET: owned */
-	struct name name;        /* RCPT, in and out */
+	struct lmtp_setup with; /* references */
+	struct lm_mail *mail;   /* SPOOL, DELIVER, FORGET: owned */
+	struct name name;       /* RCPT, in and out */
 	enum ec class;
 	struct err err;
 };
 
-struct task *task_new(enum task_kind kind, struct conf *conf);
+/* A setup with references of its own. */
+void lmtp_setup_hold(struct lmtp_setup *to, const struct lmtp_setup *from);
+void lmtp_setup_drop(struct lmtp_setup *s);
+
+struct task *task_new(enum task_kind kind, const struct lmtp_setup *with);
 void task_free(struct task **t);

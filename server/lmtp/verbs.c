@@ -256,6 +256,7 @@ static enum lm_verdict do_rcpt(struct lm *s, struct lm_text arg)
 	s->rcpt = arena_str(s->asked, path.text.p, path.text.len);
 	s->q.address = lookup_text(s->asked, &path);
 	s->q.size_hint = s->size_hint;
+	s->q.begins = s->mail->n_rcpts == 0;
 	if (s->q.address)
 		return lm_ask(s, LM_ASK_RCPT, LM_LOOKUP);
 	arena_drop(&s->asked);

@@ -141,6 +141,8 @@ void winpopd_stop(struct winpopd *w)
 struct sweep_job {
 	struct job job;
 	struct winpopd *w;
+	struct mailroot *root;
+	struct share *share; /* what keeps it open */
 	unsigned n;
 };
 
@@ -160,13 +162,11 @@ static enum ec start_threads(struct winpopd *w, struct err *e)
 
 static enum ec start_services(struct winpopd *w, struct err *e)
 {
-	struct pop3_setup p = {
-		w->conf,          w->tls, w->auth, w->backends.accounts, w->backends.catalog,
-		w->backends.store
-	};
-	struct lmtp_setup l = { w->conf, w->backends.accounts->ops->rule, w->backends.catalog,
-				w->backends.store };
+	struct pop3_setup p;
+	struct lmtp_setup l;
 	const struct pop3_work work = { w->signin_work, w->mailbox_work };
+
+	setups(w, &p, &l);
 	w->pop3 = pop3_new(w->loops, w->n_loops, work, &p, &w->log);
 	w->lmtp = lmtp_new(w->loops, w->n_loops, w->deliver_work, &l, &w->log);
 	doors_start(w);
@@ -185,9 +185,9 @@ static enum ec open_named(struct winpopd *w, struct err *e)
 	if (rc == EC_OK)
 		rc = load_tls(w->conf, NULL, &w->log, &w->tls, e);
 	if (rc == EC_OK)
-		rc = backends_open(w->conf, NULL, &w->log, &w->backends, e);
+		rc = backing_open(w, w->conf, &w->backing, e);
 	if (rc == EC_OK)
-		rc = load_auth(w, w->conf, &w->auth, e);
+		rc = load_auth(w, w->conf, w->backing, &w->auth, e);
 	return rc;
 }
 
@@ -213,7 +213,7 @@ static enum ec start(struct winpopd *w, struct err *e)
 static void sweep(struct job *j)
 {
 	struct sweep_job *s = (struct sweep_job *)j;
-	s->n = mailroot_sweep(s->w->backends.root, true);
+	s->n = mailroot_sweep(s->root, true);
 }
 
 static void swept(struct job *j)
@@ -221,15 +221,21 @@ static void swept(struct job *j)
 	struct sweep_job *s = (struct sweep_job *)j;
 	if (s->n > 0)
 		log_event(&s->w->log, LV_INFO, "swept", KV_U("leftovers", s->n));
+	share_unref(&s->share);
 	free(s);
 }
 
 static void start_sweep(struct winpopd *w)
 {
 	struct sweep_job *s = mem_new(sizeof(*s));
-	*s = (struct sweep_job){ { .home = w->keeper, .run = sweep, .done = swept }, w, 0 };
-	if (work_submit(w->deliver_work, &s->job) != EC_OK)
-		free(s); /* the next start will */
+	*s = (struct sweep_job){ .job = { .home = w->keeper, .run = sweep, .done = swept },
+				 .w = w,
+				 .root = w->backing->backends.root,
+				 .share = share_ref(&w->backing->share) };
+	if (work_submit(w->deliver_work, &s->job) == EC_OK)
+		return;
+	share_unref(&s->share); /* the next start will */
+	free(s);
 }
 
 static void say_ready(struct winpopd *w)
@@ -273,14 +279,16 @@ static void finish(struct winpopd *w)
 	work_free(&w->deliver_work);
 	pop3_free(&w->pop3);
 	lmtp_free(&w->lmtp);
-	if (w->keeper)
+	if (w->keeper) {
 		timer_cancel(&w->drain_timer);
+		timer_cancel(&w->look_timer);
+	}
 	for (unsigned i = 0; i < w->n_loops; i++)
 		loop_free(&w->loops[i]);
 	loop_free(&w->keeper);
 	auth_unref(&w->auth);
 	tls_unref(&w->tls);
-	backends_close(&w->backends);
+	backing_end(w);
 }
 
 /* --check: everything a start would look at, without opening a socket or changing a file. */

@@ -1,7 +1,8 @@
 /* reload.c - new settings for a running service: parse, check, build, and only then swap.
  *
  * Sessions finish on what they started with; new ones get the new set. Runs on the keeper, which serves nobody, so reading a
- * file here delays no session.
+ * file here delays no session. What waits for a restart is left as it was at the start, so that everything else is built on
+ * settings that are in force.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,8 @@ enum ec load_tls(const struct conf *c, const struct tls *before, const struct lo
 	return rc == EC_ABSENT ? EC_OK : rc;
 }
 
-enum ec load_auth(const struct winpopd *w, const struct conf *c, struct auth **out, struct err *e)
+enum ec load_auth(const struct winpopd *w, const struct conf *c, struct backing *b,
+		  struct auth **out, struct err *e)
 {
 	struct auth_setup setup = {
 		.service = "pop",
@@ -28,37 +30,54 @@ enum ec load_auth(const struct winpopd *w, const struct conf *c, struct auth **o
 		.penalty_ms = c->penalty_ms,
 		.shield_s = c->shield_s,
 		.cache_s = c->cache_s,
-		/* What needs a restart is what we started with. */
-		.spa = { .kind = w->started->spa,
+		.spa = { .kind = c->spa,
 			 .level = c->ntlm,
 			 .binding = c->channel_binding,
-			 .domain = w->started->ntlm_domain,
-			 .timeout_ms = w->started->directory_timeout_ms },
-		.keytab = w->started->keytab,
-		.accounts = w->backends.accounts,
-		.of_domain =
-			w->started->authentication == AUTHN_AD && w->started->directory == DIR_AD,
+			 .domain = c->ntlm_domain,
+			 .timeout_ms = c->directory_timeout_ms },
+		.keytab = c->keytab,
+		.accounts = b->backends.accounts,
+		.share = &b->share,
+		.of_domain = c->authentication == AUTHN_AD && c->directory == DIR_AD,
 		.log = &w->log,
 	};
 	return auth_open(&setup, w->auth, out, e);
 }
 
-static void swap_in(struct winpopd *w, struct conf *conf, struct tls *tls, struct auth *auth)
+void setups(const struct winpopd *w, struct pop3_setup *p, struct lmtp_setup *l)
 {
-	struct pop3_setup p = {
-		conf, tls, auth, w->backends.accounts, w->backends.catalog, w->backends.store
-	};
-	struct lmtp_setup l = { conf, w->backends.accounts->ops->rule, w->backends.catalog,
-				w->backends.store };
-	pop3_setup(w->pop3, &p);
-	lmtp_setup(w->lmtp, &l);
-	log_set_level(w->sink, (int)conf->logging);
+	struct backends *b = &w->backing->backends;
+	struct share *share = &w->backing->share;
+
+	*p = (struct pop3_setup){ w->conf, w->tls, w->auth, b->catalog, b->store, share };
+	*l = (struct lmtp_setup){ w->conf, b->accounts->ops->rule, b->catalog, b->store, share };
+}
+
+/* What a reload has built. */
+struct built {
+	struct conf *read; /* the file as it is */
+	struct conf *conf; /* of it, what does not wait for a restart */
+	struct tls *tls;
+	struct backing *backing;
+	struct auth *auth;
+};
+
+static void swap_in(struct winpopd *w, struct built *new)
+{
+	struct pop3_setup p;
+	struct lmtp_setup l;
+
 	conf_unref(&w->conf);
 	tls_unref(&w->tls);
 	auth_unref(&w->auth);
-	w->conf = conf;
-	w->tls = tls;
-	w->auth = auth;
+	w->conf = new->conf;
+	w->tls = new->tls;
+	w->auth = new->auth;
+	backing_swap(w, new->backing);
+	setups(w, &p, &l);
+	pop3_setup(w->pop3, &p);
+	lmtp_setup(w->lmtp, &l);
+	log_set_level(w->sink, (int)w->conf->logging);
 }
 
 /* Certificates are live, but the port that begins with TLS is opened at start, and only if there was one. */
@@ -70,42 +89,52 @@ static void add_tls_port(const struct winpopd *w, const struct conf *now, char *
 		snprintf(list + n, len - n, "%stls_port", n ? " " : "");
 }
 
-static enum ec build(struct winpopd *w, struct conf **conf, struct tls **tls, struct auth **auth,
-		     struct err *e)
+static enum ec build(struct winpopd *w, struct built *new, struct err *e)
 {
-	enum ec rc = conf_load(w->conf->path, conf, e);
+	enum ec rc = conf_load(w->conf->path, &new->read, e);
+
 	if (rc == EC_OK)
-		rc = conf_check_world(*conf, e);
+		rc = conf_check_world(new->read, e);
+	if (rc != EC_OK)
+		return rc;
+	new->conf = conf_in_force(w->started, new->read);
+	rc = load_tls(new->conf, w->tls, &w->log, &new->tls, e);
 	if (rc == EC_OK)
-		rc = load_tls(*conf, w->tls, &w->log, tls, e);
+		rc = backing_open(w, new->conf, &new->backing, e);
 	if (rc == EC_OK)
-		rc = load_auth(w, *conf, auth, e);
+		rc = load_auth(w, new->conf, new->backing, &new->auth, e);
 	return rc;
+}
+
+static void drop(struct winpopd *w, struct built *new)
+{
+	auth_unref(&new->auth);
+	backing_drop(w, &new->backing);
+	tls_unref(&new->tls);
+	conf_unref(&new->conf);
 }
 
 enum ec winpopd_reload(struct winpopd *w, char *restart, size_t restart_len, struct err *e)
 {
-	struct conf *conf = NULL;
-	struct tls *tls = NULL;
-	struct auth *auth = NULL;
+	struct built new = { 0 };
+
 	if (w->stopping)
 		return err_set(e, EC_REFUSED,
 			       "winpopd is stopping; it reads its settings when it starts");
 	notify_manager("RELOADING=1");
-	enum ec rc = build(w, &conf, &tls, &auth, e);
+	enum ec rc = build(w, &new, e);
 	if (rc == EC_OK) {
-		conf_restart_list(w->started, conf, restart, restart_len);
-		add_tls_port(w, conf, restart, restart_len);
-		swap_in(w, conf, tls, auth);
+		conf_restart_list(w->started, new.read, restart, restart_len);
+		add_tls_port(w, new.read, restart, restart_len);
+		swap_in(w, &new);
 		log_event(&w->log, LV_INFO, "reload",
 			  KV("restart_needed", restart[0] ? restart : NULL));
 	} else {
-		conf_unref(&conf);
-		tls_unref(&tls);
-		auth_unref(&auth);
+		drop(w, &new);
 		log_event(&w->log, LV_CRIT, "reload-failed", KV("class", ec_name(rc)),
 			  KV("text", e->text));
 	}
+	conf_unref(&new.read);
 	notify_manager("READY=1");
 	return rc;
 }

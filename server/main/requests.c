@@ -21,7 +21,7 @@ static enum ec do_status(struct winpopd *w, const json_t *request, json_t *reply
 	log_each_count(w->sink, put_count, events);
 	json_t *s = json_pack(
 		"{s:i, s:s, s:I, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:i, s:I, s:I, s:I, s:i, s:i, "
-		"s:i, s:o}",
+		"s:i, s:s, s:i, s:o}",
 		"pid", (int)getpid(), "version", WINPOP_VERSION, "uptime",
 		(json_int_t)(clock_wall_s() - (int64_t)w->started_s), "sessions", (int)p.sessions,
 		"signed_in", (int)p.signed_in, "sessions_total", (json_int_t)p.total, "served",
@@ -30,7 +30,8 @@ static enum ec do_status(struct winpopd *w, const json_t *request, json_t *reply
 		"lmtp_total", (json_int_t)l.total, "delivered", (json_int_t)l.delivered, "refused",
 		(json_int_t)l.refused, "signin_queue", (int)work_waiting(w->signin_work),
 		"mailbox_queue", (int)work_waiting(w->mailbox_work), "deliver_queue",
-		(int)work_waiting(w->deliver_work), "events", events);
+		(int)work_waiting(w->deliver_work), "authentication", backing_method(w->backing),
+		"retired", (int)backing_retired(w), "events", events);
 	json_object_update(reply, s);
 	json_decref(s);
 	return EC_OK;
@@ -56,8 +57,8 @@ static enum ec take_who(const struct winpopd *w, const json_t *request, struct n
 			       "say \"who\": a mailbox, a domain, or \"*\" for everybody");
 	*everybody = strcmp(text, "*") == 0;
 	return *everybody ? EC_OK
-			  : name_parse_any(who, text, strlen(text), w->backends.accounts->ops->rule,
-					   e);
+			  : name_parse_any(who, text, strlen(text),
+					   w->backing->backends.accounts->ops->rule, e);
 }
 
 static enum ec do_kick(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)

@@ -30,6 +30,18 @@ struct door { /* one listening socket, and whom its connections belong to */
 	struct job shut;
 };
 
+/* What the settings opened; its holders are counted, the keeper among them until it is closed. */
+struct backing {
+	struct share share;
+	struct backends backends;
+	struct conf *conf; /* lent to them */
+	struct winpopd *w;
+	struct backing *next; /* retired before it */
+	uint64_t retired_ms;
+	struct job closing;
+	bool is_closing;
+};
+
 struct winpopd {
 	struct log_sink *sink;
 	struct log log;
@@ -39,7 +51,9 @@ struct winpopd {
 	struct conf *started; /* the one we started with: some settings need a restart */
 	struct tls *tls;      /* NULL: none */
 	struct auth *auth;
-	struct backends backends;
+	struct backing *backing; /* for new sessions */
+	struct backing *retired; /* older sessions hold them */
+	struct timer *look_timer;
 
 	struct loop *keeper;
 	struct loop *loops[WINPOPD_LOOPS_MAX];
@@ -69,9 +83,21 @@ void doors_text(const struct winpopd *w, enum door_kind kind, char *out,
 /* reload.c */
 enum ec load_tls(const struct conf *c, const struct tls *before, const struct log *log,
 		 struct tls **out, struct err *e);
-enum ec load_auth(const struct winpopd *w, const struct conf *c, struct auth **out, struct err *e);
+enum ec load_auth(const struct winpopd *w, const struct conf *c, struct backing *b,
+		  struct auth **out, struct err *e);
+/* The set that new sessions begin with. */
+void setups(const struct winpopd *w, struct pop3_setup *p, struct lmtp_setup *l);
 /* Reads the settings again, checks all, then swaps; on failure nothing has changed. restart: names of settings that wait. */
 enum ec winpopd_reload(struct winpopd *w, char *restart, size_t restart_len, struct err *e);
+
+/* backing.c */
+/* The backends of these settings: the present ones, if they are the same. */
+enum ec backing_open(struct winpopd *w, struct conf *c, struct backing **out, struct err *e);
+void backing_drop(struct winpopd *w, struct backing **b);  /* opened, and not wanted after all */
+void backing_swap(struct winpopd *w, struct backing *now); /* retires what was there before */
+unsigned backing_retired(const struct winpopd *w);         /* how many are still held */
+const char *backing_method(const struct backing *b);
+void backing_end(struct winpopd *w); /* after everybody: closes all */
 
 /* requests.c */
 enum ec winpopd_request(void *ctx, const struct json_t *request, struct json_t *reply,

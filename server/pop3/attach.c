@@ -26,6 +26,7 @@ struct set *set_new(const struct pop3_setup *with)
 	s->with.conf = conf_ref(with->conf);
 	s->with.tls = with->tls ? tls_ref(with->tls) : NULL;
 	s->with.auth = auth_ref(with->auth);
+	s->with.share = share_ref(with->share);
 	s->policy = (struct p3_policy){
 		.hostname = c->hostname,
 		.implementation = "winpop-" WINPOP_VERSION,
@@ -53,6 +54,7 @@ void set_unref(struct set **ps)
 	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
 	auth_unref(&s->with.auth);
+	share_unref(&s->with.share);
 	tls_unref(&s->with.tls);
 	conf_unref(&s->with.conf);
 	free(s);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 #include "server/auth/auth.h"
+#include "server/base/share.h"
 #include "server/catalog/catalog.h"
 #include "server/conf/conf.h"
 #include "server/net/conn.h"
@@ -23,9 +24,9 @@ struct pop3_setup {
 	struct conf *conf;
 	struct tls *tls; /* NULL: none */
 	struct auth *auth;
-	struct accounts *accounts; /* lent for the process's life */
-	struct catalog *catalog;   /* likewise */
-	struct store *store;       /* likewise */
+	struct catalog *catalog;
+	struct store *store;
+	struct share *share; /* what keeps catalog and store open; NULL: they outlive the service */
 };
 /* Two sets of workers, lent: a directory that is slow may hold all those of sign-in, and whoever is in still gets his mail. */
 struct pop3_work {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "server/base/arena.h"
 #include "server/conf/conf.h"
 #include "server/conf/options.h"
 
@@ -214,6 +215,63 @@ static void every_prefix_and_octet_is_survived(void **state)
 	}
 }
 
+/* Everything of the new one that does not wait; what does, and nothing else, of the old one. */
+static void in_force_is_what_need_not_wait(void **state)
+{
+	static const char was_text[] = "port = 1\nsocketmax = 60\nmailroot = /a\nkey_file = /a.key";
+	static const char now_text[] =
+		"port = 2\nsocketmax = 70\nmailroot = /b\nkey_file = /b.key\n"
+		"expire = 7\nmessage_max = 3M\nsparequired = yes\n"
+		"role = member\nauthentication = local\nspa = winbind";
+	struct arena *a = arena_new("test", 4096);
+	struct conf *was, *now, *both;
+
+	(void)state;
+	assert_int_equal(parse(was_text, &was, NULL), EC_OK);
+	assert_int_equal(parse(now_text, &now, NULL), EC_OK);
+	both = conf_in_force(was, now);
+	for (size_t i = 0; i < n_options; i++) {
+		const struct option *o = &options[i];
+		const struct conf *from = o->when == OPT_RESTART ? was : now;
+		if (strcmp(option_text(a, o, both), option_text(a, o, from)) != 0)
+			fail_msg("%s", o->name);
+	}
+	assert_string_equal(both->path, now->path);
+	conf_unref(&was);
+	conf_unref(&now);
+	assert_string_equal(both->mailroot, "/a"); /* its own strings */
+	assert_string_equal(both->key_file, "/b.key");
+	assert_int_equal(both->authentication, AUTHN_LOCAL);
+	conf_unref(&both);
+	arena_drop(&a);
+}
+
+static void backends_depend_on_some_settings(void **state)
+{
+	static const struct {
+		const char *text;
+		bool same;
+	} rows[] = {
+		{ "", true },
+		{ "authentication = file", true },
+		{ "authentication = local", false },
+		{ "key_file = /elsewhere", false },
+		{ "directory_timeout_ms = 5001", false },
+		{ "socketmax = 60\nlocal_group = others\nmailroot = /b\nworkers = 3", true },
+	};
+	struct conf *was, *now;
+
+	(void)state;
+	assert_int_equal(parse("", &was, NULL), EC_OK);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(parse(rows[i].text, &now, NULL), EC_OK);
+		if (conf_same_backends(was, now) != rows[i].same)
+			fail_msg("%s", rows[i].text);
+		conf_unref(&now);
+	}
+	conf_unref(&was);
+}
+
 static void reload_tells_what_needs_a_restart(void **state)
 {
 	struct conf *was, *now;
@@ -301,6 +359,8 @@ int main(void)
 		cmocka_unit_test(rules_look_at_the_whole),
 		cmocka_unit_test(every_prefix_and_octet_is_survived),
 		cmocka_unit_test(reload_tells_what_needs_a_restart),
+		cmocka_unit_test(in_force_is_what_need_not_wait),
+		cmocka_unit_test(backends_depend_on_some_settings),
 		cmocka_unit_test(snapshot_lives_as_long_as_its_users),
 		cmocka_unit_test(files_are_loaded),
 	};

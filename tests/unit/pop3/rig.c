@@ -179,11 +179,9 @@ struct pop3_setup rig_settings(const char *settings)
 		 rig.dir, settings);
 	if (conf_parse("test", text, strlen(text), &rig.conf, &e) != EC_OK)
 		fail_msg("%s", e.text);
-	return (struct pop3_setup){ .conf = rig.conf,
-				    .auth = rig.auth,
-				    .accounts = &rig.people.base,
-				    .catalog = &rig.catalog,
-				    .store = &rig.store };
+	return (struct pop3_setup){
+		.conf = rig.conf, .auth = rig.auth, .catalog = &rig.catalog, .store = &rig.store
+	};
 }
 
 void rig_begin(const char *settings, unsigned n_workers, unsigned max_jobs)
