@@ -5,7 +5,9 @@
  * The first directory of all takes an administrator of ours (`winpop init`, `winpop add`): an empty mail root is rather one that
  * is not mounted, and mail would go under the mount point.
  *
- *	add       directory in the mail root, then the entry: the entry is what makes it exist, so it appears whole
+ *	add       directory in the mail root, then the entry: the entry is what makes it exist, so it appears whole. Mail that
+ *	          was there before (a mail root that was its own catalog) is never touched, whatever becomes of the entry
+ *	unlist    the entry alone: the mail stays where add finds it again
  *	remove    a session's claim is taken first, so nothing has changed if somebody holds it; then the entry, then the
  *	          directory. Ended in between, the mail is out of reach and a second removal deletes it. Mail of a mailbox
  *	          that was ended with other tools stays in the same way, and keeps its name from being added until then.
@@ -14,6 +16,7 @@
  * sign-in that needs no directory (the password file, a cached result). A lock set meanwhile counts when the directory is back.
  * An answer of the directory, also "no such mailbox", always counts for more.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,15 +164,12 @@ static void take_home_back(struct dir_catalog *dc, const struct name *n)
 		mailroot_remove(dc->root, n, NULL);
 }
 
-static enum ec catalog_add(struct catalog *c, const struct name *n, struct draft **draft,
+static enum ec add_mailbox(struct dir_catalog *dc, const struct name *n, struct draft **draft,
 			   struct err *e)
 {
-	struct dir_catalog *dc = catalog_of(c);
 	struct errand r = { .name = n };
-
-	if (name_is_domain(n))
-		return add_domain(dc, n, e);
 	enum ec rc = run(dc, POOL_READ, do_check, &r, e);
+
 	if (rc != EC_OK) {
 		draft_drop(draft);
 		return rc;
@@ -181,6 +181,27 @@ static enum ec catalog_add(struct catalog *c, const struct name *n, struct draft
 	if (rc != EC_OK)
 		take_home_back(dc, n);
 	return rc;
+}
+
+static enum ec add_with_mail(struct dir_catalog *dc, const struct name *n, struct err *e)
+{
+	struct errand r = { .name = n };
+	char text[NAME_TEXT_MAX + 1];
+
+	if (!home_has(dc->root, n))
+		return err_set(e, EC_ABSENT, "the mail root has no mailbox %s", name_text(n, text));
+	enum ec rc = run(dc, POOL_READ, do_check, &r, e);
+	return rc == EC_OK ? run(dc, POOL_WRITE, do_enlist_mailbox, &r, e) : rc;
+}
+
+static enum ec catalog_add(struct catalog *c, const struct name *n, struct draft **draft,
+			   struct err *e)
+{
+	struct dir_catalog *dc = catalog_of(c);
+
+	if (name_is_domain(n))
+		return add_domain(dc, n, e);
+	return draft && *draft ? add_mailbox(dc, n, draft, e) : add_with_mail(dc, n, e);
 }
 
 /* ---- removing ---- */
@@ -224,19 +245,27 @@ static enum ec refuse_alias(const struct name *n, const struct listed *l, struct
 		       name_text(n, alias), name_text(&l->box.entry.name, real));
 }
 
+/* Is one entry, and this name its own? There may be none at all. */
+static enum ec find_own(struct dir_catalog *dc, struct errand *r, struct err *e)
+{
+	enum ec rc = run(dc, POOL_READ, do_find, r, e);
+
+	if (rc != EC_OK || r->listed.n_boxes == 0)
+		return rc;
+	if (!name_equal(r->name, &r->listed.box.entry.name))
+		return refuse_alias(r->name, &r->listed, e);
+	return r->listed.n_boxes > 1 ? listed_judge(&r->listed, r->name, NULL, e) : EC_OK;
+}
+
 static enum ec remove_mailbox(struct dir_catalog *dc, const struct name *n, struct err *e)
 {
 	struct errand r = { .name = n };
 	struct claim claim;
-	enum ec rc = run(dc, POOL_READ, do_find, &r, e);
+	enum ec rc = find_own(dc, &r, e);
 
 	if (rc != EC_OK)
 		return rc;
 	bool is_listed = r.listed.n_boxes > 0, held = false;
-	if (is_listed && !name_equal(n, &r.listed.box.entry.name))
-		return refuse_alias(n, &r.listed, e);
-	if (r.listed.n_boxes > 1)
-		return listed_judge(&r.listed, n, NULL, e);
 	if (is_listed && home_has(dc->root, n)) {
 		rc = claim_take(dc->root, n, &claim, e);
 		held = rc == EC_OK;
@@ -261,6 +290,23 @@ static enum ec remove_domain(struct dir_catalog *dc, const struct name *n, struc
 	bool was_listed = r.listed.has_domain || r.listing.n > 0;
 	listing_drop(&r.listing);
 	return rc == EC_OK ? remove_home(dc, n, was_listed, e) : rc;
+}
+
+/* Sessions go on: what they hold is the mail. */
+static enum ec catalog_unlist(struct catalog *c, const struct name *n, struct err *e)
+{
+	struct dir_catalog *dc = catalog_of(c);
+	struct errand r = { .name = n };
+	char text[NAME_TEXT_MAX + 1];
+
+	assert(!name_is_domain(n));
+	enum ec rc = find_own(dc, &r, e);
+	if (rc == EC_OK && r.listed.n_boxes == 0)
+		rc = err_set(e, EC_ABSENT, "the directory has no mailbox %s", name_text(n, text));
+	if (rc == EC_OK)
+		rc = run(dc, POOL_WRITE, do_delist_mailbox, &r, e);
+	memory_forget(dc->memory, n);
+	return rc;
 }
 
 static enum ec catalog_remove(struct catalog *c, const struct name *n, struct err *e)
@@ -387,6 +433,7 @@ static const struct catalog_ops ops = {
 	.set_lock = catalog_set_lock,
 	.set_quota = catalog_set_quota,
 	.each = catalog_each,
+	.unlist = catalog_unlist,
 	.close = catalog_close,
 };
 

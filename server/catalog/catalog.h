@@ -24,7 +24,8 @@ struct entry {
 struct catalog_ops {
 	const char *name;
 	enum ec (*find)(struct catalog *, const struct name *, struct entry *out, struct err *);
-	/* A domain: draft is NULL. A mailbox: takes the draft, committed or dropped on return. */
+	/* A domain: draft is NULL. A mailbox: takes the draft, committed or dropped on return; no draft: its mail is there
+	 * already, and stays whatever happens (EC_ABSENT: it is not). */
 	enum ec (*add)(struct catalog *, const struct name *, struct draft **draft, struct err *);
 	enum ec (*remove)(struct catalog *, const struct name *, struct err *);
 	enum ec (*set_lock)(struct catalog *, const struct name *, bool on,

@@ -106,10 +106,25 @@ static enum ec local_find(struct catalog *c, const struct name *n, struct entry 
 	return rc;
 }
 
+/* With its mail there it is there. */
+static enum ec refuse_again(struct mailroot *root, const struct name *n, struct err *e)
+{
+	char text[NAME_TEXT_MAX + 1];
+	int dir;
+	enum ec rc = mailroot_dir(root, n, &dir, e);
+
+	if (rc != EC_OK)
+		return rc;
+	close(dir);
+	return err_set(e, EC_EXISTS, "there is a mailbox %s already", name_text(n, text));
+}
+
 static enum ec local_add(struct catalog *c, const struct name *n, struct draft **draft,
 			 struct err *e)
 {
-	return name_is_domain(n) ? mailroot_add_domain(root_of(c), n, e) : draft_commit(draft, e);
+	if (name_is_domain(n))
+		return mailroot_add_domain(root_of(c), n, e);
+	return draft && *draft ? draft_commit(draft, e) : refuse_again(root_of(c), n, e);
 }
 
 static enum ec local_remove(struct catalog *c, const struct name *n, struct err *e)

@@ -211,6 +211,27 @@ static void quota_accounts(struct world *w)
 	assert_string_equal(e.quota, longest);
 }
 
+/* From one catalog into another: the mail does not move. */
+static void mail_that_is_there(struct world *w)
+{
+	bool is_local = !w->c->ops->unlist;
+	struct name lee = tree_name("lee@example.com"), kim = tree_name(KIM);
+	struct draft *none = NULL;
+	struct entry found;
+	struct err e;
+
+	w->backend->person(w, "lee@example.com");
+	assert_ec(w->c->ops->add(w->c, &lee, NULL, &e), EC_ABSENT);
+	assert_ec(w->c->ops->add(w->c, &lee, &none, &e), EC_ABSENT);
+	assert_ec(w->c->ops->add(w->c, &kim, NULL, &e), EC_EXISTS);
+	tree_add_mailbox(&w->tree, "lee@example.com");
+	tree_write(&w->tree, "example.com/P3_lee.mbx/P3a.eml", "Subject: x\r\n\r\n", 0);
+	assert_ec(w->c->ops->add(w->c, &lee, NULL, &e), is_local ? EC_EXISTS : EC_OK);
+	assert_ec(w->c->ops->add(w->c, &lee, &none, &e), EC_EXISTS);
+	assert_ec(find(w, "lee@example.com", &found), EC_OK);
+	assert_true(tree_has(&w->tree, "example.com/P3_lee.mbx/P3a.eml"));
+}
+
 static bool collect(void *ctx, const struct entry *e)
 {
 	char text[NAME_TEXT_MAX + 1];
@@ -258,6 +279,7 @@ static void removal_respects_sessions(struct world *w)
 	}
 CONTRACT(exists_or_not)
 CONTRACT(two_locks_are_two_flags)
+CONTRACT(mail_that_is_there)
 CONTRACT(quota_accounts)
 CONTRACT(listing)
 CONTRACT(removal_respects_sessions)
@@ -317,6 +339,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_exists_or_not),
 		cmocka_unit_test(each_two_locks_are_two_flags),
+		cmocka_unit_test(each_mail_that_is_there),
 		cmocka_unit_test(each_quota_accounts),
 		cmocka_unit_test(each_listing),
 		cmocka_unit_test(each_removal_respects_sessions),

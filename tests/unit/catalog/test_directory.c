@@ -289,6 +289,76 @@ static void mail_that_was_left(void **state)
 	assert_ec(add(w, KIM), EC_OK);
 }
 
+/* ---- mailboxes that were in another catalog ---- */
+
+static enum ec add_with_mail(struct world *w, const char *text)
+{
+	struct name n = tree_name(text);
+
+	return w->c->ops->add(w->c, &n, NULL, &w->e);
+}
+
+static enum ec unlist(struct world *w, const char *text)
+{
+	struct name n = tree_name(text);
+
+	return w->c->ops->unlist(w->c, &n, &w->e);
+}
+
+/* Whatever is in the way, the mail is not. */
+static void mail_stays_when_it_cannot_be_registered(void **state)
+{
+	struct world *w = *state;
+	struct entry e;
+
+	tree_add_mailbox(&w->tree, "lee@example.com");
+	assert_ec(add_with_mail(w, "lee@example.com"), EC_ABSENT); /* nobody has this address */
+	directory_person(&w->dir, "lee@example.com");
+	directory_modify(&w->dir, KIM_RDN, "add", "winpopAlias", "lee@example.com");
+	assert_ec(add_with_mail(w, "lee@example.com"), EC_EXISTS);
+	directory_modify(&w->dir, KIM_RDN, "delete", "winpopAlias", NULL);
+	directory_delete(&w->dir, DOMAIN_RDN);
+	assert_ec(add_with_mail(w, "lee@example.com"), EC_ABSENT);
+	assert_non_null(strstr(w->e.text, "domain"));
+	assert_true(tree_has(&w->tree, "example.com/P3_lee.mbx"));
+	/* the domain's directory is there already: that is no reason to refuse its entry */
+	assert_ec(add_domain(w, "example.com"), EC_OK);
+	assert_ec(add_with_mail(w, "lee@example.com"), EC_OK);
+	assert_ec(find(w, "lee@example.com", &e), EC_OK);
+	assert_ec(add_with_mail(w, "lee@example.com"), EC_EXISTS);
+	assert_non_null(strstr(w->e.text, "uid=lee.example.com,")); /* whose it is */
+}
+
+static void a_registration_is_taken_back(void **state)
+{
+	static const char *const gone[] = { "winpopAddress", "winpopLocked", "winpopQuotaAccount" };
+	struct name kim = tree_name(KIM);
+	struct world *w = *state;
+	struct entry e;
+
+	struct box *box = tree_claim(&w->tree, KIM); /* a session is no reason to wait */
+	assert_ec(lock(w, KIM, true), EC_OK);
+	assert_ec(w->c->ops->set_quota(w->c, &kim, "kim", &w->e), EC_OK);
+	assert_ec(unlist(w, KIM), EC_OK);
+	box->ops->release(&box);
+	assert_true(tree_has(&w->tree, "example.com/P3_kim.mbx"));
+	assert_true(directory_has(&w->dir, KIM_RDN, "uid", "kim.example.com"));
+	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
+		assert_false(directory_has(&w->dir, KIM_RDN, gone[i], NULL));
+	assert_false(directory_has(&w->dir, KIM_RDN, "objectClass", "winpopMailbox"));
+	assert_ec(find(w, KIM, &e), EC_ABSENT);
+	assert_ec(unlist(w, KIM), EC_ABSENT);
+	assert_ec(add_with_mail(w, KIM), EC_OK);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	directory_modify(&w->dir, KIM_RDN, "add", "winpopAlias", "k@example.com");
+	assert_ec(unlist(w, "k@example.com"), EC_REFUSED);
+	enlist_by_hand(w, "lee@example.com");
+	directory_modify(&w->dir, "uid=lee.example.com,ou=people", "replace", "winpopAddress", KIM);
+	assert_ec(unlist(w, KIM), EC_BROKEN); /* which of the two? */
+}
+
+/* ---- */
+
 static void sessions_keep_all_of_it(void **state)
 {
 	struct world *w = *state;
@@ -548,6 +618,8 @@ int main(void)
 		IN_A_WORLD(adding_needs_a_person),
 		IN_A_WORLD(removing_leaves_the_person),
 		IN_A_WORLD(mail_that_was_left),
+		IN_A_WORLD(mail_stays_when_it_cannot_be_registered),
+		IN_A_WORLD(a_registration_is_taken_back),
 		IN_A_WORLD(sessions_keep_all_of_it),
 		IN_A_WORLD(a_domain_goes_with_everything),
 		IN_A_WORLD(places_are_made),
