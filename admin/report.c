@@ -191,15 +191,33 @@ static void put_whole(const struct report *r, struct out *o)
 	out_end(o);
 }
 
+/* "" if there is none. */
+static const char *extension(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+
+	return dot ? dot : "";
+}
+
 static struct out *writer_for(const char *path, FILE *to)
 {
-	const char *dot = strrchr(path, '.');
-
-	if (dot && strcasecmp(dot, ".csv") == 0)
+	if (strcasecmp(extension(path), ".csv") == 0)
 		return out_csv(to, stderr);
-	if (dot && strcasecmp(dot, ".json") == 0)
+	if (strcasecmp(extension(path), ".json") == 0)
 		return out_json(to);
 	return out_text(to, stderr, OUT_ALIGNED);
+}
+
+/* Whoever writes .xlsx expects something else than text. */
+static enum ec check_extension(const char *path, struct err *e)
+{
+	static const char *const known[] = { "", ".csv", ".json", ".txt" };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcasecmp(extension(path), known[i]) == 0)
+			return EC_OK;
+	}
+	return err_set(e, EC_USAGE, "a report is .csv, .json or .txt, not %s", path);
 }
 
 /* A report takes the place of what has its name: of a device, or of the link /dev/stdout, that would be a disaster. */
@@ -217,7 +235,9 @@ static enum ec check_place(const char *path, struct err *e)
 enum ec report_may_write(const char *path, struct err *e)
 {
 	identity_root(true);
-	enum ec rc = check_place(path, e);
+	enum ec rc = check_extension(path, e);
+	if (rc == EC_OK)
+		rc = check_place(path, e);
 	identity_root(false);
 	return rc;
 }

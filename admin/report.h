@@ -23,7 +23,7 @@ bool report_first_failed(struct report *r, enum mig_what *what, struct err *why)
 void report_totals(const struct report *r, struct out *o, const char *key);
 /* The list "accounts": all, or only those that somebody must hear of - not migrated, another logon name, a new password. */
 void report_accounts(struct report *r, struct out *o, bool all);
-/* All of it into a file: .csv, .json, anything else is text. Replaces a plain file of that name, whole or not at all; as who
+/* All of it into a file: .csv, .json, text (.txt, or nothing). Replaces a plain file of that name, whole or not at all; as who
  * started winpop. report_may_write is asked before there is anything to write. */
 enum ec report_may_write(const char *path, struct err *e);
 enum ec report_write(struct report *r, const char *path, struct err *e);

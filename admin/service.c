@@ -92,6 +92,19 @@ static void put_events(struct out *out, json_t *events)
 	out_end(out);
 }
 
+enum ec service_method(const struct conf *c, struct arena *mem, const char **out, struct err *e)
+{
+	json_t *reply;
+	enum ec rc = call(c, json_pack("{s:s}", "do", "status"), &reply, e);
+
+	if (rc != EC_OK)
+		return rc;
+	const char *method = json_string_value(json_object_get(reply, "authentication"));
+	*out = arena_strz(mem, method ? method : "");
+	json_decref(reply);
+	return EC_OK;
+}
+
 enum ec service_status(const struct conf *c, struct out *out, struct err *e)
 {
 	const char *key;

@@ -16,5 +16,7 @@ enum ec service_reload(const struct conf *c, struct arena *mem, const char **res
 enum ec service_kick(const struct conf *c, const char *who, struct err *e);
 /* What it remembers about passwords, of a mailbox's account or ("*") of all. */
 enum ec service_forget(const struct conf *c, const char *who, struct err *e);
+/* By which method people sign in to it now: "ad", "local", "file". */
+enum ec service_method(const struct conf *c, struct arena *mem, const char **out, struct err *e);
 /* Everything it says about itself, as fields. */
 enum ec service_status(const struct conf *c, struct out *out, struct err *e);

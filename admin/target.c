@@ -33,7 +33,7 @@ static enum ec settings(struct wp *w, unsigned threads, struct conf **out, struc
 	if (rc == EC_OK)
 		return EC_OK;
 	wp_hint(w, rc, "set what a directory needs first, see winpop-openldap(7), winpop-ad(7)");
-	return err_set(e, EC_REFUSED, "%s", why.text);
+	return err_set(e, EC_BROKEN, "%s", why.text);
 }
 
 static enum ec connect(struct wp *w, bool registers, struct target *t, struct err *e)

@@ -13,7 +13,7 @@ struct target {
 	const char *directory;   /* which one it is, in words that stay the same */
 };
 
-/* threads: how many work on it at a time. EC_REFUSED: the settings do not allow for a directory; w->hint says what to do. */
+/* threads: how many work on it at a time. EC_BROKEN: the settings do not allow for a directory; w->hint says what to do. */
 enum ec target_open(struct wp *w, bool registers, unsigned threads, struct target *out,
 		    struct err *e);
 void target_close(struct target *t); /* fine if zeroed */

@@ -126,6 +126,15 @@ enum ec accounts_file_rekey(struct accounts *a,
 			    void (*fn)(void *ctx, const struct name *, const struct err *),
 			    void *ctx, struct rekey_result *out, struct err *e);
 
+/* Removes every record, whether or not its mailbox is still registered anywhere; nobody can sign in by the password file
+ * afterwards. Resumable. fn (may be NULL) is told of every mailbox that failed. The keys are the caller's to remove, last. */
+struct purge_result {
+	unsigned n_removed, n_failed;
+};
+enum ec accounts_file_purge(struct mailroot *root,
+			    void (*fn)(void *ctx, const struct name *, const struct err *),
+			    void *ctx, struct purge_result *out, struct err *e);
+
 /* Users of this computer, by PAM. The user is the part before the '@', and has one mailbox over all domains: find says
  * EC_REFUSED for a name whose user has a mailbox in another. Root and users below UID_MIN (login.defs) are nobody here.
  * Strings are copied; log is for the time of the call. EC_BROKEN: there is no such PAM service. */

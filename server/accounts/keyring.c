@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #include "server/base/file.h"
 #include "server/base/mem.h"
 #include "server/base/secret.h"
+#include "server/store/mailroot.h"
 
 #define LOCK_TRIES 16
 
@@ -216,6 +218,20 @@ enum ec keyring_create(const char *path, unsigned uid, unsigned gid, struct err 
 	struct keys k = { 0 };
 	enum ec rc = write_changed(&k, NULL, path, uid, gid, e);
 	wipe(&k, sizeof(k));
+	return rc;
+}
+
+enum ec keyring_remove(const char *path, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "cannot open %s", dir);
+	enum ec rc = mailroot_unlink(fd, slash ? slash + 1 : path, e);
+	close(fd);
 	return rc;
 }
 

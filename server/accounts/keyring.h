@@ -20,6 +20,8 @@ enum ec keyring_open(const char *path, struct keyring **out,
 void keyring_close(struct keyring **r);
 /* Makes the file with one fresh key, 0600, owned by uid/gid; EC_EXISTS if it is there. */
 enum ec keyring_create(const char *path, unsigned uid, unsigned gid, struct err *e);
+/* For good: whatever is sealed under these keys, wherever copies of it are, cannot be read any more. EC_OK also if it is gone. */
+enum ec keyring_remove(const char *path, struct err *e);
 /* Appends a fresh key and makes it current / drops the keys older than that one. Both replace the file atomically.
  * Not "all but the current": another rekeying may have added that a moment ago, and most records are under ours. */
 enum ec keyring_add(struct keyring *r, struct err *e);
