@@ -11,7 +11,8 @@
 static struct people people = { .base = { .ops = &people_ops, .reveals = 1u << SECRET_CLEAR } };
 static const struct auth_facts on_loopback = { .sid = "s1", .peer = "127.0.0.1", .clear_ok = true };
 
-static struct auth *open_auth(unsigned shield_s, unsigned cache_s, const struct auth *before)
+static struct auth *open_on(struct people *on, unsigned shield_s, unsigned cache_s,
+			    const struct auth *before)
 {
 	struct auth_setup s = { .service = "pop",
 				.hostname = "mail.example.com",
@@ -19,13 +20,18 @@ static struct auth *open_auth(unsigned shield_s, unsigned cache_s, const struct 
 				.penalty_ms = 100,
 				.shield_s = shield_s,
 				.cache_s = cache_s,
-				.accounts = &people.base,
+				.accounts = &on->base,
 				.log = &the_log };
 	struct auth *a = NULL;
 	struct err e = { 0 };
 
 	assert_int_equal(auth_open(&s, before, &a, &e), EC_OK);
 	return a;
+}
+
+static struct auth *open_auth(unsigned shield_s, unsigned cache_s, const struct auth *before)
+{
+	return open_on(&people, shield_s, cache_s, before);
 }
 
 static void fresh(void)
@@ -276,6 +282,64 @@ static void a_right_password_is_remembered_only_if_told_to(void **state)
 	auth_unref(&b);
 }
 
+/* The same address, the same stamp, and yet another method's: nothing of what the one said is the other's, nor its own again
+ * when it comes back. */
+static void other_accounts_are_asked_themselves(void **state)
+{
+	struct people others = { .base = people.base, .stamp = "1" };
+	struct auth *a = open_auth(900, 60, NULL), *b, *c;
+
+	(void)state;
+	fresh();
+	assert_int_equal(pass(a, "kimmy", "old").class, EC_DENIED);
+	assert_int_equal(pass(a, "kimmy", "tanstaaf").class, EC_OK);
+	assert_int_equal(people.n_verify, 2);
+	b = open_on(&others, 900, 60, a);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pass(b, "kimmy", "old").class, EC_DENIED);
+		assert_int_equal(pass(b, "kimmy", "tanstaaf").class, EC_OK);
+	}
+	assert_int_equal(others.n_verify, 2);
+	c = open_auth(900, 60, b);
+	assert_int_equal(pass(c, "kimmy", "old").class, EC_DENIED);
+	assert_int_equal(pass(c, "kimmy", "tanstaaf").class, EC_OK);
+	assert_int_equal(people.n_verify, 4);
+	/* who began before is reached by what an administrator does now */
+	assert_int_equal(pass(a, "kimmy", "tanstaaf").class, EC_OK);
+	assert_int_equal(people.n_verify, 4);
+	auth_forget(c, NULL);
+	assert_int_equal(pass(a, "kimmy", "tanstaaf").class, EC_OK);
+	assert_int_equal(people.n_verify, 5);
+	auth_unref(&a);
+	auth_unref(&b);
+	auth_unref(&c);
+}
+
+static void accounts_are_held_until_the_last_login_has_gone(void **state)
+{
+	struct share share;
+	struct auth_setup s = { .service = "pop",
+				.hostname = "mail.example.com",
+				.mechanisms = "PLAIN",
+				.accounts = &people.base,
+				.share = &share };
+	struct auth *a = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	share_begin(&share);
+	assert_int_equal(auth_open(&s, NULL, &a, &e), EC_OK);
+	struct login *l = login_new(a, &on_loopback);
+
+	auth_unref(&a);
+	assert_false(share_alone(&share));
+	login_free(&l);
+	assert_true(share_alone(&share));
+	s.spa_required = true; /* a failed opening holds nothing */
+	assert_int_equal(auth_open(&s, NULL, &a, &e), EC_BROKEN);
+	assert_true(share_alone(&share));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +351,8 @@ int main(void)
 		cmocka_unit_test(only_wrong_passwords_are_remembered),
 		cmocka_unit_test(disabled_accounts_are_shielded_too),
 		cmocka_unit_test(a_right_password_is_remembered_only_if_told_to),
+		cmocka_unit_test(other_accounts_are_asked_themselves),
+		cmocka_unit_test(accounts_are_held_until_the_last_login_has_gone),
 	};
 
 	return cmocka_run_group_tests(tests, listen_in, listen_no_more);

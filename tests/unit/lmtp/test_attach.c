@@ -445,6 +445,75 @@ static void test_new_setup(void **state)
 	rig_end();
 }
 
+static struct share before, after;
+
+static bool nobody_holds_before(void)
+{
+	return share_alone(&before);
+}
+
+/* A connection that stays open goes over with its next transaction; what a worker has is held for as long as that takes. */
+static void test_new_setup_between_two_mails(void **state)
+{
+	static const char envelope[] = "MAIL FROM:<a@b>" N "RCPT TO:<kim@c>" N;
+	struct lmtp_setup setup;
+
+	(void)state;
+	rig_begin("", 100);
+	share_begin(&before);
+	share_begin(&after);
+	setup = (struct lmtp_setup){ rig.conf, NAME_FILE, &rig.catalog, &rig.store, &before };
+	lmtp_setup(rig.lmtp, &setup);
+	int fd = client(), gone = client();
+
+	hear(gone, "220 ");
+	sayz(fd, ENVELOPE);
+	hear(fd, "250 2.1.5 ");
+	setup.share = &after;
+	lmtp_setup(rig.lmtp, &setup);
+	assert_false(share_alone(&before));
+	sayz(fd, "RCPT TO:<lee@c>" N "DATA" N "Subject: x" N N "y" N "." N);
+	hear(fd, "<lee@c> delivered" N);
+	atomic_store(&rig.slow, true);
+	sayz(gone, MESSAGE);
+	sem_wait(&rig.entered); /* it took the new one with its first recipient */
+	close(gone);
+	assert_false(share_alone(&before));
+	sayz(fd, envelope);
+	hear(fd, "250 2.1.5 ");
+	wait_until(nobody_holds_before);
+	atomic_store(&rig.slow, false);
+	sem_post(&rig.go);
+	close(fd);
+	wait_until(nobody_left);
+	rig_end();
+	assert_true(share_alone(&after));
+}
+
+static void test_a_delivery_outlives_its_session(void **state)
+{
+	struct lmtp_setup setup;
+
+	(void)state;
+	rig_begin("", 100);
+	share_begin(&before);
+	setup = (struct lmtp_setup){ rig.conf, NAME_FILE, &rig.catalog, &rig.store, &before };
+	lmtp_setup(rig.lmtp, &setup);
+	int fd = client();
+
+	atomic_store(&rig.slow, true);
+	sayz(fd, MESSAGE);
+	sem_wait(&rig.entered);
+	setup.share = NULL;
+	lmtp_setup(rig.lmtp, &setup);
+	close(fd);
+	wait_until(nobody_left);
+	assert_false(share_alone(&before));
+	sem_post(&rig.go);
+	wait_until(nobody_holds_before);
+	rig_end();
+}
+
 /* A mail root that is not mounted must not make mail bounce. */
 static void test_no_domain_at_all(void **state)
 {
@@ -465,6 +534,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_message),
 		cmocka_unit_test(test_no_domain_at_all),
+		cmocka_unit_test(test_new_setup_between_two_mails),
+		cmocka_unit_test(test_a_delivery_outlives_its_session),
 		cmocka_unit_test(test_half_closed),
 		cmocka_unit_test(test_big_message),
 		cmocka_unit_test(test_turned_away),

@@ -254,14 +254,62 @@ static void new_settings(void **state)
 	rig_end();
 }
 
+static struct share before, after;
+
+static bool nobody_holds_before(void)
+{
+	return share_alone(&before);
+}
+
+/* Held by who waits at the greeting, by who is in, by a job that is out although its client has gone; and by nobody else. */
+static void a_set_is_held_until_its_last_session_has_gone(void **state)
+{
+	(void)state;
+	rig_begin("", 2, 64);
+	struct conf *old = rig.conf;
+	struct pop3_setup setup = rig_settings("");
+
+	conf_unref(&old);
+	share_begin(&before);
+	share_begin(&after);
+	setup.share = &before;
+	pop3_setup(rig.pop3, &setup);
+	wait_until(both_loops_went_by);
+	int waiting = rig_client(), in = rig_signed_in();
+	hear(waiting, "+OK");
+	setup.share = &after;
+	pop3_setup(rig.pop3, &setup);
+	wait_until(both_loops_went_by);
+	assert_false(share_alone(&before));
+	close(waiting);
+	atomic_store(&rig.stops_at, TABLE);
+	say(in, "LIST" N);
+	sem_wait(&rig.entered);
+	close(in);
+	wait_until(both_loops_went_by);
+	assert_false(share_alone(&before));
+	atomic_store(&rig.stops_at, NOTHING);
+	sem_post(&rig.go);
+	wait_until(nobody_holds_before);
+	wait_until(nobody_is_in);
+	assert_false(share_alone(&after)); /* both loops have it, for whoever comes */
+	rig_end();
+	assert_true(share_alone(&after));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_session),    cmocka_unit_test(one_after_the_other),
-		cmocka_unit_test(refusals),     cmocka_unit_test(half_closed),
-		cmocka_unit_test(slots),        cmocka_unit_test(login_delay),
-		cmocka_unit_test(commit_fails), cmocka_unit_test(queue_is_full),
+		cmocka_unit_test(a_session),
+		cmocka_unit_test(one_after_the_other),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(half_closed),
+		cmocka_unit_test(slots),
+		cmocka_unit_test(login_delay),
+		cmocka_unit_test(commit_fails),
+		cmocka_unit_test(queue_is_full),
 		cmocka_unit_test(new_settings),
+		cmocka_unit_test(a_set_is_held_until_its_last_session_has_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
