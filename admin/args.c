@@ -161,6 +161,12 @@ static enum ec read_word(struct reader *r, char *word)
 	return EC_OK;
 }
 
+/* A path may begin like a switch; what is none of ours is taken for it, once. */
+static bool is_path(const struct wp_args *a, const char *word)
+{
+	return a->cmd && a->cmd->path && a->argc < a->cmd->argc_max && word[0] == '/';
+}
+
 /* Behind raw_from only the switches of every command count, and only with two dashes. */
 static bool is_raw(const struct wp_args *a, const char *word)
 {
@@ -185,7 +191,7 @@ static enum ec read_next(struct reader *r)
 		return read_word(r, word);
 	if (find_switch(r->out->cmd, word, &f))
 		return read_switch(r, &f);
-	if (switch_name(word) && !is_secret_place(r->out))
+	if (switch_name(word) && !is_secret_place(r->out) && !is_path(r->out, word))
 		return unknown(r, word);
 	return read_word(r, word);
 }

@@ -74,6 +74,11 @@ enum ec draft_put(struct draft *d, const char *file, const void *p, size_t len, 
 	return EC_OK;
 }
 
+int draft_dir(const struct draft *d)
+{
+	return d->dir;
+}
+
 void draft_hold(struct draft *d, int fd)
 {
 	if (d->held >= 0)

@@ -38,6 +38,8 @@ unsigned mailroot_sweep(struct mailroot *root, bool all);
 /* An unfinished mailbox. Put small files in, then commit: EC_EXISTS if the mailbox is there by then. */
 enum ec draft_begin(struct mailroot *root, const struct name *mailbox, struct draft **out,
 		    struct err *e);
+/* Its directory, lent: for files that are too many or too large to be put; the commit makes durable their names alone. */
+int draft_dir(const struct draft *d);
 enum ec draft_put(struct draft *d, const char *file, const void *p, size_t len, struct err *e);
 enum ec draft_commit(struct draft **d,
 		     struct err *e); /* durable when EC_OK; frees the draft in any case */
