@@ -70,9 +70,11 @@ void oddcase_free(struct oddcase **o)
 	*o = NULL;
 }
 
-/* Our own spelling of a mailbox, P3_kim.mbx, has one capital and is not odd. */
+/* Our own spelling of a mailbox, P3_kim.mbx, has one capital and is not odd; without it, it is. */
 static bool is_odd(const char *name)
 {
+	if (strncmp(name, "p3_", 3) == 0)
+		return true;
 	if (strncmp(name, "P3_", 3) == 0)
 		name += 3;
 	return strpbrk(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL;

@@ -63,10 +63,12 @@ static void odd_case(void **state)
 	make_dir(t, "Example.ORG");
 	make_dir(t, "Example.ORG/p3_Lee.MBX");
 	make_dir(t, "Example.ORG/P3_Max.mbx");
+	make_dir(t, "Example.ORG/p3_ann.mbx"); /* no capital at all */
 	make_dir(t, "example.com/P3_LEE.mbx");
 	for (int i = 0; i < 3; i++) { /* with and without what is remembered */
 		assert_ec(open_dir(t, "lee@example.org"), EC_OK);
 		assert_ec(open_dir(t, "max@example.org"), EC_OK);
+		assert_ec(open_dir(t, "ann@example.org"), EC_OK);
 		assert_ec(open_dir(t, "lee@example.com"), EC_OK);
 		assert_ec(open_dir(t, "nobody@example.com"), EC_ABSENT);
 	}
