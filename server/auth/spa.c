@@ -69,10 +69,6 @@ static enum ec take_winbind(struct spa *s, const struct auth_setup *setup, const
 {
 	enum ec ec = EC_OK;
 
-	if (setup->accounts->ops->rule == NAME_FILE)
-		return err_set(e, EC_USAGE,
-			       "spa = winbind: the accounts of the password file are not known to "
-			       "any domain");
 	if (before && before->winbind && before->timeout_ms == setup->spa.timeout_ms)
 		s->winbind = winbind_ref(before->winbind);
 	else
@@ -110,6 +106,9 @@ static void find_out(struct spa *s, const struct auth_setup *setup, const struct
 static enum ec settle(struct spa *s, const struct auth_setup *setup, const struct spa *before,
 		      struct err *e)
 {
+	/* Its accounts are in no domain and keep no hashes. What is set is for the directory that they are on their way to. */
+	if (setup->accounts->ops->rule == NAME_FILE)
+		return EC_OK;
 	switch (setup->spa.kind) {
 	case SPA_AUTO: find_out(s, setup, before, e); return EC_OK;
 	case SPA_HASH:

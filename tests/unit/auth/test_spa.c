@@ -63,7 +63,9 @@ static void kinds(void **state)
 		{ SPA_OFF, NAME_DIRECTORY, NT, EC_OK, SPA_OFF, NULL },
 		{ SPA_HASH, NAME_DIRECTORY, NT, EC_OK, SPA_HASH, NULL },
 		{ SPA_HASH, NAME_DIRECTORY, 0, EC_USAGE, SPA_OFF, "no NT hashes" },
-		{ SPA_WINBIND, NAME_FILE, CLEAR, EC_USAGE, SPA_OFF, "password file" },
+		/* set already, for the switch that is to come */
+		{ SPA_HASH, NAME_FILE, CLEAR, EC_OK, SPA_OFF, NULL },
+		{ SPA_WINBIND, NAME_FILE, CLEAR, EC_OK, SPA_OFF, NULL },
 	};
 
 	(void)state;
