@@ -246,8 +246,9 @@ const struct wp_cmd wp_set = {
 		"accounts, 2 encrypted password file otherwise. The names ad, local and file are "
 		"accepted too, and the file keeps the name. The method can be changed once every "
 		"mailbox has an account of the new one; if some have none, they are listed and "
-		"nothing is changed. Mail stays where it is. The same holds for catalog: every "
-		"mailbox must be registered in the new place.",
+		"nothing is changed. Mail stays where it is. In a running service sessions go on, "
+		"and who signs in from then on is asked by the new method. The same holds for "
+		"catalog: every mailbox must be registered in the new place.",
 	.argc_min = 1,
 	.argc_max = WP_ARGS_MAX,
 	.raw_from = 1,
