@@ -21,7 +21,7 @@ struct attempt {
 	const struct auth_setup *setup;
 	struct scram *scram; /* keys of the process */
 	struct cache *cache;
-	uint64_t whose; /* the accounts, to the cache */
+	uint64_t whose;  /* the accounts, to the cache */
 	struct spa *spa; /* who proves NTLM; needed for that mechanism only */
 	const struct auth_facts *facts;
 	const struct log *log;
