@@ -23,7 +23,8 @@ void inhand_begin(struct inhand *h, struct single *s, const struct account_wish 
 	out->logon[0] = out->key[0] = '\0';
 	if (wish->logon)
 		strncat(out->logon, wish->logon, sizeof(out->logon) - 1);
-	journal_get(s->journal, h->name, &h->past);
+	if (s->journal) /* to check, there need not have been a migration */
+		journal_get(s->journal, h->name, &h->past);
 }
 
 static const char *const end_words[] = {
