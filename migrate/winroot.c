@@ -40,17 +40,19 @@ const char *const winroot_why_words[WINROOT_WHY_COUNT] = {
 
 /* ---- names ---- */
 
-bool winroot_domain_name(const char *entry, struct name *out)
-{
-	return name_parse_domain(out, entry, strlen(entry), NULL) == EC_OK;
-}
-
 bool winroot_is_box(const char *entry)
 {
 	size_t len = strlen(entry);
 
 	return len >= 7 && strncasecmp(entry, "p3_", 3) == 0 &&
 	       strcasecmp(entry + len - 4, ".mbx") == 0;
+}
+
+/* One that looks like a mailbox would be a fair name for a domain, and never is one. */
+bool winroot_domain_name(const char *entry, struct name *out)
+{
+	return !winroot_is_box(entry) &&
+	       name_parse_domain(out, entry, strlen(entry), NULL) == EC_OK;
 }
 
 bool winroot_box_name(const char *entry, const struct name *domain, struct name *out)
