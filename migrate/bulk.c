@@ -52,12 +52,8 @@ static size_t pop_front(struct crew *c)
 
 static void put_back(struct crew *c, size_t i)
 {
-	size_t n = c->what->n;
-
-	assert(c->n_queued < n);
-	if (c->what->in_order)
-		c->first = (c->first + n - 1) % n;
-	c->queue[(c->first + (c->what->in_order ? 0 : c->n_queued)) % n] = i;
+	assert(c->n_queued < c->what->n);
+	c->queue[(c->first + c->n_queued) % c->what->n] = i;
 	c->n_queued++;
 }
 
@@ -117,12 +113,17 @@ static void halt(struct crew *c, const struct err *why)
 	c->over = true;
 }
 
-static void count_done(struct crew *c, bool failed)
+static void count_answer(struct crew *c)
 {
 	patience_success(&c->patience, clock_mono_us());
+	c->sum->waiting = false;
+}
+
+static void count_done(struct crew *c, bool failed)
+{
+	count_answer(c);
 	c->sum->done++;
 	c->sum->failed += failed;
-	c->sum->waiting = false;
 }
 
 static void count_later(struct crew *c, size_t i, const struct err *why)
@@ -139,6 +140,10 @@ static void settle(struct crew *c, size_t i, enum bulk_end end, const struct err
 {
 	c->n_busy--;
 	switch (end) {
+	case BULK_MORE:
+		put_back(c, i);
+		count_answer(c);
+		break;
 	case BULK_THROUGH:
 		c->through = true;
 		count_done(c, false);

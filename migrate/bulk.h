@@ -10,6 +10,7 @@
 
 enum bulk_end {
 	BULK_OK,
+	BULK_MORE,    /* so far; the rest of it when others had their turn */
 	BULK_THROUGH, /* and what stands in the way of one account stands in the way of none */
 	BULK_FAILED,  /* for reasons of its own */
 	BULK_LATER, /* EC_TEMP, EC_BUSY: it goes back; all wait, then one alone tries until one succeeds */
@@ -18,8 +19,7 @@ enum bulk_end {
 
 struct bulk {
 	unsigned threads, per_second, patience_s;
-	bool scout;    /* one at a time until one came through */
-	bool in_order; /* who goes back is the next again, not the last; of use with one thread */
+	bool scout;              /* one at a time until one came through */
 	const atomic_bool *stop; /* set: no more begin */
 	size_t n;
 	/* err: why LATER or HALT. */

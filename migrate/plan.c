@@ -1,9 +1,11 @@
-/* plan.c - everybody is looked at once, on many threads; then names are given out, on none.
+/* plan.c - everybody is looked at as if it were alone, on many threads; then names are given out in order.
  *
  * Asking one after the other, each knowing what was promised to those before it, would be simpler, and would take an hour with a million
- * mailboxes. Nearly all names are wanted once. So each is asked as if it were alone, whoever comes first in order of names has what
- * it wanted, and only the others are asked again, one after the other, with what was promised by then. What comes out depends on the
- * directory alone, never on which thread was faster: the plan shown is the run made, and a run that was killed finds the same names.
+ * mailboxes. Nearly all names are wanted once. So each is asked for itself, and whoever comes first in order of names has what it
+ * wanted. The others are asked again, in one line for each name that was wanted twice: who waits in a line knows what was promised to
+ * all before and to those ahead of it, lines know nothing of each other, and what two of them chose is given to the first in order
+ * of names once more. What comes out depends on the directory alone, never on which thread was faster: the plan shown is the run
+ * made, and a run that was killed finds the same names.
  *
  * An item is small and its texts are in an arena: struct prospect and struct mig_row have room for the longest of everything, and a
  * million of them would need gigabytes. The lock is for that arena, which many threads write to, one short text at a time.
@@ -30,6 +32,17 @@ struct item {
 	bool new_password;
 };
 
+/* Whose logon name was promised to somebody before. */
+struct loser {
+	size_t to, i;
+};
+
+/* Those who lost the same one: they are asked one after the other. */
+struct line {
+	size_t next, end;        /* in lost */
+	struct promises *chosen; /* by those of this line */
+};
+
 struct plan {
 	const struct plan_order *order; /* while it is made */
 	struct roll *roll;
@@ -39,8 +52,9 @@ struct plan {
 	atomic_bool answered;   /* the directory said something about somebody */
 	atomic_bool room_found; /* and that there is where to make an account */
 	struct promises *logons, *keys;
-	size_t *again; /* those whose name was promised to somebody before them */
-	size_t n_again;
+	struct loser *lost;
+	size_t n_lost;
+	struct line *lines;
 };
 
 /* ---- what was found out about one ---- */
@@ -223,61 +237,143 @@ static bool gets_a_name(const struct item *it)
 	return it->what == MIG_CREATE && it->logon[0];
 }
 
-/* Those that are there already, half-made, have theirs before anybody is given one. */
-static void promise_logons(struct plan *p)
+static void promise_made_ones(struct plan *p)
 {
-	size_t n = roll_count(p->roll);
-
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < roll_count(p->roll); i++)
 		if (gets_a_name(&p->items[i]) && p->items[i].key[0])
 			promises_make(p->logons, p->items[i].logon, i);
-	p->again = mem_new((n + 1) * sizeof(p->again[0]));
-	for (size_t i = 0; i < n; i++) {
-		if (!gets_a_name(&p->items[i]))
-			continue;
-		size_t whose = promises_make(p->logons, p->items[i].logon, i);
-		if (whose != PROMISE_NOBODY && whose != i)
-			p->again[p->n_again++] = i;
+}
+
+/* Whoever comes first has the name; the others, with the one they lost it to, are `lost`. */
+static void promise_logon(struct plan *p, size_t i)
+{
+	if (!gets_a_name(&p->items[i]))
+		return;
+	size_t whose = promises_make(p->logons, p->items[i].logon, i);
+	if (whose != PROMISE_NOBODY && whose != i)
+		p->lost[p->n_lost++] = (struct loser){ .to = whose, .i = i };
+}
+
+static int by_name(const void *pa, const void *pb)
+{
+	const struct loser *a = pa, *b = pb;
+
+	return (a->i > b->i) - (a->i < b->i);
+}
+
+static int by_winner(const void *pa, const void *pb)
+{
+	const struct loser *a = pa, *b = pb;
+
+	return a->to != b->to ? (a->to > b->to) - (a->to < b->to) : by_name(pa, pb);
+}
+
+/* One line for each name that was wanted more than once. */
+static size_t form_lines(struct plan *p, struct line *lines)
+{
+	size_t n = 0;
+
+	if (p->n_lost > 0)
+		qsort(p->lost, p->n_lost, sizeof(p->lost[0]), by_winner);
+	for (size_t k = 0; k < p->n_lost; k++) {
+		if (k == 0 || p->lost[k].to != p->lost[k - 1].to)
+			lines[n++] = (struct line){ .next = k, .end = k };
+		lines[n - 1].end++;
 	}
+	return n;
+}
+
+static bool is_promised(const struct promises *promises, const char *logon, size_t i)
+{
+	size_t whose = promises ? promises_whose(promises, logon) : PROMISE_NOBODY;
+
+	return whose != PROMISE_NOBODY && whose != i;
 }
 
 static bool promised_to_others(void *ctx, const char *logon)
 {
 	const struct plan_wish *w = ctx;
-	size_t whose = promises_whose(w->plan->logons, logon);
 
-	return whose != PROMISE_NOBODY && whose != w->i;
+	return is_promised(w->plan->logons, logon, w->i) || is_promised(w->line, logon, w->i);
 }
 
+/* The next of a line: asked again, with what was promised to all and to those before it in the line. */
 static enum bulk_end look_again(void *ctx, size_t k, struct err *e)
 {
 	struct plan *p = ctx;
-	size_t i = p->again[k];
+	struct line *l = &p->lines[k];
+	size_t i = p->lost[l->next].i;
 	struct plan_wish w;
 
+	if (!l->chosen)
+		l->chosen = promises_new();
 	plan_wish(p, i, &w);
 	w.wish.logon = NULL;
+	w.line = l->chosen;
 	enum bulk_end end = look_with(p, i, &w.wish, e);
-	if (end == BULK_THROUGH && gets_a_name(&p->items[i]))
-		promises_make(p->logons, p->items[i].logon, i);
-	return end;
+	if (end == BULK_LATER || end == BULK_HALT)
+		return end;
+	if (gets_a_name(&p->items[i]))
+		promises_make(l->chosen, p->items[i].logon, i);
+	return ++l->next < l->end ? BULK_MORE : BULK_OK;
 }
 
-/* One thread, and nobody passes by another: that is the order of names. */
-static enum ec ask_again(struct plan *p, struct mig_progress *sum, struct err *e)
+static enum ec ask_lines(struct plan *p, size_t n_lines, struct mig_progress *sum, struct err *e)
 {
-	const struct bulk b = { .threads = 1,
-				.patience_s = p->order->setup->patience_s,
-				.in_order = true,
+	const struct mig_setup *setup = p->order->setup;
+	const struct bulk b = { .threads = setup->threads,
+				.patience_s = setup->patience_s,
 				.stop = p->order->stop,
-				.n = p->n_again,
+				.n = n_lines,
 				.one = look_again,
 				.ctx = p,
 				.progress = p->order->progress,
 				.progress_ctx = p->order->progress_ctx };
+	enum ec rc;
 
-	sum->total += p->n_again;
-	return bulk_run(&b, sum, e);
+	sum->total += n_lines;
+	rc = bulk_run(&b, sum, e);
+	for (size_t k = 0; k < n_lines; k++)
+		promises_free(&p->lines[k].chosen);
+	return rc;
+}
+
+/* What the lines chose without knowing of each other, in order of names again. */
+static void promise_chosen(struct plan *p)
+{
+	struct loser *lost = p->lost;
+	size_t n = p->n_lost;
+
+	qsort(lost, n, sizeof(lost[0]), by_name);
+	p->n_lost = 0; /* who loses once more is never put behind where it was */
+	for (size_t k = 0; k < n; k++)
+		promise_logon(p, lost[k].i);
+}
+
+/* Each time the first of those who are left gets what it chose; were it not so, more of the same would not help. */
+static enum ec ask_again(struct plan *p, struct mig_progress *sum, struct err *e)
+{
+	size_t n_before = p->n_lost + 1;
+	enum ec rc = EC_OK;
+
+	p->lines = mem_new(n_before * sizeof(p->lines[0]));
+	while (p->n_lost > 0 && p->n_lost < n_before && rc == EC_OK) {
+		n_before = p->n_lost;
+		rc = ask_lines(p, form_lines(p, p->lines), sum, e);
+		promise_chosen(p);
+	}
+	return rc;
+}
+
+static enum ec give_names(struct plan *p, struct mig_progress *sum, struct err *e)
+{
+	size_t n = roll_count(p->roll);
+
+	p->lost = mem_new((n + 1) * sizeof(p->lost[0]));
+	promise_made_ones(p);
+	for (size_t i = 0; i < n; i++)
+		promise_logon(p, i);
+	return ask_again(p, sum, e);
 }
 
 /* ---- entries ---- */
@@ -332,7 +428,8 @@ void plan_free(struct plan **pp)
 	*pp = NULL;
 	if (!p)
 		return;
-	free(p->again);
+	free(p->lines);
+	free(p->lost);
 	promises_free(&p->keys);
 	promises_free(&p->logons);
 	arena_drop(&p->mem);
@@ -364,8 +461,7 @@ static enum ec fill(struct plan *p, struct err *e)
 	rc = look_at_all(p, &sum, e);
 	if (rc != EC_OK)
 		return rc;
-	promise_logons(p);
-	rc = ask_again(p, &sum, e);
+	rc = give_names(p, &sum, e);
 	if (rc == EC_OK)
 		claim_entries(p);
 	return rc;

@@ -10,6 +10,7 @@
 #include "migrate/mig.h"
 
 struct plan;
+struct promises;
 
 struct plan_order {
 	const struct mig_setup *setup;
@@ -33,5 +34,6 @@ struct plan_wish {
 	struct account_wish wish;
 	const struct plan *plan;
 	size_t i;
+	const struct promises *line; /* the plan's own */
 };
 void plan_wish(const struct plan *p, size_t i, struct plan_wish *out);

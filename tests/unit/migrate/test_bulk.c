@@ -185,18 +185,27 @@ static void goes_behind_the_others(void **state)
 	free(c);
 }
 
-static void or_keeps_its_place(void **state)
+/* In three parts each; nobody has a second turn before all had their first. */
+static enum bulk_end in_parts(void *ctx, size_t i, struct err *e)
+{
+	struct crowd *c = ctx;
+	enum bulk_end end = one(ctx, i, e);
+
+	return end == BULK_OK && c->asked[i] < 3 ? BULK_MORE : end;
+}
+
+static void more_of_it(void **state)
 {
 	struct crowd *c = crowd_new(50, 1);
 	struct err e;
 
 	(void)state;
-	c->later[3] = 2;
-	c->later[49] = 1;
-	c->b.in_order = true;
+	c->b.one = in_parts;
 	assert_ec(run(c, &e), EC_OK);
-	for (size_t at = 0; at < 53; at++)
-		assert_int_equal(c->order[at], at < 3 ? at : at < 6 ? 3 : at < 52 ? at - 2 : 49);
+	assert_int_equal(c->last.done, 50);
+	assert_int_equal(c->n_begun, 150);
+	for (size_t at = 0; at < 150; at++)
+		assert_int_equal(c->order[at], at % 50);
 	free(c);
 }
 
@@ -367,7 +376,7 @@ int main(void)
 		cmocka_unit_test(each_once),
 		cmocka_unit_test(some_again),
 		cmocka_unit_test(goes_behind_the_others),
-		cmocka_unit_test(or_keeps_its_place),
+		cmocka_unit_test(more_of_it),
 		cmocka_unit_test(patience_ends),
 		cmocka_unit_test(the_first_one_alone),
 		cmocka_unit_test(what_everybody_has),

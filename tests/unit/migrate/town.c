@@ -183,8 +183,9 @@ static bool unlucky(struct town *t)
 	return t->trouble > 0 && (unsigned)rand_r(&t->dice) % t->trouble == 0;
 }
 
-static enum ec away(struct err *e)
+static enum ec away(struct town *t, struct err *e)
 {
+	t->n_troubles++;
 	return err_set(e, EC_TEMP, "the directory is away");
 }
 
@@ -198,14 +199,14 @@ static enum ec enter(struct town *t, const struct name *n, struct err *e)
 	if (t->stop && t->n_calls == t->stop_at)
 		mig_stop(t->stop);
 	if (t->away || unlucky(t) || (n && strcmp(name_text(n, text), t->stuck) == 0))
-		return away(e);
+		return away(t, e);
 	return EC_OK;
 }
 
 static enum ec leave(struct town *t, enum ec rc, struct err *e)
 {
 	if (rc == EC_OK && unlucky(t))
-		rc = away(e);
+		rc = away(t, e);
 	pthread_mutex_unlock(&t->lock);
 	return rc;
 }

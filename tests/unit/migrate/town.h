@@ -41,7 +41,7 @@ struct town {
 	bool away, no_rights, no_container;
 	size_t min_password;
 	char stuck[NAME_TEXT_MAX + 1]; /* who is never answered about */
-	unsigned n_calls, n_creates, n_passwords, n_removes, n_foreign_touched;
+	unsigned n_troubles, n_calls, n_creates, n_passwords, n_removes, n_foreign_touched;
 	struct mig *stop; /* to be stopped ... */
 	unsigned stop_at; /* ... at this call */
 };
