@@ -45,6 +45,7 @@ struct wp_cmd {
 	const char *more; /* further paragraphs for `help COMMAND` and the man page, or NULL */
 	int argc_min, argc_max;
 	int raw_from;  /* from this argument on '/' and '-' mean nothing; 0 = nowhere */
+	bool path;     /* an argument is a path: it may begin with '/' and is no switch then */
 	int secret_at; /* this argument is a password; 0 = none */
 	enum wp_how how;
 	enum wp_needs needs;
@@ -127,4 +128,4 @@ const char *wp_locked_by(const struct entry *en); /* "-", "mailbox", "domain", "
 
 extern const struct wp_cmd wp_add, wp_delete, wp_list, wp_lock, wp_unlock, wp_stat, wp_changepwd,
 	wp_createquotafile, wp_migrate, wp_set, wp_get, wp_help, wp_init, wp_rekey, wp_status,
-	wp_reload, wp_kick, wp_checkdirectory, wp_purge;
+	wp_reload, wp_kick, wp_checkdirectory, wp_purge, wp_adopt;

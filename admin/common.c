@@ -17,7 +17,7 @@ const struct wp_cmd *const wp_cmds[] = {
 	&wp_init,      &wp_rekey,
 	&wp_status,    &wp_reload,
 	&wp_kick,      &wp_checkdirectory,
-	&wp_purge,
+	&wp_purge,     &wp_adopt,
 	NULL,
 };
 
