@@ -53,7 +53,8 @@ class Town(Migration):
         said, rows = self.said("/all", "/report", self.file, *words, code=code), self.report(self.file)
         told = {t["result"]: t["accounts"] for t in said["totals"] if t["accounts"]}
         assert told == collections.Counter(row["result"] for row in rows.values()), said["totals"]
-        assert said["migrated"] + said["not_migrated"] == len(rows) or "/undo" in words, said
+        verb = "undone" if "/undo" in words else "migrated"
+        assert said[verb] + said[f"not_{verb}"] == len(rows), said
         return rows
 
     def complete(self, *words):
@@ -140,22 +141,36 @@ def test_told_to_stop(make_town, number):
     town.complete()
 
 
+def test_killed_while_passwords_are_handed_out(make_town, directory):
+    """Whoever's password the policy refuses gets another, which was on disk before it was set: the last line of each is right."""
+    town, rng = make_town(each=2), random.Random(17)
+    weak = [f"weak{town.number}x{n}@{town.domain}" for n in range(6)]
+    town.hire_many(dict.fromkeys(weak, "ab"))
+    if directory.kind == "openldap":
+        directory.set_policy(pwdCheckQuality=2, pwdMinLength=3)
+    siege, list_of_new = Siege(town, town.link, rng), town.server.home / "new"
+    for kind in ("kill", "unanswered", "crash", "interrupt"):
+        siege.interrupt(kind, 2000, "/all", "/newpassword", list_of_new)
+        town.migrate_ok("/all", "/newpassword", list_of_new)
+        new = dict(line.split("\t") for line in list_of_new.read_text().splitlines())
+        assert new.keys() == set(weak)
+        town.check(made=town.people, new_passwords=new)
+        town.undo()
+
+
 # ---- no room ----
 
 
-@pytest.mark.parametrize("heedless", [True, False], ids=["error", "killed"])
-def test_no_room_in_the_middle_of_a_line(make_town, heedless):
-    """A line of the journal is cut anywhere, by an error or with the end of the command."""
+def test_no_room_in_the_middle_of_a_line(make_town):
+    """A line of the journal is cut anywhere."""
     town, rng = make_town(each=8), random.Random(5)
     forth = growth(town, town.complete)
     town.undo()
     with Residents(town.server, town.people):
         for _ in range(3):
             room = town.journal_size() + rng.randint(1, forth - 1)
-            result = Run(town.server, "migrateToAD", "/all", room=room, heedless=heedless).end()
-            assert result.code in ((4, 5) if heedless else (-signal.SIGXFSZ,)), result
-            if heedless:
-                assert str(town.journal_path) in result.err and result.err.count("\n") <= 2, result
+            result = Run(town.server, "migrateToAD", "/all", room=room).end()
+            assert result.code in (4, 5) and str(town.journal_path) in result.err and result.err.count("\n") <= 2, result
             town.check(settled=False)
             town.complete()
             town.undo()
