@@ -53,19 +53,32 @@ static enum ec carry_domain(struct catalog *to, const struct name *mailbox, bool
 	return rc;
 }
 
+/* Whatever else it says, it may have been added before the trouble came. */
+static enum ec add_mailbox(struct catalog *to, const struct name *mailbox, bool *added,
+			   struct err *e)
+{
+	enum ec rc = to->ops->add(to, mailbox, NULL, e);
+
+	if (added)
+		*added = rc != EC_EXISTS;
+	return rc;
+}
+
 enum ec carry_mailbox(struct catalog *from, struct catalog *to, const struct name *mailbox,
-		      struct err *e)
+		      bool *added, struct err *e)
 {
 	struct entry want, has;
 	bool there;
 	enum ec rc = from->ops->find(from, mailbox, &want, e);
 
+	if (added)
+		*added = false;
 	if (rc == EC_OK)
 		rc = look(to, mailbox, &there, &has, e);
 	if (rc == EC_OK && (!there || has.domain_locked != want.domain_locked))
 		rc = carry_domain(to, mailbox, want.domain_locked, e);
 	if (rc == EC_OK && !there)
-		rc = to->ops->add(to, mailbox, NULL, e);
+		rc = add_mailbox(to, mailbox, added, e);
 	if (rc == EC_OK && has.locked != want.locked)
 		rc = to->ops->set_lock(to, mailbox, want.locked, e);
 	if (rc == EC_OK && strcmp(has.quota, want.quota) != 0)

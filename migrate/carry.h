@@ -7,6 +7,7 @@
 #include "server/catalog/catalog.h"
 
 enum ec carry_is_there(struct catalog *to, const struct name *mailbox, bool *there, struct err *e);
-/* Its domain first, if that is missing. Whatever is there already is brought in line; may be repeated. */
+/* Its domain first, if that is missing. Whatever is there already is brought in line; may be repeated. *added: it may be there by
+ * this call; may be NULL. */
 enum ec carry_mailbox(struct catalog *from, struct catalog *to, const struct name *mailbox,
-		      struct err *e);
+		      bool *added, struct err *e);

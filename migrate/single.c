@@ -120,7 +120,7 @@ static enum single_end settle(struct inhand *h, enum mig_what what)
 	struct err *why = &h->out->row.why;
 
 	if (h->s->entries) {
-		enum ec rc = carry_mailbox(h->s->boxes, h->s->entries, h->name, why);
+		enum ec rc = carry_mailbox(h->s->boxes, h->s->entries, h->name, NULL, why);
 		if (rc != EC_OK)
 			return give_up(h, MIG_FAILED, rc, inhand_is_everybodys(h, rc));
 	}
@@ -209,7 +209,7 @@ static enum single_end meet(struct inhand *h)
 	enum ec rc = inhand_look(h, why);
 
 	if (rc != EC_OK)
-		return inhand_judge(h, blame(rc), rc);
+		return give_up(h, blame(rc), rc, inhand_is_everybodys(h, rc));
 	if (inhand_is_ours(h))
 		return prove(h, true);
 	if (!h->seen.taken)
@@ -273,29 +273,41 @@ static enum single_end conflict(struct inhand *h)
 	return inhand_row(h, MIG_CONFLICT);
 }
 
-/* The journal says that a registration is ours before it is one. */
+/* The journal says that a registration is ours before it is one, and takes it back if somebody else was faster. */
+static enum ec note_link(struct inhand *h, bool registered, struct err *e)
+{
+	struct journal_entry linked = { .state = JOURNAL_LINKED, .registered = registered };
+
+	strcpy(linked.key, h->seen.there.key);
+	return inhand_note(h, &linked, e);
+}
+
+static enum single_end link_registered(struct inhand *h, enum mig_what what, bool ours)
+{
+	struct err *why = &h->out->row.why, now;
+	bool there, added;
+	enum ec rc = carry_is_there(h->s->entries, h->name, &there, why);
+
+	if (rc != EC_OK)
+		return inhand_judge(h, MIG_FAILED, rc);
+	if (note_link(h, ours || !there, &now) != EC_OK)
+		return inhand_halt(h, &now);
+	rc = carry_mailbox(h->s->boxes, h->s->entries, h->name, &added, why);
+	if (note_link(h, ours || added, &now) != EC_OK)
+		return inhand_halt(h, &now);
+	return rc == EC_OK ? inhand_row(h, what) : inhand_judge(h, MIG_FAILED, rc);
+}
+
 static enum single_end take_over(struct inhand *h, bool again)
 {
-	struct journal_entry linked = { .state = JOURNAL_LINKED,
-					.registered = again && h->past.registered };
-	struct err *why = &h->out->row.why;
-	bool there = true;
-	enum ec rc = EC_OK;
+	enum mig_what what = again ? MIG_DONE : MIG_LINK;
+	bool ours = again && h->past.registered;
 
 	if (h->s->entries)
-		rc = carry_is_there(h->s->entries, h->name, &there, why);
-	if (rc != EC_OK)
-		return inhand_judge(h, MIG_FAILED, rc);
-	linked.registered |= !there;
-	strcpy(linked.key, h->seen.there.key);
-	if (inhand_note(h, &linked, why) != EC_OK)
-		return inhand_halt(h, why);
-	if (h->s->entries)
-		rc = carry_mailbox(h->s->boxes, h->s->entries, h->name, why);
-	if (rc != EC_OK)
-		return inhand_judge(h, MIG_FAILED, rc);
-	h->s->worked = true;
-	return inhand_row(h, again ? MIG_DONE : MIG_LINK);
+		return link_registered(h, what, ours);
+	if (note_link(h, ours, &h->out->row.why) != EC_OK)
+		return inhand_halt(h, &h->out->row.why);
+	return inhand_row(h, what);
 }
 
 static enum single_end link_to(struct inhand *h)

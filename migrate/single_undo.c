@@ -3,6 +3,7 @@
  * Both must say so. A mark that is gone was taken off by somebody who wants to keep the account.
  */
 #include <string.h>
+#include "migrate/carry.h"
 #include "migrate/inhand.h"
 
 static enum single_end gone(struct inhand *h, enum single_end end)
@@ -40,6 +41,17 @@ static enum single_end undo_made(struct inhand *h)
 	return rc == EC_OK ? gone(h, SINGLE_ROW) : inhand_judge(h, MIG_FAILED, rc);
 }
 
+/* Not registered, says one answer; or not on the copy of the directory that gave it. */
+static enum ec must_be_absent(struct inhand *h, struct err *e)
+{
+	bool there;
+	enum ec rc = carry_is_there(h->s->entries, h->name, &there, e);
+
+	if (rc != EC_OK || !there)
+		return rc;
+	return err_set(e, EC_TEMP, "%s is registered on some servers only", h->past.key);
+}
+
 /* By its address; so that must lead to the account that was taken over, or the registration is of another. */
 static enum ec unlist(struct inhand *h, struct err *e)
 {
@@ -57,9 +69,10 @@ static enum ec unlist(struct inhand *h, struct err *e)
 		return err_set(e, EC_REFUSED, "the mailbox is registered for %s by now",
 			       h->seen.there.key);
 	rc = inhand_lead(h, e);
-	if (rc == EC_OK)
-		rc = entries->ops->unlist(entries, h->name, e);
-	return rc == EC_ABSENT ? EC_OK : rc;
+	if (rc != EC_OK)
+		return rc;
+	rc = entries->ops->unlist(entries, h->name, e);
+	return rc == EC_ABSENT ? must_be_absent(h, e) : rc;
 }
 
 static enum single_end undo_linked(struct inhand *h)
