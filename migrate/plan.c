@@ -315,7 +315,10 @@ static enum bulk_end look_again(void *ctx, size_t k, struct err *e)
 		return end;
 	if (gets_a_name(&p->items[i]))
 		promises_make(l->chosen, p->items[i].logon, i);
-	return ++l->next < l->end ? BULK_MORE : BULK_OK;
+	if (++l->next < l->end)
+		return BULK_MORE;
+	promises_free(&l->chosen);
+	return BULK_OK;
 }
 
 static enum ec ask_lines(struct plan *p, size_t n_lines, struct mig_progress *sum, struct err *e)

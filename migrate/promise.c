@@ -97,7 +97,7 @@ struct promises *promises_new(void)
 {
 	struct promises *p = mem_new(sizeof(*p));
 
-	p->n_slots = 64;
+	p->n_slots = 4;
 	p->slots = mem_new(p->n_slots * sizeof(struct slot));
 	return p;
 }
