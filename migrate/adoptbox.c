@@ -201,6 +201,16 @@ static bool has(const struct dirlist *l, const char *name)
 	return false;
 }
 
+/* Never over another one. Where the file system cannot promise that, the claim does, as far as it is up to us. */
+static int name_side(int dir, const char *side, const char *here)
+{
+	if (renameat2(dir, side, dir, here, RENAME_NOREPLACE) == 0)
+		return 0;
+	if ((errno != EINVAL && errno != ENOSYS) || is_there(dir, here))
+		return -1;
+	return renameat(dir, side, dir, here);
+}
+
 static enum ec name_sides(const struct incoming *in, const struct dirlist *sides, struct err *e)
 {
 	struct index_hold h;
@@ -212,8 +222,7 @@ static enum ec name_sides(const struct incoming *in, const struct dirlist *sides
 		const char *here = adopted_at(in->record, i)->here;
 		char side[SIDE_MAX];
 		side_name(here, side);
-		if (has(sides, side) &&
-		    renameat2(in->dir, side, in->dir, here, RENAME_NOREPLACE) < 0)
+		if (has(sides, side) && name_side(in->dir, side, here) < 0)
 			rc = err_sys(e, "cannot name the message %s", here);
 	}
 	index_drop(&h); /* without index_end: dirty */
