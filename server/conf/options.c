@@ -90,7 +90,7 @@ const struct option options[] = {
 	{ "cache", NULL, OPT_UINT, AT(cache_s), "0", 0, 300, NULL, OPT_LIVE, OPT_SIGNIN,
 	  "Seconds for which a right password is not proved again; a change elsewhere is noticed this much later (0: always proved)" },
 	{ "spa", NULL, OPT_WORD, AT(spa), "auto", 0, 0, "auto|off|hash|winbind", OPT_REOPEN, OPT_SIGNIN,
-	  "What Secure Password Authentication (NTLM) is proved with: the NT hash in the directory, or winbind; auto is winbind if it runs (not with OpenLDAP), else off" },
+	  "What Secure Password Authentication (NTLM) is proved with: the NT hash in the directory, or winbind; auto is winbind if it runs (not with OpenLDAP), else off; the password file has none of this, so there it waits for another method" },
 	{ "ntlm", NULL, OPT_WORD, AT(ntlm), "v2", 0, 0, "v2|v1|lm", OPT_LIVE, OPT_SIGNIN,
 	  "Weakest NTLM response accepted; v1 and lm can be broken by whoever listens" },
 	{ "ntlm_domain", NULL, OPT_TEXT, AT(ntlm_domain), "", 0, 15, NULL, OPT_REOPEN, OPT_SIGNIN,

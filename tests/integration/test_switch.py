@@ -198,6 +198,20 @@ def only_the_new_ones_hold_after(server, what):
     only_the_new_ones_hold(server)
 
 
+def test_spa_begins_and_apop_ends(moving):
+    """`spa` may be set before: with the password file there is none."""
+    server = moving
+    switch(server, "spa", "hash")
+    with server.pop() as pop:
+        assert b"<" in pop.greeting and "NTLM" not in pop.capa()["SASL"]
+    switch(server, "authentication", "ad")
+    with server.pop() as pop:
+        assert b"<" not in pop.greeting and "NTLM" in pop.capa()["SASL"]
+    switch(server, "authentication", "file")
+    with server.pop() as pop:
+        assert b"<" in pop.greeting and "NTLM" not in pop.capa()["SASL"]
+
+
 # ---- what does not work ----
 
 
