@@ -230,6 +230,15 @@ static bool is_made(enum mig_what what)
 	return what == MIG_CREATE || what == MIG_LINK;
 }
 
+/* Who only hears of conflicts has no journal made for that. */
+static bool has_work(const struct plan *p)
+{
+	for (size_t i = 0; i < plan_count(p); i++)
+		if (is_made(plan_what(p, i)))
+			return true;
+	return false;
+}
+
 /* Those to be made or taken, then those to be proved; the rest is told. */
 struct todo {
 	size_t *made, *proved;
@@ -278,7 +287,7 @@ enum ec mig_run(struct mig *m, mig_row_fn *row, mig_progress_fn *progress, void 
 	struct errand er;
 	enum ec rc = m->plan ? EC_OK : make_plan(m, progress, ctx, e);
 
-	if (rc == EC_OK)
+	if (rc == EC_OK && has_work(m->plan))
 		rc = open_journal(m, true, e);
 	if (rc != EC_OK)
 		return rc;

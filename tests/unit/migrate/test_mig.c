@@ -314,6 +314,9 @@ static void one_entry_for_two(void **state)
 	assert_ec(plan(t, NULL), EC_OK);
 	expect_row(t->plan, "kim@a.example", "conflict kim");
 	expect_row(t->plan, "kim@b.example", "conflict kim");
+	assert_ec(run(t, NULL), EC_OK);
+	assert_int_equal(t->book->n, 2);
+	assert_int_equal(access(t->town->journal, F_OK), -1); /* nothing to be kept */
 	t->town->setup.link = true;
 	assert_ec(run(t, NULL), EC_OK);
 	expect_row(t->book, "kim@a.example", "link kim");
