@@ -212,6 +212,24 @@ def test_spa_begins_and_apop_ends(moving):
         assert b"<" in pop.greeting and "NTLM" not in pop.capa()["SASL"]
 
 
+def test_away_from_a_directory_that_has_fallen_silent(moving, slapd):
+    """Who is just being asked about there waits for his answer; whoever comes by the new method waits for nobody."""
+    server = moving
+    switch(server, "authentication", "ad", "directory_timeout_ms", "4000")
+    only_the_new_ones_hold(server)
+    slapd.freeze()
+    with server.pop() as asked:
+        asked.ok(f"USER {KIM}")
+        asked.send(f"PASS {NEW[KIM]}\r\n".encode())
+        switch(server, "authentication", "file")
+        assert uidls(server, KIM, OLD[KIM])
+        assert status(server)["retired"] == "1" and asked.silent(0.1)
+        assert asked.line().startswith(b"-ERR [SYS/TEMP]")
+        asked.ok("QUIT")
+    only_the_new_ones_hold(server)
+    assert "directory" not in threads(server)
+
+
 # ---- what does not work ----
 
 
