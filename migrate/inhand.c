@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 #include "migrate/inhand.h"
+#include "migrate/judge.h"
 #include "server/base/b64.h"
 #include "server/base/crypto.h"
 
@@ -27,27 +28,12 @@ void inhand_begin(struct inhand *h, struct single *s, const struct account_wish 
 		journal_get(s->journal, h->name, &h->past);
 }
 
-static const char *const end_words[] = {
-	[SINGLE_ROW] = "row",
-	[SINGLE_SILENT] = "silent",
-	[SINGLE_LATER] = "later",
-	[SINGLE_HALT] = "halt",
-};
-
-void inhand_end(struct inhand *h, enum single_end end)
+void inhand_end(struct inhand *h)
 {
 	struct mig_row *row = &h->out->row;
-	char who[NAME_TEXT_MAX + 1];
 
 	secret_drop(&h->secret);
 	row->altered = *row->logon && strcasecmp(row->logon, h->name->local) != 0;
-	if (end == SINGLE_SILENT)
-		return;
-	bool quiet = row->why.class == EC_OK || end == SINGLE_LATER;
-	log_event(h->s->log, quiet ? LV_INFO : LV_WARN, "migrate",
-		  KV("account", name_text(h->name, who)), KV("end", end_words[end]),
-		  KV("what", mig_what_words[row->what]), KV("key", *row->key ? row->key : NULL),
-		  KV("why", row->why.class == EC_OK ? NULL : row->why.text));
 }
 
 /* ---- steps ---- */
@@ -85,11 +71,13 @@ enum ec inhand_note(struct inhand *h, const struct journal_entry *what, struct e
 
 enum ec inhand_look(struct inhand *h, struct err *e)
 {
+	struct account_wish wish = *h->wish;
 	struct single_row *out = h->out;
-	enum ec rc;
 
+	if (*h->past.mark)
+		wish.mark = h->past.mark;
 	memset(&h->seen, 0, sizeof(h->seen));
-	rc = h->s->to->ops->inspect(h->s->to, h->wish, NULL, &h->seen, e);
+	enum ec rc = h->s->to->ops->inspect(h->s->to, &wish, NULL, &h->seen, e);
 	if (rc != EC_OK)
 		return rc;
 	out->key[0] = '\0';
@@ -104,9 +92,7 @@ enum ec inhand_look(struct inhand *h, struct err *e)
 
 bool inhand_is_ours(const struct inhand *h)
 {
-	bool may_be = h->past.state == JOURNAL_INTENT || h->past.state == JOURNAL_MADE;
-
-	return may_be && h->seen.taken && *h->past.mark && strcmp(h->past.mark, h->seen.mark) == 0;
+	return judge_is_ours(&h->past, &h->seen);
 }
 
 enum ec inhand_lead(struct inhand *h, struct err *e)

@@ -18,14 +18,15 @@ struct inhand {
 
 void inhand_begin(struct inhand *h, struct single *s, const struct account_wish *wish,
 		  struct single_row *out);
-void inhand_end(struct inhand *h, enum single_end end); /* tells the log */
+void inhand_end(struct inhand *h);
 
 /* ---- steps; each leaves in e why it did not work ---- */
 
 void inhand_make_mark(char out[ACCOUNT_MARK_MAX + 1]);
 enum ec inhand_note(struct inhand *h, const struct journal_entry *what, struct err *e);
-enum ec inhand_look(struct inhand *h, struct err *e); /* inspect; the row's key and logon name */
-bool inhand_is_ours(const struct inhand *h);          /* has our mark */
+/* inspect, also by the mark that is ours; fills in the row's key and logon name */
+enum ec inhand_look(struct inhand *h, struct err *e);
+bool inhand_is_ours(const struct inhand *h); /* has our mark */
 /* What its owner types must lead to what was seen, and to this mailbox. EC_EXISTS: elsewhere. */
 enum ec inhand_lead(struct inhand *h, struct err *e);
 /* As whom inhand_lead found. Its words are the row's: "wrong password" alone would say nothing. */

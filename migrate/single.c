@@ -16,10 +16,15 @@
  * Nobody else's account is signed in to: a wrong try counts towards its lock-out.
  */
 #include <string.h>
-#include <strings.h>
+#include <time.h>
 #include "migrate/carry.h"
 #include "migrate/inhand.h"
+#include "migrate/judge.h"
 #include "migrate/newpass.h"
+
+#define LOOK_AGAIN_MS 250
+#define LOOKS_MOST 13 /* three seconds */
+#define VAIN_MOST 3
 
 void single_init(struct single *s, const struct mig_setup *setup, struct journal *journal)
 {
@@ -28,9 +33,9 @@ void single_init(struct single *s, const struct mig_setup *setup, struct journal
 			      .boxes = setup->boxes,
 			      .entries = setup->entries,
 			      .journal = journal,
-			      .log = setup->log,
 			      .link = setup->link,
-			      .new_passwords = setup->new_passwords };
+			      .new_passwords = setup->new_passwords,
+			      .look_again_ms = LOOK_AGAIN_MS };
 	pthread_mutex_init(&s->handing, NULL);
 }
 
@@ -200,31 +205,54 @@ static enum ec create(struct inhand *h, struct err *e)
 	return h->s->to->ops->create(h->s->to, &wish, &h->secret, NULL, e);
 }
 
-/* It was made, says the directory. Ours it is if it has the mark, and an administrator whose service may not read marks must know
- * that before ten thousand accounts are made that nobody can undo. */
+static bool may_wait(const struct inhand *h, unsigned tries)
+{
+	return tries < LOOKS_MOST && h->s->n_vain < VAIN_MOST;
+}
+
+/* A copy of the directory may lag behind the one that made it. Where that never helps, it is not waited for again and again. */
+static enum ec look_until_seen(struct inhand *h, struct err *e)
+{
+	const struct timespec pause = { .tv_nsec = h->s->look_again_ms * 1000000L };
+	enum ec rc = inhand_look(h, e);
+
+	for (unsigned tries = 1; rc == EC_OK && !h->seen.taken && may_wait(h, tries); tries++) {
+		nanosleep(&pause, NULL);
+		rc = inhand_look(h, e);
+	}
+	if (rc == EC_OK && !h->seen.taken)
+		h->s->n_vain++;
+	return rc;
+}
+
+/* It was made, says the directory. Ours it is if it has the mark. An administrator whose service may not read marks, or does not see
+ * what it makes, must know that before ten thousand accounts are made that nobody can undo. The intent stays: whenever it can be
+ * seen, the next attempt knows it. */
 static enum single_end meet(struct inhand *h)
 {
 	struct err *why = &h->out->row.why;
 	char who[NAME_TEXT_MAX + 1];
-	enum ec rc = inhand_look(h, why);
+	enum ec rc = look_until_seen(h, why);
 
 	if (rc != EC_OK)
 		return give_up(h, blame(rc), rc, inhand_is_everybodys(h, rc));
 	if (inhand_is_ours(h))
 		return prove(h, true);
 	if (!h->seen.taken)
-		return inhand_judge(h, MIG_FAILED,
-				    err_set(why, EC_TEMP, "%s was made and is not to be seen yet",
-					    name_text(h->name, who)));
-	if (!*h->seen.mark)
-		return inhand_judge(
-			h, MIG_CONFLICT,
-			err_set(why, EC_BROKEN,
-				"%s was made, but has no mark that can be read: let the "
-				"service read what it writes, then try again",
-				h->seen.there.key));
-	err_set(why, EC_EXISTS, "somebody else made %s at the same moment", h->seen.there.key);
-	return inhand_row(h, MIG_CONFLICT);
+		rc = err_set(
+			why, EC_BROKEN,
+			"%s was made and is not found again: let the service see what it makes "
+			"(its rights, a filter in the settings), then try again",
+			name_text(h->name, who));
+	else if (!*h->seen.mark)
+		rc = err_set(why, EC_BROKEN,
+			     "%s was made, but has no mark that can be read: let the service read "
+			     "what it writes, then try again",
+			     h->seen.there.key);
+	else
+		rc = err_set(why, EC_EXISTS, "somebody else made %s at the same moment",
+			     h->seen.there.key);
+	return inhand_judge(h, rc == EC_EXISTS ? MIG_CONFLICT : MIG_FAILED, rc);
 }
 
 /* Somebody was faster; or it was us, an attempt ago, and then a copy of the directory that lags may not show it yet: so the intent
@@ -260,18 +288,6 @@ static enum single_end make(struct inhand *h)
 }
 
 /* ---- somebody else's ---- */
-
-static enum single_end conflict(struct inhand *h)
-{
-	bool was_ours = h->past.state == JOURNAL_MADE;
-
-	err_set(&h->out->row.why, EC_EXISTS,
-		was_ours ? "%s no longer has the mark of the account that was made: /link takes "
-			   "over whatever it is"
-			 : "there is %s already: /link takes it over, with the password it has",
-		h->seen.there.key);
-	return inhand_row(h, MIG_CONFLICT);
-}
 
 /* The journal says that a registration is ours before it is one, and takes it back if somebody else was faster. */
 static enum ec note_link(struct inhand *h, bool registered, struct err *e)
@@ -310,20 +326,14 @@ static enum single_end take_over(struct inhand *h, bool again)
 	return inhand_row(h, what);
 }
 
-static enum single_end link_to(struct inhand *h)
+static enum single_end meet_stranger(struct inhand *h, enum mig_what what)
 {
-	const struct account *there = &h->seen.there;
 	struct err *why = &h->out->row.why;
-	bool again = h->past.state == JOURNAL_LINKED && strcmp(h->past.key, there->key) == 0;
 
-	if (!again && !h->s->link)
-		return conflict(h);
-	if (!there->enabled) {
-		err_set(why, EC_REFUSED, "%s is disabled: enable it first", there->key);
-		return inhand_row(h, MIG_FAILED);
-	}
+	if (what != MIG_LINK && what != MIG_DONE)
+		return inhand_row(h, what);
 	enum ec rc = inhand_lead(h, why);
-	return rc == EC_OK ? take_over(h, again) : inhand_judge(h, blame(rc), rc);
+	return rc == EC_OK ? take_over(h, what == MIG_DONE) : inhand_judge(h, blame(rc), rc);
 }
 
 /* ---- the contract ---- */
@@ -339,9 +349,10 @@ static enum single_end carry_over(struct inhand *h)
 	rc = inhand_look(h, why);
 	if (rc != EC_OK)
 		return inhand_judge(h, blame(rc), rc);
+	enum mig_what what = judge(&h->past, &h->seen, h->s->link, h->s->new_passwords >= 0, why);
 	if (!h->seen.taken)
 		return make(h);
-	return inhand_is_ours(h) ? prove(h, false) : link_to(h);
+	return inhand_is_ours(h) ? prove(h, false) : meet_stranger(h, what);
 }
 
 enum single_end single_do(struct single *s, const struct account_wish *wish, struct single_row *out)
@@ -350,6 +361,6 @@ enum single_end single_do(struct single *s, const struct account_wish *wish, str
 
 	inhand_begin(&h, s, wish, out);
 	enum single_end end = carry_over(&h);
-	inhand_end(&h, end);
+	inhand_end(&h);
 	return end;
 }

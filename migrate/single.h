@@ -20,11 +20,12 @@ struct single {
 	struct accounts *from, *to;
 	struct catalog *boxes, *entries; /* entries NULL: nothing is registered */
 	struct journal *journal;
-	const struct log *log;
 	bool link;
 	int new_passwords;       /* -1: none */
 	pthread_mutex_t handing; /* one line of new_passwords at a time */
+	unsigned look_again_ms;  /* between looks for what was made and does not show yet */
 	_Atomic bool worked;     /* an account was made or proved in this run */
+	_Atomic unsigned n_vain; /* accounts that were looked for again and did not show */
 };
 
 enum single_end {

@@ -54,6 +54,6 @@ enum single_end single_check(struct single *s, const struct name *n, struct sing
 
 	inhand_begin(&h, s, &wish, out);
 	enum single_end end = check(&h);
-	inhand_end(&h, end);
+	inhand_end(&h);
 	return end;
 }

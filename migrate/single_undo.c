@@ -101,6 +101,6 @@ enum single_end single_undo(struct single *s, const struct name *n, struct singl
 
 	inhand_begin(&h, s, &wish, out);
 	enum single_end end = undo(&h);
-	inhand_end(&h, end);
+	inhand_end(&h);
 	return end;
 }

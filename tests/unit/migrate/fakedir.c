@@ -235,6 +235,15 @@ static enum ec weak(const struct fakedir *f, const struct secret *s, struct err 
 		       : EC_OK;
 }
 
+static bool has_mark(const struct fakedir *f, const char *mark)
+{
+	for (size_t i = 0; i < FAKE_MOST; i++)
+		if (f->s->entries[i].used && strcmp(f->s->entries[i].mark, mark) == 0)
+			return true;
+	return false;
+}
+
+/* Where reads lag, only the mark keeps it from making a second one. */
 static enum ec do_create(struct fakedir *f, const struct account_wish *w, const struct secret *s,
 			 struct err *e)
 {
@@ -246,7 +255,7 @@ static enum ec do_create(struct fakedir *f, const struct account_wish *w, const 
 		return err_set(e, EC_BROKEN, "there is no ou=people");
 	if (strchr(w->name.local, '+'))
 		return err_set(e, EC_USAGE, "no '+' in names here");
-	if (by_name(f, &w->name))
+	if (by_name(f, &w->name) && (f->s->unseen == 0 || has_mark(f, w->mark)))
 		return err_set(e, EC_EXISTS, "there is an account already");
 	if (weak(f, s, e) != EC_OK)
 		return EC_REFUSED;

@@ -211,6 +211,11 @@ static void taken_and_leads_elsewhere(struct scene *sc)
 	leads_elsewhere(sc);
 }
 
+static void seen_late(struct scene *sc)
+{
+	sc->dir.s->unseen = 4;
+}
+
 static void proof_fails(struct scene *sc)
 {
 	sc->dir.s->deaf = true;
@@ -227,6 +232,7 @@ const struct situation situations[] = {
 	{ "free, registered", locked, false, false, true, MIG_CREATE },
 	{ "logon name taken", logon_taken, false, false, false, MIG_CREATE },
 	{ "only meant", only_meant, false, false, true, MIG_CREATE },
+	{ "free, seen late", seen_late, false, false, true, MIG_CREATE },
 	{ "half made", half_made, false, false, true, MIG_CREATE },
 	{ "half made, other password", half_made_other_password, false, false, false, MIG_CREATE },
 	{ "weak", weak, false, false, false, MIG_POLICY },
@@ -371,12 +377,10 @@ static enum single_end call(struct single *s, enum verb verb, struct single_row 
 
 enum single_end scene_try(struct scene *sc, enum verb verb, struct single_row *out)
 {
-	static const struct log silent = { 0 };
 	struct mig_setup setup = { .from = sc->people.a,
 				   .to = &sc->dir.accounts,
 				   .boxes = sc->boxes,
 				   .entries = sc->is->entries ? &sc->dir.catalog : NULL,
-				   .log = &silent,
 				   .link = sc->is->link,
 				   .new_passwords = sc->is->notes ? sc->notes_fd : -1 };
 	struct journal *j;
@@ -385,6 +389,7 @@ enum single_end scene_try(struct scene *sc, enum verb verb, struct single_row *o
 
 	assert_ec(journal_open(sc->journal, "fake", true, &j, &e), EC_OK);
 	single_init(&s, &setup, j);
+	s.look_again_ms = 0;
 	enum single_end end = call(&s, verb, out);
 	single_done(&s);
 	journal_close(&j);
