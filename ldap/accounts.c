@@ -298,13 +298,6 @@ struct change_errand {
 	const struct secret *password;
 };
 
-static enum ec run_create(struct dir_conn *c, void *ctx, struct err *e)
-{
-	const struct change_errand *w = ctx;
-
-	return w->d->flavour->create(w->d, c, w->np, e);
-}
-
 static enum ec run_set_password(struct dir_conn *c, void *ctx, struct err *e)
 {
 	const struct change_errand *w = ctx;
@@ -372,6 +365,33 @@ static enum ec check_new(struct accounts *a, const struct name *n, struct err *e
 	return rc;
 }
 
+/* Asked of the very server that would make it: another one's copy may be older. */
+static enum ec check_mark(struct dir *d, struct dir_conn *c, const struct account_wish *wish,
+			  struct err *e)
+{
+	struct person *p;
+	struct err why;
+	bool one;
+
+	if (!wish->mark)
+		return EC_OK;
+	p = person_new();
+	enum ec rc = person_by_mark(d, c, &wish->name, wish->mark, p, &why);
+	rc = judge_found(rc, p, &one, &why, e);
+	if (rc == EC_OK && one)
+		rc = err_set(e, EC_EXISTS, "%s was made already", p->account.key);
+	free(p);
+	return rc;
+}
+
+static enum ec run_create(struct dir_conn *c, void *ctx, struct err *e)
+{
+	const struct change_errand *w = ctx;
+	enum ec rc = check_mark(w->d, c, w->np->wish, e);
+
+	return rc == EC_OK ? w->d->flavour->create(w->d, c, w->np, e) : rc;
+}
+
 static enum ec dir_create(struct accounts *a, const struct account_wish *wish,
 			  const struct secret *s, struct draft *draft, struct err *e)
 {
@@ -434,6 +454,7 @@ static enum ec tell_taken(struct accounts *a, const struct account_wish *wish,
 
 	out->taken = true;
 	strcpy(out->mark, p->mark);
+	strcpy(out->changed, p->changed);
 	return rc == EC_OK ? tell(dir_of(a)->dir, &wish->name, p, &out->there, e) : rc;
 }
 
@@ -452,15 +473,13 @@ static enum ec dir_inspect(struct accounts *a, const struct account_wish *wish,
 {
 	struct dir *d = dir_of(a)->dir;
 	struct person *p = person_new();
-	struct typed who;
 	struct err why;
 	bool one = false;
 
 	*out = (struct prospect){ 0 };
 	enum ec rc = check_wish(wish, e);
 	if (rc == EC_OK) {
-		typed_address(&who, &wish->name);
-		rc = person_find_marked(d, &who, wish->mark, p, &why);
+		rc = person_find_marked(d, &wish->name, wish->mark, p, &why);
 		rc = judge_found(rc, p, &one, &why, e);
 	}
 	if (rc == EC_OK)

@@ -454,6 +454,7 @@ const struct flavour flavour_ad = {
 		   .stamp = "pwdLastSet",
 		   .implied = "userPrincipalName" },
 	.mark = "adminDescription",
+	.changed = "pwdLastSet",
 	.nested_group_rule = true,
 	.state_attrs = state_attrs,
 	.learn = ad_learn,

@@ -29,6 +29,7 @@ struct flavour {
 	const char *name;
 	struct dir_names names;
 	const char *mark;               /* attribute that keeps account_wish.mark */
+	const char *changed;            /* attribute with the time of the last change of password */
 	bool nested_group_rule;         /* 1.2.840.113556.1.4.1941 */
 	const char *const *state_attrs; /* what read_state looks at; ends with NULL */
 	/* Completes a root whose base and context are known. */

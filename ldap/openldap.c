@@ -236,6 +236,7 @@ const struct flavour flavour_openldap = {
 		   .stamp = "pwdChangedTime entryCSN modifyTimestamp",
 		   .implied = "" },
 	.mark = "description",
+	.changed = "pwdChangedTime", /* kept by the policy overlay alone */
 	.state_attrs = state_attrs,
 	.learn = openldap_learn,
 	.read_state = openldap_read_state,

@@ -35,16 +35,17 @@ static void add_addresses(struct buf *b, const struct dir_root *root, const stru
 		filter_equals(b, root->address[i], text, strlen(text));
 }
 
+/* The name first: servers go through the terms of an "and" in their order, and stop where next to nobody is left. */
 static void make_filter(struct buf *b, const struct hunt *h, bool by_logon)
 {
 	const struct dir_names *names = h->d->names;
 
-	buf_fmt(b, "(&%s(|", names->filter);
+	buf_addz(b, "(&(|");
 	if (h->who->is_address)
 		add_addresses(b, h->root, &h->who->address);
 	if (by_logon)
 		filter_equals(b, names->logon, h->who->logon, strlen(h->who->logon));
-	buf_addz(b, "))");
+	buf_fmt(b, ")%s)", names->filter);
 	buf_add(b, "", 1);
 }
 
@@ -168,8 +169,10 @@ static void read_person(const struct hunt *h, struct dir_entry *en, struct perso
 	add_implicit_upn(h->root, p);
 	weigh_logon(h, en, p);
 	read_stamp(h->root, en, &p->account);
-	if (h->marked)
+	if (h->marked) {
 		read_mark(h, en, p);
+		dir_entry_text(en, h->d->flavour->changed, p->changed, sizeof(p->changed));
+	}
 	h->d->flavour->read_state(h->root, en, &p->account);
 }
 
@@ -292,12 +295,69 @@ enum ec person_find(struct dir *d, const struct typed *who, struct person *out, 
 	return pool_run(d->pool, POOL_READ, run_search, &h, e);
 }
 
-enum ec person_find_marked(struct dir *d, const struct typed *who, const char *wanted,
+/* ---- without their names ---- */
+
+/* No address: an entry that comes is one that was asked for. */
+static const struct typed nobody;
+
+/* By mail, which has an index; few have one of marks. */
+static void make_mark_filter(struct buf *b, const char *attr, const struct name *n,
+			     const char *mark)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	name_text(n, text);
+	buf_addz(b, "(&");
+	filter_equals(b, "mail", text, strlen(text));
+	filter_equals(b, attr, mark, strlen(mark));
+	buf_addz(b, ")");
+	buf_add(b, "", 1);
+}
+
+enum ec person_by_mark(struct dir *d, struct dir_conn *c, const struct name *n, const char *mark,
+		       struct person *out, struct err *e)
+{
+	struct hunt h = { .d = d, .who = &nobody, .marked = true, .wanted = mark, .best = out };
+	struct buf filter = { 0 };
+	enum ec rc = dir_root_get(d, c, &h.root, e);
+
+	*out = (struct person){ 0 };
+	if (rc != EC_OK)
+		return rc;
+	make_mark_filter(&filter, d->flavour->mark, n, mark);
+	const struct dir_query q = { .base = h.root->new_users,
+				     .scope = LDAP_SCOPE_SUBTREE,
+				     .filter = buf_at(&filter),
+				     .attrs = h.root->marked,
+				     .most = ENTRIES_MOST };
+	rc = dir_conn_search(c, &q, take_entry, &h, e);
+	buf_drop(&filter);
+	if (rc == EC_OK && h.n_best > 1)
+		return err_set(e, EC_ABSENT, "%s and %s have the mark %s", out->account.key,
+			       h.other, mark);
+	if (rc == EC_OK && h.n_best == 0)
+		return err_set(e, EC_ABSENT, "nobody has the mark %s", mark);
+	return rc;
+}
+
+static enum ec run_marked(struct dir_conn *c, void *ctx, struct err *e)
+{
+	struct hunt *h = ctx;
+	enum ec rc = run_search(c, h, e);
+
+	if (rc == EC_ABSENT && h->best->match == MATCH_NONE && h->wanted)
+		rc = person_by_mark(h->d, c, &h->who->address, h->wanted, h->best, e);
+	return rc;
+}
+
+enum ec person_find_marked(struct dir *d, const struct name *n, const char *wanted,
 			   struct person *out, struct err *e)
 {
-	struct hunt h = { .d = d, .who = who, .marked = true, .wanted = wanted, .best = out };
+	struct typed who;
+	struct hunt h = { .d = d, .who = &who, .marked = true, .wanted = wanted, .best = out };
 
-	return pool_run(d->pool, POOL_READ, run_search, &h, e);
+	typed_address(&who, n);
+	return pool_run(d->pool, POOL_READ, run_marked, &h, e);
 }
 
 struct errand {
@@ -308,7 +368,6 @@ struct errand {
 
 static enum ec run_read(struct dir_conn *c, void *ctx, struct err *e)
 {
-	static const struct typed nobody; /* no address: the entry is the one that was asked for */
 	const struct errand *r = ctx;
 	struct hunt h = { .d = r->d, .who = &nobody, .best = r->out };
 	enum ec rc = dir_root_get(r->d, c, &h.root, e);

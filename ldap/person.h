@@ -41,7 +41,7 @@ struct dir_root {
 	const char *const *address; /* those of names->address that the schema knows */
 	const char *const *stamp;   /* names->stamp */
 	const char *const *attrs;   /* what is read of a person */
-	const char *const *marked;  /* the same, and the mark */
+	const char *const *marked;  /* the same, and what only inspect wants to know */
 	struct password_policy policy;
 };
 enum ec dir_root_get(struct dir *d, struct dir_conn *c, const struct dir_root **out, struct err *e);
@@ -65,7 +65,8 @@ struct person {
 	bool is_mailbox; /* MAILBOX_ATTR is there */
 	unsigned n_addresses;
 	struct name addresses[PERSON_ADDRESSES_MAX]; /* preferred ones first */
-	char mark[ACCOUNT_MARK_MAX + 1];             /* by person_find_marked */
+	/* By person_find_marked and person_by_mark. */
+	char mark[ACCOUNT_MARK_MAX + 1], changed[ACCOUNT_STAMP_MAX + 1];
 };
 
 /* One search; a second one, for the address alone, if a great many have the logon name. EC_ABSENT: nobody, or more than one, and
@@ -73,8 +74,12 @@ struct person {
 enum ec person_search(struct dir *d, struct dir_conn *c, const struct typed *who,
 		      struct person *out, struct err *e);
 enum ec person_find(struct dir *d, const struct typed *who, struct person *out, struct err *e);
-/* With its mark: this one, if it is among several values; else the first that could be one. wanted may be NULL. */
-enum ec person_find_marked(struct dir *d, const struct typed *who, const char *wanted,
+/* With its mark: this one, if it is among several values; else the first that could be one. Nobody by that name: person_by_mark.
+ * wanted may be NULL. */
+enum ec person_find_marked(struct dir *d, const struct name *n, const char *wanted,
 			   struct person *out, struct err *e);
+/* What create made for this address with this mark; whether directory_filter and the like lead to it or not. */
+enum ec person_by_mark(struct dir *d, struct dir_conn *c, const struct name *n, const char *mark,
+		       struct person *out, struct err *e);
 /* The entry itself, whatever its names: MATCH_LOGON. EC_ABSENT: it is gone. */
 enum ec person_at(struct dir *d, const char *dn, struct person *out, struct err *e);

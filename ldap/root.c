@@ -99,11 +99,11 @@ static const char *place(struct dir_root *root, const char *setting, const char 
 }
 
 static const char *const *person_attrs(const struct dir *d, const struct dir_root *root,
-				       const char *mark)
+				       bool marked)
 {
 	const char *const *state = d->flavour->state_attrs;
 	unsigned most = words_count(root->address) + words_count(root->stamp) + words_count(state);
-	const char **list = arena_alloc(root->mem, sizeof(*list) * (most + 4));
+	const char **list = arena_alloc(root->mem, sizeof(*list) * (most + 5));
 	unsigned n = 0;
 
 	list[n++] = MAILBOX_ATTR;
@@ -111,7 +111,10 @@ static const char *const *person_attrs(const struct dir *d, const struct dir_roo
 	words_append(list, &n, root->address);
 	words_append(list, &n, root->stamp);
 	words_append(list, &n, state);
-	list[n] = mark;
+	if (marked) {
+		list[n++] = d->flavour->mark;
+		list[n++] = d->flavour->changed;
+	}
 	return list;
 }
 
@@ -126,8 +129,8 @@ static enum ec learn(struct dir *d, struct dir_conn *c, struct dir_root *root, s
 	root->domains = place(root, d->conf->directory_domains, d->names->domains);
 	root->address = words_split(root->mem, d->names->address);
 	root->stamp = words_split(root->mem, d->names->stamp);
-	root->attrs = person_attrs(d, root, NULL);
-	root->marked = person_attrs(d, root, d->flavour->mark);
+	root->attrs = person_attrs(d, root, false);
+	root->marked = person_attrs(d, root, true);
 	return d->flavour->learn(d, c, root, e);
 }
 

@@ -69,7 +69,9 @@ struct prospect {
 	bool taken;                      /* there is one: `there` */
 	struct account there;            /* as find would give it */
 	char mark[ACCOUNT_MARK_MAX + 1]; /* its mark; "" = none, or not ours to read */
-	char logon[NAME_TEXT_MAX + 1];   /* not taken: the logon name that create would give now */
+	/* When its password was last set, by whomever; "" = not known. */
+	char changed[ACCOUNT_STAMP_MAX + 1];
+	char logon[NAME_TEXT_MAX + 1]; /* not taken: the logon name that create would give now */
 	struct err
 		weak; /* EC_REFUSED: the password would be; EC_OK: nothing is known against it before it is tried */
 };
@@ -93,10 +95,11 @@ struct accounts_ops {
 	/* by_root: ask find first, as the mail root's owner; EC_REFUSED there is a refusal. Create does not go to the mail root.
 	 * draft: the mailbox being made for it (password file: the record goes in there; may be NULL elsewhere:
 	 * then the mailbox must exist). Commit or drop the draft before the next change of a password: it holds the keyring's
-	 * lock, so that no rekeying passes it by. */
+	 * lock, so that no rekeying passes it by. EC_EXISTS: there is one, or one with this mark. */
 	enum ec (*create)(struct accounts *, const struct account_wish *, const struct secret *,
 			  struct draft *draft, struct err *);
-	/* Changes nothing. NULL: accounts cannot be carried over to this backend. secret NULL: the password is not judged.
+	/* Changes nothing. What create made for this address with this mark is found even where resolve does not find it.
+	 * NULL: accounts cannot be carried over to this backend. secret NULL: the password is not judged.
 	 * EC_EXISTS: more than one could be meant, or half of what it needs is somebody else's; EC_USAGE: no such name here. */
 	enum ec (*inspect)(struct accounts *, const struct account_wish *, const struct secret *,
 			   struct prospect *out, struct err *);

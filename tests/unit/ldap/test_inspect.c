@@ -188,6 +188,66 @@ static void a_mark_among_others(void **state)
 	assert_string_equal(p.mark, longest);
 }
 
+/* Made, and the settings lead nobody to it: it is found by its mark all the same, made only once, and can be removed. */
+static void what_was_made_is_found_again(void **state)
+{
+	struct office *o = *state;
+	struct account_wish wish = { .name = tree_name("kim@example.com"), .mark = "winpop-1" };
+	struct account who;
+	struct prospect p;
+	struct err e;
+	char dn[160];
+
+	office_reopen(o, "directory_filter = (title=postman)\n");
+	assert_says(create(o, &wish, "secret1", &e), EC_OK, &e);
+	assert_says(people_find(&o->p, "kim@example.com", &who, &e), EC_ABSENT, &e);
+	assert_says(create(o, &wish, "secret1", &e), EC_EXISTS, &e);
+	assert_non_null(strstr(e.text, office_dn(o, "kim", dn)));
+	assert_says(inspect(o, &wish, &p, &e), EC_OK, &e);
+	assert_true(p.taken);
+	assert_string_equal(p.mark, wish.mark);
+	assert_string_equal(p.there.key, dn);
+	wish.mark = "winpop-2";
+	assert_says(inspect(o, &wish, &p, &e), EC_OK, &e);
+	assert_false(p.taken);
+	wish.mark = "winpop-1";
+	wish.name = tree_name("kim@example.org");
+	assert_says(inspect(o, &wish, &p, &e), EC_OK, &e);
+	assert_false(p.taken);
+	wish.name = tree_name("kim@example.com");
+	assert_says(inspect(o, &wish, &p, &e), EC_OK, &e);
+	office_add(o, "cn=twin,ou=people",
+		   "objectClass: inetOrgPerson\ncn: twin\nsn: x\nmail: kim@example.com\n"
+		   "description: winpop-1");
+	struct prospect twins;
+	assert_says(inspect(o, &wish, &twins, &e), EC_EXISTS, &e);
+	assert_says(create(o, &wish, "secret1", &e), EC_EXISTS, &e);
+	assert_says(o->p.a->ops->remove(o->p.a, &p.there, &e), EC_OK, &e);
+	assert_says(inspect(o, &wish, &p, &e), EC_OK, &e);
+	assert_non_null(strstr(p.there.key, "cn=twin,"));
+}
+
+/* Never a time that other changes move. */
+static void when_the_password_was_set(void **state)
+{
+	struct office *o = *state;
+	struct prospect p, later;
+	struct err e;
+	char dn[160];
+
+	assert_says(people_create(&o->p, "kim@example.com", "secret1", &e), EC_OK, &e);
+	assert_says(look(o, "kim@example.com", &p, &e), EC_OK, &e);
+	assert_int_equal(strlen(p.changed), strlen("20260102030405Z"));
+	office_put(office_dn(o, "kim", dn), "title", "postman");
+	assert_says(look(o, "kim@example.com", &later, &e), EC_OK, &e);
+	assert_string_equal(p.changed, later.changed);
+	office_add(o, "cn=lee,ou=people",
+		   "objectClass: person\nobjectClass: uidObject\nuid: lee\ncn: lee\nsn: x");
+	assert_says(look(o, "lee@example.com", &p, &e), EC_OK, &e);
+	assert_true(p.taken);
+	assert_string_equal(p.changed, "");
+}
+
 /* Written and not to be read: the account would be a stranger's from then on. */
 static void a_mark_that_cannot_be_read(void **state)
 {
@@ -335,6 +395,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(wishes_and_promises, office_open, office_close),
 		cmocka_unit_test_setup_teardown(marks_are_read_back, office_open, office_close),
 		cmocka_unit_test_setup_teardown(a_mark_among_others, office_open, office_close),
+		cmocka_unit_test_setup_teardown(what_was_made_is_found_again, office_open,
+						office_close),
+		cmocka_unit_test_setup_teardown(when_the_password_was_set, office_open,
+						office_close),
 		cmocka_unit_test_setup_teardown(a_mark_that_cannot_be_read, office_open,
 						office_close),
 		cmocka_unit_test_setup_teardown(taken_is_as_find_tells, office_open, office_close),
