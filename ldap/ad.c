@@ -384,6 +384,7 @@ static struct free_name names_for(struct newcomer *nc)
 {
 	return (struct free_name){ .base = nc->root->context,
 				   .attr = "sAMAccountName",
+				   .mark_attr = flavour_ad.mark,
 				   .rule = &logon_rule_ad,
 				   .wish = nc->wish,
 				   .make = make_user,

@@ -1,6 +1,7 @@
 /* freename.c - looking first and making then is a race that servers decide: Active Directory and OpenLDAP's unique overlay refuse the
  * second of two. Then it is looked again: if the name is taken now, somebody was faster and the next number is tried; if it is
- * still free, something else about the account exists and trying more names would not help.
+ * still free, something else about the account exists and trying more names would not help. If whoever was faster is an earlier try
+ * for this very account, whose answer got lost, it is not made twice.
  */
 #include <string.h>
 #include "ldap/escape.h"
@@ -15,23 +16,30 @@ static bool seen(void *ctx, struct dir_entry *en)
 	return false;
 }
 
-enum ec value_taken(struct dir_conn *c, const char *base, int scope, const char *attr,
-		    const char *value, bool *out, struct err *e)
+static enum ec any_entry(struct dir_conn *c, const char *base, int scope, struct buf *filter,
+			 bool *out, struct err *e)
 {
 	static const char *const none[] = { LDAP_NO_ATTRS, NULL };
-	struct buf filter = { 0 };
 
-	filter_equals(&filter, attr, value, strlen(value));
-	buf_add(&filter, "", 1);
+	buf_add(filter, "", 1);
 	const struct dir_query q = {
-		.base = base, .scope = scope, .filter = buf_at(&filter), .attrs = none, .most = 1
+		.base = base, .scope = scope, .filter = buf_at(filter), .attrs = none, .most = 1
 	};
 	*out = false;
 	enum ec rc = dir_conn_search(c, &q, seen, out, e);
-	buf_drop(&filter);
+	buf_drop(filter);
 	if (rc != EC_OK)
 		*out = false;
 	return rc;
+}
+
+enum ec value_taken(struct dir_conn *c, const char *base, int scope, const char *attr,
+		    const char *value, bool *out, struct err *e)
+{
+	struct buf filter = { 0 };
+
+	filter_equals(&filter, attr, value, strlen(value));
+	return any_entry(c, base, scope, &filter, out, e);
 }
 
 /* ---- what to try ---- */
@@ -59,17 +67,41 @@ static enum ec is_taken(struct dir_conn *c, const struct free_name *f, const cha
 	return rc == EC_ABSENT ? EC_OK : rc;
 }
 
+/* Who has it may be our own account: one that was asked for before and came late. EC_EXISTS: so it is. */
+static enum ec check_stranger(struct dir_conn *c, const struct free_name *f, const char *logon,
+			      struct err *e)
+{
+	const char *mark = f->wish->mark;
+	struct buf filter = { 0 };
+	bool ours;
+
+	if (!mark)
+		return EC_OK;
+	buf_addz(&filter, "(&");
+	filter_equals(&filter, f->attr, logon, strlen(logon));
+	filter_equals(&filter, f->mark_attr, mark, strlen(mark));
+	buf_addz(&filter, ")");
+	enum ec rc = any_entry(c, f->base, LDAP_SCOPE_SUBTREE, &filter, &ours, e);
+	if (rc == EC_OK && ours)
+		rc = err_set(e, EC_EXISTS, "the account %s was made already", logon);
+	return rc;
+}
+
 static enum ec try_making(struct dir_conn *c, const struct free_name *f, const char *logon,
 			  bool *next, struct err *e)
 {
 	struct err again;
 	enum ec rc = is_taken(c, f, logon, next, e);
 
-	if (rc != EC_OK || *next)
+	if (rc != EC_OK)
 		return rc;
-	rc = f->make(f->ctx, logon, e);
-	if (rc == EC_EXISTS && is_taken(c, f, logon, next, &again) != EC_OK)
-		*next = false;
+	if (!*next) {
+		rc = f->make(f->ctx, logon, e);
+		if (rc != EC_EXISTS || is_taken(c, f, logon, next, &again) != EC_OK || !*next)
+			return rc;
+	}
+	rc = check_stranger(c, f, logon, e);
+	*next = rc == EC_OK;
 	return rc;
 }
 

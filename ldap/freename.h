@@ -6,7 +6,7 @@
 
 struct free_name {
 	const char *base; /* where it must be the only one */
-	const char *attr;
+	const char *attr, *mark_attr;
 	const struct logon_rule *rule;
 	const struct account_wish *wish;
 	/* Makes the account under this name. EC_EXISTS: something of it is there already. */

@@ -143,7 +143,8 @@ static bool look_for_class(void *ctx, struct dir_entry *en)
 	return false;
 }
 
-static enum ec our_class_known(struct dir_conn *c, bool *out, struct err *e)
+/* A schema is large, and gains more often than it loses: once is enough. */
+static enum ec our_class_known(struct dir *d, struct dir_conn *c, bool *out, struct err *e)
 {
 	static const char *const attrs[] = { "objectClasses", NULL };
 	const struct dir_query q = { .base = "cn=Subschema",
@@ -151,9 +152,14 @@ static enum ec our_class_known(struct dir_conn *c, bool *out, struct err *e)
 				     .filter = "(objectClass=subschema)",
 				     .attrs = attrs };
 	struct subschema s = { .quoted = "'" OUR_CLASS "'" };
-	enum ec rc = dir_conn_search(c, &q, look_for_class, &s, e);
 
+	*out = atomic_load(&d->has_hash_class);
+	if (*out)
+		return EC_OK;
+	enum ec rc = dir_conn_search(c, &q, look_for_class, &s, e);
 	*out = s.known;
+	if (s.known)
+		atomic_store(&d->has_hash_class, true);
 	return rc == EC_ABSENT ? EC_OK : rc;
 }
 
@@ -179,7 +185,7 @@ static enum ec pick_attr(struct dir_conn *c, const struct held *h, const char **
 		*out = *attr;
 		return EC_OK;
 	}
-	enum ec rc = our_class_known(c, &known, e);
+	enum ec rc = our_class_known(h->d, c, &known, e);
 	if (known)
 		*out = *attr;
 	*add_class = known;

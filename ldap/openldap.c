@@ -13,7 +13,6 @@
 #include "ldap/nthash.h"
 #include "server/base/utf8.h"
 
-#define PASSWORD_MODIFY_OID "1.3.6.1.4.1.4203.1.11.1" /* RFC 3062 */
 /* ppolicy: locked by an administrator, not for a time by wrong passwords (slapo-ppolicy(5)) */
 #define LOCKED_FOR_GOOD "000001010000Z"
 
@@ -73,7 +72,6 @@ struct newcomer {
 	struct dir_conn *conn;
 	const struct dir_root *root;
 	const struct new_person *np;
-	bool by_exop;
 };
 
 static enum ec check_name(const struct name *n, struct err *e)
@@ -106,7 +104,7 @@ static void fill(const struct newcomer *nc, struct dir_change *ch, const char *u
 	change_putz(ch, CHANGE_ADD, "mail", name_text(&w->name, address));
 	if (w->mark)
 		change_putz(ch, CHANGE_ADD, flavour_openldap.mark, w->mark);
-	if (!nc->by_exop)
+	if (!nc->root->sets_passwords)
 		change_put(ch, CHANGE_ADD, "userPassword", nc->np->password->bytes,
 			   nc->np->password->len);
 }
@@ -123,7 +121,7 @@ static enum ec add_entry(const struct newcomer *nc, const char *dn, const char *
 
 static enum ec give_password(const struct newcomer *nc, const char *dn, struct err *e)
 {
-	if (nc->by_exop)
+	if (nc->root->sets_passwords)
 		return openldap_set_password(nc->d, nc->conn, dn, nc->np->password, e);
 	return nt_hash_keep(nc->d, nc->conn, dn, nc->np->password, e);
 }
@@ -180,6 +178,7 @@ static struct free_name names_for(const struct dir *d, const struct dir_root *ro
 {
 	return (struct free_name){ .base = root->base,
 				   .attr = d->names->logon,
+				   .mark_attr = flavour_openldap.mark,
 				   .rule = &logon_rule_openldap,
 				   .wish = wish };
 }
@@ -212,8 +211,6 @@ static enum ec openldap_create(struct dir *d, struct dir_conn *c, const struct n
 
 	if (rc == EC_OK)
 		rc = dir_root_get(d, c, &nc.root, e);
-	if (rc == EC_OK)
-		rc = dir_conn_supports(c, PASSWORD_MODIFY_OID, &nc.by_exop, e);
 	if (rc != EC_OK)
 		return rc;
 	struct free_name f = names_for(d, nc.root, np->wish);

@@ -4,6 +4,7 @@
  * Owner:  the root lives as long as its dir.
  */
 #pragma once
+#include <stdatomic.h>
 #include "ldap/dir.h"
 #include "ldap/policy.h"
 #include "ldap/pool.h"
@@ -23,6 +24,7 @@ struct dir {
 	struct secret password; /* an administrator's */
 	struct pool *pool;
 	_Atomic(const struct dir_root *) root; /* dir_root_get */
+	atomic_bool has_hash_class; /* the schema has it; false: not seen so far (nthash.c) */
 };
 
 /* The schema's own attribute for the mailbox of an entry: where it is, no other address counts. */
@@ -43,6 +45,7 @@ struct dir_root {
 	const char *const *attrs;   /* what is read of a person */
 	const char *const *marked;  /* the same, and what only inspect wants to know */
 	struct password_policy policy;
+	bool sets_passwords; /* by RFC 3062 */
 };
 enum ec dir_root_get(struct dir *d, struct dir_conn *c, const struct dir_root **out, struct err *e);
 void dir_root_free(struct dir *d);

@@ -10,6 +10,8 @@
 #include "ldap/words.h"
 #include "server/base/arena.h"
 
+#define PASSWORD_MODIFY_OID "1.3.6.1.4.1.4203.1.11.1" /* RFC 3062 */
+
 struct asked {
 	struct dir *d;
 	struct dir_root *root;
@@ -50,6 +52,7 @@ static bool take_contexts(void *ctx, struct dir_entry *en)
 	const char *value;
 	size_t len;
 
+	a->root->sets_passwords = dir_entry_has(en, "supportedExtension", PASSWORD_MODIFY_OID);
 	for (unsigned k = 0; k < 2; k++) {
 		for (unsigned i = 0; (value = dir_entry_value(en, attrs[k], i, &len)); i++)
 			consider(a, value, len);
@@ -70,7 +73,8 @@ static enum ec take_base(struct asked *a, struct err *e)
 
 static enum ec find_base(struct asked *a, struct dir_conn *c, struct err *e)
 {
-	static const char *const attrs[] = { "defaultNamingContext", "namingContexts", NULL };
+	static const char *const attrs[] = { "defaultNamingContext", "namingContexts",
+					     "supportedExtension", NULL };
 	const struct dir_query q = {
 		.base = "", .scope = LDAP_SCOPE_BASE, .filter = "(objectClass=*)", .attrs = attrs
 	};
