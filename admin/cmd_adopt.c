@@ -16,8 +16,11 @@
 #include "admin/handout.h"
 #include "admin/identity.h"
 #include "admin/interrupt.h"
+#include "admin/progress.h"
 #include "migrate/adopt.h"
 #include "migrate/passlist.h"
+#include "server/base/buf.h"
+#include "server/base/utf8.h"
 
 enum { DRY_RUN, MERGE, PASSWORDS, NEWPASSWORD };
 
@@ -32,13 +35,21 @@ struct adoption {
 	struct handout handout;
 	struct interrupt stop;
 	bool stopped;
+	struct progress *progress;
+	struct mig_progress so_far;
 	size_t n_wanted; /* passwords that nobody gave */
-	bool rows_shown;
+	size_t n_lost;   /* odd things that may hold mail */
 	struct err *e;
 	enum ec rc;
 };
 
 /* ---- the tree ---- */
+
+/* Mail may be in there that nobody gets, which is no success. */
+static bool may_hold_mail(enum winroot_why why)
+{
+	return why == WINROOT_UNREADABLE || why == WINROOT_TWIN || why == WINROOT_BAD_NAME;
+}
 
 static void as_reader(void *ctx, bool on)
 {
@@ -49,13 +60,32 @@ static void as_reader(void *ctx, bool on)
 		identity_root(on);
 }
 
+/* Names come in any encoding; one that is not ours is shown octet by octet, so that the file can be found. */
+static const char *readable(struct adoption *ad, const char *path)
+{
+	struct buf text = { 0 };
+
+	if (utf8_valid(path, strlen(path)))
+		return path;
+	for (; *path; path++) {
+		if ((unsigned char)*path >= 0x80)
+			buf_fmt(&text, "\\x%02X", (unsigned char)*path);
+		else
+			buf_add(&text, path, 1);
+	}
+	const char *shown = arena_str(ad->w->mem, buf_at(&text), text.len);
+	buf_drop(&text);
+	return shown;
+}
+
 static void show_odd(void *ctx, const char *path, enum winroot_why why, int error)
 {
 	struct adoption *ad = ctx;
 	struct out *o = ad->w->out;
 
+	ad->n_lost += may_hold_mail(why);
 	out_record(o);
-	out_field(o, "left", path);
+	out_field(o, "left", readable(ad, path));
 	out_field(o, "why",
 		  error ? arena_fmt(ad->w->mem, "%s: %s", winroot_why_words[why], strerror(error))
 			: winroot_why_words[why]);
@@ -157,7 +187,7 @@ static bool show_row(void *ctx, const struct adopt_row *row)
 	out_field(o, "mailbox", name_text(&row->box->name, text));
 	out_field(o, "result", adopt_what_words[row->what]);
 	out_field_u(o, "found", row->box->n_msgs);
-	out_field_u(o, "adopted", row->n_new);
+	out_field_u(o, "new", row->n_new);
 	out_field_u(o, "there", row->n_before);
 	out_field_u(o, "octets", row->octets_new);
 	out_field(o, "why", row->why.class == EC_OK ? "-" : row->why.text);
@@ -165,17 +195,35 @@ static bool show_row(void *ctx, const struct adopt_row *row)
 	return true;
 }
 
-static enum ec show_plan(struct adoption *ad)
+static void show_plan(struct adoption *ad)
 {
-	uint64_t needed, available;
-
 	out_list(ad->w->out, "plan");
 	adopt_each(ad->adopt, show_row, ad);
 	out_end(ad->w->out);
+}
+
+static enum ec check_room(struct adoption *ad)
+{
+	uint64_t needed = 0, available = 0;
 	enum ec rc = adopt_room(ad->adopt, &needed, &available, ad->e);
 	out_field_u(ad->w->out, "octets_needed", needed);
 	out_field_u(ad->w->out, "octets_available", available);
 	return rc;
+}
+
+static bool show_finished(void *ctx, const struct adopt_row *row)
+{
+	return !row->finished || show_row(ctx, row);
+}
+
+static bool count_row(void *ctx, const struct adopt_row *row)
+{
+	struct adoption *ad = ctx;
+
+	ad->so_far.done++;
+	ad->so_far.failed += row->why.class != EC_OK;
+	progress_show(ad->progress, &ad->so_far);
+	return true;
 }
 
 static void show_totals(struct adoption *ad, const struct adopt_totals *t)
@@ -275,16 +323,15 @@ static bool ask_password(void *ctx, const struct adopt_row *row)
 static enum ec ask_passwords(struct adoption *ad)
 {
 	struct wp *w = ad->w;
-	const char *question =
-		arena_fmt(w->mem, "%zu mailboxes need a password. Type them now?", ad->n_wanted);
+	const char *need = arena_fmt(w->mem, "%zu %s a password", ad->n_wanted,
+				     ad->n_wanted == 1 ? "mailbox needs" : "mailboxes need");
 	struct err why;
 
-	if (w->ask->confirm(w->ask->ctx, question, &why) != EC_OK) {
+	if (w->ask->confirm(w->ask->ctx, arena_fmt(w->mem, "%s. Type now?", need), &why) != EC_OK) {
 		wp_hint(w, EC_REFUSED,
-			"/newpassword File makes them, /passwords File reads \"address TAB "
+			"/newpassword File makes new ones, /passwords File reads \"address TAB "
 			"password\"");
-		return err_set(ad->e, EC_REFUSED,
-			       "%zu mailboxes need a password; nothing was changed", ad->n_wanted);
+		return err_set(ad->e, EC_REFUSED, "%s; nothing was changed", need);
 	}
 	adopt_each(ad->adopt, ask_password, ad);
 	return ad->rc;
@@ -312,32 +359,39 @@ static enum ec get_passwords(struct adoption *ad)
 
 static enum ec judge(struct adoption *ad, const struct adopt_totals *t, enum ec rc)
 {
-	uint64_t bad =
-		t->n_rows[ADOPT_LEFT] + t->n_rows[ADOPT_NO_ACCOUNT] + t->n_rows[ADOPT_FAILED];
-	bool some = t->n_new + t->n_before > 0 || t->domains_new > 0 ||
-		    t->n_rows[ADOPT_NEW] + t->n_rows[ADOPT_PASSWORD] > 0;
+	size_t left = t->n_rows[ADOPT_LEFT] + t->n_rows[ADOPT_NO_ACCOUNT] + t->n_rows[ADOPT_FAILED];
 
-	ad->w->partly = some;
+	ad->w->partly = t->n_new + t->n_before + t->domains_new + t->n_rows[ADOPT_NEW] +
+				t->n_rows[ADOPT_PASSWORD] >
+			0;
 	if (rc != EC_OK)
 		return wp_hint(ad->w, rc, "the same command goes on where this one ended");
-	if (bad > 0)
-		return err_set(ad->e, EC_REFUSED,
-			       "%ju mailboxes were left as they are; the answer says why",
-			       (uintmax_t)bad);
+	if (left > 0)
+		return err_set(ad->e, EC_REFUSED, "%zu %s left; the answer says why", left,
+			       left == 1 ? "mailbox was" : "mailboxes were");
 	if (t->n_missing > 0)
-		return err_set(ad->e, EC_BROKEN, "%ju messages could not be read",
+		return err_set(ad->e, EC_BROKEN, "%ju of the messages could not be read",
 			       (uintmax_t)t->n_missing);
+	if (ad->n_lost > 0)
+		return err_set(ad->e, EC_REFUSED,
+			       "%zu of the odd things may hold mail; the answer says which",
+			       ad->n_lost);
 	out_say(ad->w->out, ad->in_place ? "The mail root is in order." : "The mail was adopted.");
 	return EC_OK;
 }
 
 static enum ec adopt_all(struct adoption *ad)
 {
+	bool for_programs = ad->a->json || ad->a->csv;
 	struct adopt_totals totals;
 
 	interrupt_hold(&ad->stop);
+	ad->so_far.total = adopt_tree(ad->adopt)->n_boxes;
+	ad->progress = progress_new(stderr, !for_programs);
+	enum ec rc = adopt_run(ad->adopt, count_row, ad, &totals, ad->e);
+	progress_end(&ad->progress);
 	out_list(ad->w->out, "mailboxes");
-	enum ec rc = adopt_run(ad->adopt, show_row, ad, &totals, ad->e);
+	adopt_each(ad->adopt, show_finished, ad);
 	out_end(ad->w->out);
 	show_totals(ad, &totals);
 	rc = judge(ad, &totals, rc);
@@ -357,11 +411,12 @@ static enum ec work(struct adoption *ad)
 	if (rc != EC_OK)
 		return rc;
 	show_domains(ad);
-	rc = show_plan(ad);
-	if (rc != EC_OK || dry)
-		return rc;
-	rc = get_passwords(ad);
-	return rc == EC_OK ? adopt_all(ad) : rc;
+	if (dry)
+		show_plan(ad);
+	rc = check_room(ad);
+	if (rc == EC_OK && !dry)
+		rc = get_passwords(ad);
+	return rc == EC_OK && !dry ? adopt_all(ad) : rc;
 }
 
 static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)

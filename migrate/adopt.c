@@ -16,7 +16,8 @@
 #include "server/base/mem.h"
 
 #define BLOCK 4096
-#define SPARE (16u << 20) /* records, indexes, directories */
+#define SPARE (1u << 20) /* records, indexes, directories; and a part of the whole */
+#define SPARE_PART 64
 
 const char *const adopt_what_words[ADOPT_WHAT_COUNT] = {
 	[ADOPT_NEW] = "new",           [ADOPT_MORE] = "more", [ADOPT_DONE] = "done",
@@ -283,7 +284,7 @@ enum ec adopt_room(const struct adopt *a, uint64_t *needed, uint64_t *available,
 		*needed += row->octets_new + row->n_new * BLOCK;
 		files += row->n_new + 4;
 	}
-	*needed += *needed ? SPARE : 0;
+	*needed += *needed ? SPARE + *needed / SPARE_PART : 0;
 	*available = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (*needed > *available)
 		return err_set(
@@ -396,6 +397,7 @@ static void sum_up(struct adopt_row *row, struct adopt_totals *t)
 	row->n_missing = row->box->n_msgs > here ? row->box->n_msgs - here : 0;
 	if (row->n_missing > 0 && row->why.class == EC_OK)
 		err_set(&row->why, EC_BROKEN, "fewer messages than were found could be read");
+	row->finished = true;
 	t->n_rows[row->what]++;
 	t->n_found += row->box->n_msgs;
 	t->octets_found += row->box->octets;

@@ -57,6 +57,7 @@ struct adopt_row {
 	uint64_t n_before;          /* had already */
 	uint64_t n_missing;         /* run: found at first, and not brought in */
 	bool needs_password;
+	bool finished; /* by a run */
 };
 /* fn false stops. */
 typedef bool adopt_row_fn(void *ctx, const struct adopt_row *row);

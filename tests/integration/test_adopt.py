@@ -275,6 +275,7 @@ def test_odd_things_are_told_and_left(make_server, original, tmp_path):
         original.put(kim, name)
     box = original.dirs[kim]
     (box / "empty.eml").touch()
+    (root / os.fsdecode(b"caf\xe9\n.txt")).touch()
     for name in (".tmp-1", "Thumbs.db", "quota.txt", "lock", "password", "adopted", "index", "P3.eml.bak"):
         (box / name).write_bytes(b"\0odd\xff")
     (box / "dir.eml").mkdir()
@@ -299,7 +300,8 @@ def test_odd_things_are_told_and_left(make_server, original, tmp_path):
     shutil.rmtree(root / "EXAMPLE.COM")
     (root / "Example.com" / "P3_kim.mbx").rmdir()
 
-    said = adopt(server, original, "/newpassword", tmp_path / "new")
+    said = adopt(server, original, "/newpassword", tmp_path / "new", code=5)
+    assert "1 of the odd things may hold mail" in said["error"]["text"], said
     odd = {row["left"].removeprefix("Example.com/"): row["why"] for row in said["odd"]}
     inside = {"empty.eml": "empty", "dir.eml": "not a plain file", "fifo.eml": "not a plain file",
               "link.eml": "a symbolic link, which is not followed"}
@@ -308,7 +310,7 @@ def test_odd_things_are_told_and_left(make_server, original, tmp_path):
     wanted = {f"P3_Kim.MBX/{name}": why for name, why in inside.items()}
     wanted |= {"P3_a b.mbx": "a mailbox cannot have this name", "P3_lee.mbx": "a symbolic link, which is not followed",
                "P3_ann.mbx": "not a mailbox (P3_name.mbx)", "example.org": "a symbolic link, which is not followed",
-               "System Volume Information": "not a domain", "folder": "not a domain", "desktop.ini": "not a domain"}
+               "System Volume Information": "not a domain", "folder": "not a domain", "desktop.ini": "not a domain", "caf\\xE9\n.txt": "not a domain"}
     assert odd == wanted
     assert said["messages_adopted"] == 8 and said["domains_added"] == 2
     assert server.winpop_ok("list") == "empty.example.net\tunlocked\t0\nexample.com\tunlocked\t1\n"
@@ -429,7 +431,7 @@ def test_a_disk_that_is_too_small(make_server, space, original, tmp_path):
     space.mount_tmpfs(mail, "24m")
     server = make_server(space=space, domain=None, start=False, mailroot=mail)
     original.mailbox("example.com", "P3_kim.mbx", "kim@example.com")
-    original.put("kim@example.com", octets=b"x" * (10 << 20))
+    original.put("kim@example.com", octets=b"x" * (30 << 20))
     done = server.winpop("adopt", original.path, "/newpassword", tmp_path / "new")
     assert done.code == 1 and "MiB left" in done.err, done
     assert server.winpop_ok("list") == "" and not (tmp_path / "new").exists()
