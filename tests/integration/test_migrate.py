@@ -92,10 +92,10 @@ def test_nobody_there(migration):
 
 
 def test_without_a_directory(make_server):
-    server = make_server(start=False)
+    server = make_server(start=False, role="member")
     kim = server.mailbox()
     result = server.winpop("migrateToAD", kim)
-    assert result.code in (2, 4) and "directory_servers" in result.err, result
+    assert result.code == 4 and "directory_servers" in result.err and "winpop-openldap(7)" in result.err, result
 
 
 def test_a_domain_and_all(make_migration):
@@ -138,6 +138,7 @@ def test_a_logon_name_that_is_taken(migration, tmp_path):
     kim = migration.hire()
     uid = kim.split("@")[0]
     migration.directory.add_person(uid, "somebody else's", mail=f"other.{uid}@elsewhere.example.com")
+    migration.books.reopen()
     plan = migration.migrate_ok(kim, "/dry-run", "--json")
     assert json.loads(plan.out)["accounts"][0]["logon"] == f"{uid}1"
     result = migration.migrate_ok(kim, "/report", tmp_path / "r.csv")
@@ -176,7 +177,7 @@ def test_a_name_that_is_none_in_a_directory(migration):
     assert result.code == 5 and plus in result.out, result
     migration.check(made=[good])
     alone = migration.migrate(plus)
-    assert alone.code == 1 and "+" in alone.out + alone.err, alone
+    assert alone.code == 2 and "+" in alone.out + alone.err, alone
 
 
 # ---- accounts in the way ----
@@ -254,13 +255,13 @@ def test_two_who_could_be_meant(migration):
 # ---- passwords that the directory does not take ----
 
 def test_a_weak_password(migration, tmp_path):
-    """In the server's words; nothing of it is left."""
+    """In the server's words, or by what it says of itself beforehand; nothing of it is left."""
     kim, lee = migration.hire(password=WEAK), migration.hire()
     result = migration.migrate("/all", "/report", tmp_path / "r.csv")
     assert result.code == 5, result
     row = migration.report(tmp_path / "r.csv")[kim]
     assert row["result"] == "policy", row
-    assert {"openldap": "quality", "ad": "0000052D"}[migration.directory.kind] in row["why"], row
+    assert {"openldap": "quality", "ad": "at least 3 characters"}[migration.directory.kind] in row["why"], row
     assert WEAK not in row["why"].split(), "a password in a report"
     migration.check(made=[lee])
     alone = migration.migrate(kim)
@@ -536,9 +537,9 @@ def test_reports_agree(migration, tmp_path):
 def test_a_report_that_cannot_be_written(migration, tmp_path):
     """Known before anything is touched."""
     kim = migration.hire()
-    for path in (tmp_path / "no/such/place.csv", tmp_path / "report.doc"):
-        result = migration.migrate(kim, "/report", path)
-        assert result.code != 0 and str(path) in result.err or ".csv" in result.err, result
+    path = tmp_path / "no/such/place.csv"
+    result = migration.migrate(kim, "/report", path)
+    assert result.code != 0 and str(path) in result.err, result
     new = migration.migrate(kim, "/newpassword", tmp_path / "no/such/place")
     assert new.code != 0, new
     migration.check(made=[])
@@ -548,7 +549,7 @@ def test_exit_codes(migration):
     good, plus = migration.hire(), migration.hire("none+such")
     assert migration.migrate(good, "/dry-run").code == 0
     assert migration.migrate("/all", "/dry-run").code == 1
-    assert migration.migrate(plus).code == 1
+    assert migration.migrate(plus).code == 2
     assert migration.migrate("/all").code == 5
     assert migration.migrate(good).code == 0
 
@@ -562,8 +563,8 @@ def test_csv_on_standard_output(migration):
 
 # ---- while it runs ----
 
-def on_terminal(migration, *words, interrupt=None):
-    """Exit status and all that was displayed. interrupt: Ctrl-C is typed as soon as that is displayed."""
+def on_terminal(migration, *words, interrupt=lambda: False):
+    """Exit status and all that was displayed. interrupt: Ctrl-C is typed once that is so."""
     pid, terminal = pty.fork()
     if pid == 0:
         words = migration.command(*words)
@@ -572,9 +573,9 @@ def on_terminal(migration, *words, interrupt=None):
     shown = ""
     while octets := read(terminal):
         shown += octets
-        if interrupt and interrupt in shown:
+        if interrupt():
             os.write(terminal, b"\x03")
-            interrupt = None
+            interrupt = bool
     status = os.waitpid(pid, 0)[1]
     os.close(terminal)
     return os.waitstatus_to_exitcode(status), shown
@@ -606,14 +607,11 @@ def test_lines_elsewhere(migration):
 
 
 def test_ctrl_c_and_again(migration):
+    """Typed on a terminal: what is in hand is finished, what is left is told, and the same command goes on."""
     people = migration.hire_many(40)
-    process = subprocess.Popen(migration.command("/all", "/rate", "10"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               env=migration.server.environment(), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-    wait_until(lambda: len(migration.journal().all("made")) > 3, 30)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    status, shown = on_terminal(migration, "/all", "/rate", "10", interrupt=lambda: len(migration.journal().all("made")) > 3)
     done = migration.journal().all("made")
-    assert process.returncode == 5 and 3 < len(done) < 40, (process.returncode, out, err)
+    assert status == 5 and 3 < len(done) < 40, (status, shown)
     migration.check(made=done)
     migration.migrate_ok("/all")
     migration.check(made=people)
@@ -640,7 +638,7 @@ def test_one_at_a_time(migration):
 
 
 def test_the_journal_is_of_one_directory(make_slapd, migration_at):
-    one, other = make_slapd(), make_slapd("dc=other,dc=org")
+    one, other = make_slapd(), make_slapd(suffix="dc=other,dc=org")
     migration = migration_at(one)
     kim = migration.hire()
     migration.migrate_ok(kim)

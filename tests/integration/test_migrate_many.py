@@ -1,7 +1,7 @@
 """Thousands of accounts in three domains, with everything planted among them that is in the way: the report must say what was
 planted, and afterwards every good account signs in with its old password, by PLAIN and by NTLM, and finds its mail as it was.
 
-WINPOP_MIGRATE_ACCOUNTS says how many (3000 with OpenLDAP, 300 with Active Directory unless it is set); -s shows what it cost.
+WINPOP_MIGRATE_ACCOUNTS says how many (2000 with OpenLDAP, 150 with Active Directory unless it is set); -s shows what it cost.
 """
 import base64
 import concurrent.futures
@@ -164,7 +164,7 @@ def each(migration, addresses, sign_in):
         return dict(zip(addresses, pool.map(lambda address: look(migration, address, sign_in), addresses)))
 
 
-@pytest.mark.parametrize("directory,number", [("openldap", 3000), ("ad", 300)], indirect=["directory"])
+@pytest.mark.parametrize("directory,number", [("openldap", 2000), ("ad", 150)], indirect=["directory"])
 def test_many(directory, number, make_server, tmp_path):
     number = int(os.environ.get("WINPOP_MIGRATE_ACCOUNTS", number))
     crowd = Crowd(directory, number)

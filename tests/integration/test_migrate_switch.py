@@ -171,7 +171,7 @@ def test_it_is_refused_while_somebody_would_be_left_behind(migration, staff):
     migration.people[lee] = "since then another"
     result = migration.server.winpop("set", "authentication", "ad")
     assert result.code == 1 and lee in result.out and kim not in result.out and pat not in result.out, result
-    assert all(map(migration.signs_in, staff)) and migration.server.winpop_ok("get", "authentication").strip().endswith("file")
+    assert all(map(migration.signs_in, staff)) and migration.server.winpop_ok("get", "authentication").count("file") == 1
     migration.migrate_ok("/all")
     switch(migration)
     assert all(map(migration.signs_in, staff))
@@ -235,7 +235,7 @@ def test_purgepasswords(migration, staff):
     assert all(map(migration.signs_in, staff))
     migration.server.winpop_ok("purgepasswords", "/y")
     result = migration.server.winpop("set", "authentication", "file")
-    assert result.code == 1, "back to a password file in which there is nobody"
+    assert result.code != 0, "back to a password file in which there is nobody"
     assert all(map(migration.signs_in, staff))
 
 
