@@ -1,18 +1,22 @@
 """The mail of an original server: taken over whole, in order, once - whatever interrupts it, and whatever else lies there."""
+import contextlib
 import hashlib
 import json
 import os
 import pathlib
+import pty
 import pwd
 import random
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 
 import pytest
 
+from fixtures.waiting import wait_until
 from fixtures.winpopd import SANITIZER
 
 EPOCH = 1_100_000_000  # in the days of the original
@@ -412,6 +416,79 @@ def test_read_as_root_written_as_the_owner(make_server, original, tmp_path):
         shutil.rmtree(home)
 
 
+def test_in_place_what_the_service_cannot_read_is_told(make_server, original, tmp_path):
+    home = pathlib.Path(tempfile.mkdtemp(prefix="winpop-owner-"))
+    try:
+        home.chmod(0o711)
+        original.path = home / "mail"
+        server = make_server(domain=None, start=False, user="nobody", mailroot=original.path)
+        server.home.chmod(0o711)
+        fill(original, 1, 2, 4)
+        a, b = original.dirs
+        for path in (original.path, *original.path.rglob("*")):
+            os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+        os.chown(original.dirs[b], 0, 0)
+        original.dirs[b].chmod(0o700)
+        (message := next(original.dirs[a].iterdir())).chmod(0)
+        said = adopt(server, original, "/newpassword", tmp_path / "new", code=5)
+        odd = {row["left"]: row["why"] for row in said["odd"]}
+        assert odd == {str(path.relative_to(original.path)): "cannot be read: Permission denied"
+                       for path in (message, original.dirs[b])}
+        assert results(said) == {a: "password"} and list(passwords(tmp_path / "new")) == [a]
+    finally:
+        shutil.rmtree(home)
+
+
+def test_stopped_by_hand(make_server, original, tmp_path):
+    """Ctrl-C is an orderly end: counted, told, and gone on from."""
+    server = make_server(domain=None)
+    fill(original, 2, 60, 1200)
+    command = [server.tool, "--config", server.conf, "adopt", original.path, "--json", "/newpassword", tmp_path / "new"]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                           env=server.environment(), text=True)
+    wait_until(lambda: len(list(server.mailroot.rglob("adopted"))) > 3, why="nothing was adopted")
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    said = json.loads(out)
+    assert run.returncode == 5 and "goes on" in err and said["messages_adopted"] < 1200, (out, err)
+    assert list(results(said).values()).count("new") == said["mailboxes_added"] > 3
+    again = adopt(server, original, "/newpassword", tmp_path / "new")
+    assert again["messages_adopted"] + said["messages_adopted"] == 1200 == again["messages_found"]
+    check_all(server, original, passwords(tmp_path / "new"))
+
+
+def at_terminal(server, answers, *args):
+    """The words of a person at a terminal, each when it is asked for; what was shown, and the exit code."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(server.tool, [str(a) for a in (server.tool, "--config", server.conf, *args)], server.environment())
+    shown = b""
+    for question, answer in answers:
+        while question.encode() not in shown.rpartition(b"\0")[2]:
+            shown += os.read(fd, 4096)
+        os.write(fd, answer.encode() + b"\n")
+        shown += b"\0"
+    with contextlib.suppress(OSError):  # the other end is closed
+        while piece := os.read(fd, 4096):
+            shown += piece
+    os.close(fd)
+    return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_asked_at_a_terminal(make_server, original):
+    server = make_server(domain=None)
+    fill(original, 1, 2, 3)
+    a, b = original.messages
+    shown, code = at_terminal(server, [("[y/N]", "n")], "adopt", original.path)
+    assert code == 1 and "nothing was changed" in shown and server.winpop_ok("list") == "", shown
+    answers = [("[y/N]", "y")]
+    for address in (a, b):
+        answers += [(f"Password for {address}:", f"pw of {address}"), ("Once more:", f"pw of {address}")]
+    shown, code = at_terminal(server, answers, "adopt", original.path)
+    assert code == 0 and "2 mailboxes need a password" in shown and "pw of" not in shown, shown
+    check_all(server, original, {a: f"pw of {a}", b: f"pw of {b}"})
+
+
 def test_paths_that_are_no_tree(make_server, original, tmp_path):
     server = make_server(domain=None, start=False)
     original.mailbox("example.com", "P3_kim.mbx", "kim@example.com")
@@ -437,8 +514,9 @@ def test_a_disk_that_is_too_small(make_server, space, original, tmp_path):
     assert server.winpop_ok("list") == "" and not (tmp_path / "new").exists()
 
 
-def test_with_a_directory_only_those_who_have_an_account(make_server, slapd, original, tmp_path):
-    server = make_server(domain=None, **slapd.settings())
+@pytest.mark.parametrize("catalog", ["local", "directory"])
+def test_with_a_directory_only_those_who_have_an_account(make_server, slapd, original, catalog):
+    server = make_server(domain=None, **slapd.settings(catalog=catalog))
     for local in "kim", "lee":
         original.mailbox("Example.COM", f"P3_{local}.mbx", f"{local}@example.com")
         original.put(f"{local}@example.com")
