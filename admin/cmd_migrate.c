@@ -301,13 +301,17 @@ static const char *remedy(const struct migration *m, enum mig_what what)
 	return NULL;
 }
 
+/* It is the account that is refused, whatever it was refused for: not this command line, nor who gave it. */
 static enum ec judge_one(struct migration *m)
 {
 	enum mig_what what;
+	struct err *e = m->e;
 
-	report_first_failed(m->rows, &what, m->e);
+	report_first_failed(m->rows, &what, e);
 	m->w->hint = remedy(m, what);
-	return m->e->class;
+	if (e->class != EC_TEMP && e->class != EC_BUSY && e->class != EC_BROKEN)
+		e->class = EC_REFUSED;
+	return e->class;
 }
 
 static enum ec judge(struct migration *m, enum ec rc)

@@ -187,6 +187,23 @@ static enum ec tell_service(struct change *c)
 	return wp_hint(c->w, rc, "the settings are saved, the service goes on with the old ones");
 }
 
+/* What people, and the administrator, will meet that is not in the settings. */
+static void tell_of_leaving(const struct change *c)
+{
+	const struct conf *was = c->ed.was, *now = c->now;
+	struct out *o = c->w->out;
+
+	if (!was || was->authentication != AUTHN_FILE || now->authentication == AUTHN_FILE)
+		return;
+	if (was->apop != TRI_NO)
+		out_note(o,
+			 "APOP ends: no other method than the password file knows what it needs");
+	if (now->authentication == AUTHN_AD && now->spa != SPA_OFF)
+		out_note(o, "Secure Password Authentication begins, as the setting spa has it");
+	out_note(o, "the password file is kept until winpop purgepasswords, and winpop set "
+		    "authentication file is the way back to it; winpop migrateToAD /undo is over");
+}
+
 /* ---- the command ---- */
 
 static enum ec save(struct change *c, const struct wp_args *a)
@@ -203,7 +220,11 @@ static enum ec save(struct change *c, const struct wp_args *a)
 		rc = check_mailroot(c);
 	if (rc == EC_OK)
 		rc = edit_commit(&c->ed, c->e);
-	return rc == EC_OK ? tell_service(c) : rc;
+	if (rc != EC_OK)
+		return rc;
+	rc = tell_service(c);
+	tell_of_leaving(c);
+	return rc;
 }
 
 static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
@@ -246,7 +267,8 @@ const struct wp_cmd wp_set = {
 		"accounts, 2 encrypted password file otherwise. The names ad, local and file are "
 		"accepted too, and the file keeps the name. The method can be changed once every "
 		"mailbox has an account of the new one; if some have none, they are listed and "
-		"nothing is changed. Mail stays where it is. In a running service sessions go on, "
+		"nothing is changed. Accounts that were migrated sign in to the directory first, "
+		"each with its password. Mail stays where it is. In a running service sessions go on, "
 		"and who signs in from then on is asked by the new method. The same holds for "
 		"catalog: every mailbox must be registered in the new place.",
 	.argc_min = 1,

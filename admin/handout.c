@@ -6,11 +6,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "server/base/file.h"
 #include "admin/handout.h"
 #include "admin/identity.h"
 
@@ -19,15 +17,12 @@
 /* What is written into a file is safe only once the file's name is. */
 static enum ec keep_name(const char *path, struct err *e)
 {
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX];
+	const char *base;
+	int dir = file_open_parent(AT_FDCWD, path, &base);
+	enum ec rc = dir < 0 || fsync(dir) < 0 ? err_sys(e, "cannot keep %s", path) : EC_OK;
 
-	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum ec rc = fd < 0 || fsync(fd) < 0 ? err_sys(e, "cannot keep %s", path) : EC_OK;
-
-	if (fd >= 0)
-		close(fd);
+	if (dir >= 0)
+		close(dir);
 	return rc;
 }
 

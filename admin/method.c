@@ -4,14 +4,22 @@
  * are not even opened: that they cannot be any more may be why it is left. All are looked at before anything is said, so that an
  * administrator mends them in one go. The mail root belongs to the service, so we are its owner meanwhile; the settings belong to
  * root, so afterwards we are not.
+ *
+ * After a migration looking is not enough: everybody is to come in by the password he has, so each of those accounts signs in with
+ * it here and now. A journal in the mail root says that there was one.
  */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 #include "admin/identity.h"
 #include "admin/method.h"
+#include "admin/progress.h"
+#include "admin/report.h"
+#include "admin/target.h"
 
 #define LISTED_MAX 1000 /* nobody reads more; the number is told in any case */
+#define PROVED_AT_ONCE 8
+#define PATIENCE_S 10 /* of somebody who waits for an answer */
 
 struct survey {
 	struct wp *w;
@@ -111,17 +119,99 @@ static enum ec survey(struct survey *s)
 		       s->accounts_change ? "account" : "entry");
 }
 
+/* ---- after a migration ---- */
+
+struct proof {
+	struct report *bad;
+	struct progress *progress;
+	size_t total;
+};
+
+static void take_row(void *ctx, const struct mig_row *row)
+{
+	report_add(((struct proof *)ctx)->bad, row);
+}
+
+static void watch(void *ctx, const struct mig_progress *now)
+{
+	struct proof *p = ctx;
+
+	p->total = now->total;
+	progress_show(p->progress, now);
+}
+
+static bool was_migrated(const struct survey *s, const struct conf *was, const struct conf *now)
+{
+	return was->authentication == AUTHN_FILE && now->authentication == AUTHN_AD &&
+	       access(target_journal(s->w->mem, was), F_OK) == 0;
+}
+
+static enum ec open_proof(struct survey *s, const struct conf *was, struct mig **out)
+{
+	struct mig_setup setup = {
+		.from = s->from.accounts,
+		.boxes = s->from.catalog,
+		.to = s->to.accounts,
+		.journal = target_journal(s->w->mem, was),
+		.log = &s->w->log,
+		.new_passwords = -1,
+		.threads = PROVED_AT_ONCE,
+		.patience_s = PATIENCE_S,
+	};
+	enum ec rc = dir_context(s->to.dir, s->w->mem, &setup.directory, s->e);
+
+	return rc == EC_OK ? mig_open(&setup, NULL, out, s->e) : rc;
+}
+
+static enum ec judge(struct survey *s, struct proof *p)
+{
+	size_t n_bad = report_failed(p->bad);
+
+	if (n_bad == 0)
+		return EC_OK;
+	report_accounts(p->bad, s->w->out, true);
+	wp_hint(s->w, EC_REFUSED, "run winpop migrateToAD again for them; nothing was changed");
+	return err_set(s->e, EC_REFUSED, "%zu of %zu accounts do not work there", n_bad, p->total);
+}
+
+static enum ec prove(struct survey *s, const struct conf *was)
+{
+	struct proof p = { 0 };
+	struct mig *m = NULL;
+	enum ec rc = open_proof(s, was, &m);
+
+	if (rc != EC_OK)
+		return rc;
+	p.bad = report_new();
+	p.progress = progress_new(stderr, false);
+	rc = mig_check(m, take_row, watch, &p, s->e);
+	progress_end(&p.progress);
+	mig_close(&m);
+	if (rc == EC_OK)
+		rc = judge(s, &p);
+	report_free(&p.bad);
+	return rc;
+}
+
+/* ---- the question ---- */
+
 static enum ec compare(struct survey *s, const struct conf *was, const struct conf *now)
 {
 	struct catalog **cat = &s->from.catalog;
-	bool any = false;
-	enum ec rc = backends_open_catalog(was, &s->w->log, &s->from, s->e);
+	const struct log *log = &s->w->log;
+	bool any = false, migrated = was_migrated(s, was, now);
+	enum ec rc = migrated ? backends_open(was, NULL, log, &s->from, s->e)
+			      : backends_open_catalog(was, log, &s->from, s->e);
 
 	if (rc == EC_OK)
 		rc = (*cat)->ops->each(*cat, NULL, stop_at_first, &any, s->e);
 	if (rc != EC_OK || !any)
 		return rc;
-	rc = backends_open(now, NULL, &s->w->log, &s->to, s->e);
+	rc = backends_open(now, NULL, log, &s->to, s->e);
+	if (rc == EC_OK && migrated)
+		rc = prove(s, was);
+	if (migrated)
+		s->accounts_change = false; /* nothing to be looked up any more */
 	return rc == EC_OK ? survey(s) : rc;
 }
 

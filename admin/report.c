@@ -1,11 +1,11 @@
 /* report.c - see report.h. The file has the columns of the answer and some more; it is made by the same writers (out.h). */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "server/base/buf.h"
 #include "server/base/file.h"
 #include "server/base/mem.h"
@@ -224,10 +224,14 @@ static enum ec check_extension(const char *path, struct err *e)
 static enum ec check_place(const char *path, struct err *e)
 {
 	struct stat st;
+	const char *base;
+	int dir = file_open_parent(AT_FDCWD, path, &base);
 
-	if (lstat(path, &st) < 0 && errno != ENOENT)
+	if (dir < 0)
 		return err_sys(e, "cannot write %s", path);
-	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+	bool taken = fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode);
+	close(dir);
+	if (taken)
 		return err_set(e, EC_USAGE, "%s is no plain file: name one for the report", path);
 	return identity_may_write(path, e);
 }

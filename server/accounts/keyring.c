@@ -11,7 +11,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,15 +222,13 @@ enum ec keyring_create(const char *path, unsigned uid, unsigned gid, struct err 
 
 enum ec keyring_remove(const char *path, struct err *e)
 {
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX];
+	const char *base;
+	int dir = file_open_parent(AT_FDCWD, path, &base);
 
-	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, "cannot open %s", dir);
-	enum ec rc = mailroot_unlink(fd, slash ? slash + 1 : path, e);
-	close(fd);
+	if (dir < 0)
+		return err_sys(e, "cannot open the directory of key file %s", path);
+	enum ec rc = mailroot_unlink(dir, base, e);
+	close(dir);
 	return rc;
 }
 

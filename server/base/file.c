@@ -88,7 +88,7 @@ int file_write_all(int fd, const void *from, size_t len)
 }
 
 /* Opens the directory that holds path and points *base at the last part. */
-static int open_parent(int dirfd, const char *path, const char **base)
+int file_open_parent(int dirfd, const char *path, const char **base)
 {
 	const char *slash = strrchr(path, '/');
 	char dir[PATH_MAX];
@@ -129,7 +129,7 @@ enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, 
 {
 	char temp[sizeof(FILE_TEMP_PREFIX) + 16];
 	const char *base;
-	int parent = open_parent(dirfd, path, &base);
+	int parent = file_open_parent(dirfd, path, &base);
 
 	if (parent < 0)
 		return err_sys(e, "cannot open the directory of %s", path);

@@ -27,6 +27,8 @@ int file_write_all(int fd, const void *p, size_t len);
  * mode is exact, whatever the umask; the owner is the process. */
 enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, unsigned mode,
 			struct err *e);
+/* The directory that path lies in, or -1 with errno; *base is path's last part. The caller closes. */
+int file_open_parent(int dirfd, const char *path, const char **base);
 /* Makes a directory that belongs to somebody else, for root (uid -1: to us). EC_EXISTS: there is something of that
  * name, which is left alone. A link that is put in its place meanwhile is not followed. */
 enum ec file_make_dir(const char *path, unsigned mode, uid_t uid, gid_t gid, struct err *e);
