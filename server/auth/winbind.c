@@ -116,6 +116,8 @@ static const struct {
 	{ 0xC000006A, EC_DENIED, REFUSAL_NONE, "wrong password" },
 	{ 0xC000006D, EC_DENIED, REFUSAL_NONE, "wrong name or password" },
 	{ NO_SUCH_USER, EC_DENIED, REFUSAL_NONE, "no such account in the domain" },
+	/* what Samba says of a wrong password for a UPN of another domain name than its own */
+	{ 0xC0000225, EC_DENIED, REFUSAL_NONE, "wrong name or password" },
 	{ 0xC0000234, EC_DENIED, REFUSAL_LOCKED_OUT, "the account is locked out" },
 	{ 0xC0000071, EC_REFUSED, REFUSAL_EXPIRED, "the password has expired" },
 	{ 0xC0000224, EC_REFUSED, REFUSAL_MUST_CHANGE, "the password must be changed first" },
