@@ -359,24 +359,37 @@ static enum ec fill(const struct newcomer *nc, struct dir_change *ch, const char
 	return put_password(nc->conn, ch, CHANGE_ADD, nc->password, e);
 }
 
-static enum ec make_user(void *ctx, const char *logon, struct err *e)
+static enum ec add_user(const struct newcomer *nc, const char *cn, const char *logon, struct err *e)
 {
-	const struct newcomer *nc = ctx;
 	struct buf dn = { 0 };
-	const char *cn;
-	enum ec rc = find_cn(nc, logon, &cn, e);
 
-	if (rc != EC_OK)
-		return rc;
 	dn_child(&dn, "CN", cn, strlen(cn), nc->root->new_users);
 	buf_add(&dn, "", 1);
 	struct dir_change *ch = change_new(buf_at(&dn));
-	rc = fill(nc, ch, cn, logon, e);
+	enum ec rc = fill(nc, ch, cn, logon, e);
 	if (rc == EC_OK)
 		rc = dir_conn_add(nc->conn, ch, e);
 	change_free(&ch);
 	buf_drop(&dn);
 	return rc == EC_ABSENT ? no_container(nc->root, e) : rc;
+}
+
+/* Somebody who is made at the same moment, of the same mailbox name in another domain, may have been given the CN that was free:
+ * then the next one is. If it is free still, it is not the CN that somebody has. */
+static enum ec make_user(void *ctx, const char *logon, struct err *e)
+{
+	const struct newcomer *nc = ctx;
+	const char *cn, *next;
+	struct err again;
+	enum ec rc = find_cn(nc, logon, &next, e);
+
+	if (rc != EC_OK)
+		return rc;
+	do {
+		cn = next;
+		rc = add_user(nc, cn, logon, e);
+	} while (rc == EC_EXISTS && find_cn(nc, logon, &next, &again) == EC_OK && next != cn);
+	return rc;
 }
 
 /* A logon name is unique in the whole domain, among groups and computers too. */
