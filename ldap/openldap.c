@@ -1,7 +1,7 @@
 /* openldap.c - people in OpenLDAP, and in any server that keeps to the RFCs.
  *
  * A password is set by RFC 3062 whenever the server can: only then the password policy looks at it, the server hashes it its own
- * way, and overlays that keep other hashes (smbk5pwd) take note. smbk5pwd serves entries of class sambaSamAccount; for the others
+ * way, and overlays that keep other hashes (smbk5pwd) take note. A server that cannot, which slapd is not, gets it as userPassword. smbk5pwd serves entries of class sambaSamAccount; for the others
  * we keep the NT hash ourselves, in the attribute of our schema (schema/), if it is loaded and SPA is wanted.
  */
 #include <stdio.h>
@@ -11,6 +11,9 @@
 #include "ldap/flavour.h"
 #include "ldap/freename.h"
 #include "ldap/nthash.h"
+#include "server/base/arena.h"
+#include "server/base/b64.h"
+#include "server/base/crypto.h"
 #include "server/base/utf8.h"
 
 /* ppolicy: locked by an administrator, not for a time by wrong passwords (slapo-ppolicy(5)) */
@@ -57,11 +60,62 @@ static void openldap_read_state(const struct dir_root *root, struct dir_entry *e
 		out->enabled = false;
 }
 
+/* ---- passwords ---- */
+
+#define SSHA "{SSHA}"
+#define SHA1_LEN 20
+#define SALT_LEN 16
+#define SSHA_MAX (sizeof(SSHA) - 1 + B64_ENC_LEN(SHA1_LEN + SALT_LEN))
+
+/* Salted SHA-1 is no good hash, and the one that every server of this family can check. */
+static size_t form_ssha(char out[SSHA_MAX], const struct secret *pass)
+{
+	struct arena *mem = arena_new("password", 1024); /* wipes itself */
+	unsigned char *salted = arena_alloc(mem, pass->len + SALT_LEN);
+	unsigned char sealed[SHA1_LEN + SALT_LEN];
+	size_t len = sizeof(SSHA) - 1;
+
+	memcpy(salted, pass->bytes, pass->len);
+	random_bytes(salted + pass->len, SALT_LEN);
+	hash_bytes(HASH_SHA1, sealed, salted, pass->len + SALT_LEN);
+	memcpy(sealed + SHA1_LEN, salted + pass->len, SALT_LEN);
+	arena_drop(&mem);
+	memcpy(out, SSHA, len);
+	return len + b64_encode(out + len, sealed, sizeof(sealed));
+}
+
+/* A policy can judge a password and no hash, and refuses hashes. Whoever has one hashes what comes. */
+static void put_user_password(const struct dir_root *root, struct dir_change *ch, enum change_op op,
+			      const struct secret *pass)
+{
+	char hash[SSHA_MAX];
+
+	if (root->judges_passwords)
+		change_put(ch, op, "userPassword", pass->bytes, pass->len);
+	else
+		change_put(ch, op, "userPassword", hash, form_ssha(hash, pass));
+}
+
+static enum ec replace_password(const struct dir_root *root, struct dir_conn *c, const char *dn,
+				const struct secret *pass, struct err *e)
+{
+	struct dir_change *ch = change_new(dn);
+
+	put_user_password(root, ch, CHANGE_REPLACE, pass);
+	enum ec rc = dir_conn_modify(c, ch, e);
+	change_free(&ch);
+	return rc;
+}
+
 static enum ec openldap_set_password(struct dir *d, struct dir_conn *c, const char *dn,
 				     const struct secret *pass, struct err *e)
 {
-	enum ec rc = dir_conn_set_password(c, dn, pass, e);
+	const struct dir_root *root;
+	enum ec rc = dir_root_get(d, c, &root, e);
 
+	if (rc == EC_OK)
+		rc = root->sets_passwords ? dir_conn_set_password(c, dn, pass, e)
+					  : replace_password(root, c, dn, pass, e);
 	return rc == EC_OK ? nt_hash_keep(d, c, dn, pass, e) : rc;
 }
 
@@ -105,8 +159,7 @@ static void fill(const struct newcomer *nc, struct dir_change *ch, const char *u
 	if (w->mark)
 		change_putz(ch, CHANGE_ADD, flavour_openldap.mark, w->mark);
 	if (!nc->root->sets_passwords)
-		change_put(ch, CHANGE_ADD, "userPassword", nc->np->password->bytes,
-			   nc->np->password->len);
+		put_user_password(nc->root, ch, CHANGE_ADD, nc->np->password);
 }
 
 static enum ec add_entry(const struct newcomer *nc, const char *dn, const char *uid, struct err *e)

@@ -45,7 +45,8 @@ struct dir_root {
 	const char *const *attrs;   /* what is read of a person */
 	const char *const *marked;  /* the same, and what only inspect wants to know */
 	struct password_policy policy;
-	bool sets_passwords; /* by RFC 3062 */
+	bool sets_passwords;   /* by RFC 3062 */
+	bool judges_passwords; /* it has a policy overlay */
 };
 enum ec dir_root_get(struct dir *d, struct dir_conn *c, const struct dir_root **out, struct err *e);
 void dir_root_free(struct dir *d);

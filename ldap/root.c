@@ -11,6 +11,7 @@
 #include "server/base/arena.h"
 
 #define PASSWORD_MODIFY_OID "1.3.6.1.4.1.4203.1.11.1" /* RFC 3062 */
+#define POLICY_OID "1.3.6.1.4.1.42.2.27.8.5.1" /* draft-behera-ldap-password-policy-10 section 6 */
 
 struct asked {
 	struct dir *d;
@@ -53,6 +54,7 @@ static bool take_contexts(void *ctx, struct dir_entry *en)
 	size_t len;
 
 	a->root->sets_passwords = dir_entry_has(en, "supportedExtension", PASSWORD_MODIFY_OID);
+	a->root->judges_passwords = dir_entry_has(en, "supportedControl", POLICY_OID);
 	for (unsigned k = 0; k < 2; k++) {
 		for (unsigned i = 0; (value = dir_entry_value(en, attrs[k], i, &len)); i++)
 			consider(a, value, len);
@@ -74,7 +76,7 @@ static enum ec take_base(struct asked *a, struct err *e)
 static enum ec find_base(struct asked *a, struct dir_conn *c, struct err *e)
 {
 	static const char *const attrs[] = { "defaultNamingContext", "namingContexts",
-					     "supportedExtension", NULL };
+					     "supportedExtension", "supportedControl", NULL };
 	const struct dir_query q = {
 		.base = "", .scope = LDAP_SCOPE_BASE, .filter = "(objectClass=*)", .attrs = attrs
 	};

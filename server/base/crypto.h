@@ -22,7 +22,7 @@ bool aead_open(unsigned char *out, const unsigned char key[AEAD_KEY],
 	       const unsigned char nonce[AEAD_NONCE], const void *aad, size_t aad_len,
 	       const void *sealed, size_t len);
 
-enum hash { HASH_SHA1, HASH_SHA256 }; /* SHA-1: for SCRAM-SHA-1 only */
+enum hash { HASH_SHA1, HASH_SHA256 }; /* SHA-1: for SCRAM-SHA-1 and {SSHA} */
 #define HASH_MAX 32                   /* octets of the longest */
 size_t hash_size(enum hash h);        /* octets that the next three write */
 void hash_bytes(enum hash h, unsigned char *out, const void *p, size_t len);

@@ -301,6 +301,69 @@ static void a_hash_of_samba_is_mended(void **state)
 	secret_drop(&s);
 }
 
+/* ---- servers without RFC 3062 ---- */
+
+static bool is_hashed(void *ctx, struct dir_entry *en)
+{
+	size_t len;
+	const char *value = dir_entry_value(en, "userPassword", 0, &len);
+
+	*(bool *)ctx = value && len > 6 && strncmp(value, "{SSHA}", 6) == 0;
+	return false;
+}
+
+static bool has_hash(const char *dn)
+{
+	static const char *const attrs[] = { "userPassword", NULL };
+	const struct dir_query q = {
+		.base = dn, .scope = LDAP_SCOPE_BASE, .filter = "(cn=*)", .attrs = attrs
+	};
+	bool found = false;
+	struct err e;
+
+	assert_says(dir_conn_search(office_admin, &q, is_hashed, &found, &e), EC_OK, &e);
+	return found;
+}
+
+static void pretend(struct office *o, bool judges)
+{
+	struct account who;
+	struct err e;
+
+	people_find(&o->p, "nobody@example.com", &who, &e); /* now the root is known */
+	struct dir_root *root = (struct dir_root *)atomic_load(&o->p.dir->root);
+	assert_true(root->sets_passwords && root->judges_passwords);
+	root->sets_passwords = false;
+	root->judges_passwords = judges;
+}
+
+/* The policy of ours judges the password itself, and would refuse hashes: it lets all pass meanwhile. */
+static void a_server_that_cannot_set_passwords(void **state)
+{
+	struct office *o = *state;
+	struct err e;
+	char dn[160];
+
+	pretend(o, true);
+	assert_says(people_create(&o->p, "kim@example.com", "abc", &e), EC_REFUSED, &e);
+	assert_says(people_create(&o->p, "kim@example.com", "secret1", &e), EC_OK, &e);
+	office_put(office_dn(o, "kim", dn), "pwdReset", NULL);
+	assert_says(people_sign_in(&o->p, "kim@example.com", "secret1", &e), EC_OK, &e);
+	office_reopen(o, "");
+	pretend(o, false);
+	people_put(office_admin, "cn=policy," SLAPD_BASE, "pwdCheckQuality", "0");
+	assert_says(people_change(&o->p, "kim@example.com", "secret2", &e), EC_OK, &e);
+	office_put(dn, "pwdReset", NULL);
+	assert_true(has_hash(dn));
+	assert_says(people_sign_in(&o->p, "kim@example.com", "secret2", &e), EC_OK, &e);
+	assert_says(people_sign_in(&o->p, "kim@example.com", "secret1", &e), EC_DENIED, &e);
+	assert_says(people_create(&o->p, "lee@example.com", "secret3", &e), EC_OK, &e);
+	office_put(office_dn(o, "lee", dn), "pwdReset", NULL);
+	assert_true(has_hash(dn));
+	assert_says(people_sign_in(&o->p, "lee@example.com", "secret3", &e), EC_OK, &e);
+	people_put(office_admin, "cn=policy," SLAPD_BASE, "pwdCheckQuality", "2");
+}
+
 /* ---- two at a time ---- */
 
 struct race {
@@ -381,6 +444,8 @@ int main(void)
 						office_close),
 		cmocka_unit_test_setup_teardown(no_hashes_without_spa, office_open, office_close),
 		cmocka_unit_test_setup_teardown(a_hash_of_samba_is_mended, office_open,
+						office_close),
+		cmocka_unit_test_setup_teardown(a_server_that_cannot_set_passwords, office_open,
 						office_close),
 		cmocka_unit_test_setup_teardown(a_lost_race_tries_the_next_name, office_open,
 						office_close),
