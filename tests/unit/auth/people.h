@@ -143,7 +143,7 @@ static inline enum ec people_reveal(struct accounts *a, const struct account *wh
 
 static const struct accounts_ops people_ops = {
 	.name = "people",
-	.rule = NAME_FILE,
+	.rule = NAME_DIRECTORY, /* with SPA if it is set */
 	.find = people_find,
 	.resolve = people_resolve,
 	.verify = people_verify,
