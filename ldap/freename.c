@@ -72,13 +72,16 @@ static enum ec check_stranger(struct dir_conn *c, const struct free_name *f, con
 			      struct err *e)
 {
 	const char *mark = f->wish->mark;
+	char address[NAME_TEXT_MAX + 1];
 	struct buf filter = { 0 };
 	bool ours;
 
 	if (!mark)
 		return EC_OK;
+	name_text(&f->wish->name, address);
 	buf_addz(&filter, "(&");
 	filter_equals(&filter, f->attr, logon, strlen(logon));
+	filter_equals(&filter, "mail", address, strlen(address));
 	filter_equals(&filter, f->mark_attr, mark, strlen(mark));
 	buf_addz(&filter, ")");
 	enum ec rc = any_entry(c, f->base, LDAP_SCOPE_SUBTREE, &filter, &ours, e);

@@ -410,12 +410,12 @@ static void a_lost_race_tries_the_next_name(void **state)
 	/* an earlier try of our own, whose answer got lost, is no reason to try the next name */
 	wish.name = tree_name("lee@example.com");
 	wish.mark = "winpop-1";
-	r = (struct race){ .o = o, .more = "description: winpop-1\n" };
+	r = (struct race){ .o = o, .more = "mail: lee@example.com\ndescription: winpop-1\n" };
 	assert_says(free_name_make(office_admin, &f, &e), EC_EXISTS, &e);
 	assert_int_equal(r.n_tries, 1);
 	assert_says(free_name_make(office_admin, &f, &e), EC_EXISTS, &e);
 	assert_int_equal(r.n_tries, 1);
-	wish.mark = "winpop-2";
+	wish.name = tree_name("lee@example.org");
 	assert_says(free_name_make(office_admin, &f, &e), EC_OK, &e);
 	assert_string_equal(r.won, "lee1");
 }
