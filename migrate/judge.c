@@ -27,11 +27,12 @@ static enum mig_what judge_others(const struct journal_entry *past, const struct
 
 	if (!again && !link) {
 		err_set(why, EC_EXISTS,
-			past->state == JOURNAL_MADE
-				? "%s no longer has the mark of the account that was made: /link "
-				  "takes over whatever it is"
-				: "there is %s already: /link takes it over, with the password it "
-				  "has",
+			past->state == JOURNAL_MADE ? "%.120s no longer has the mark of the "
+						      "account that was made: /link "
+						      "takes over whatever it is"
+						    : "there is %.140s already: /link takes it "
+						      "over, with the password it "
+						      "has",
 			there->key);
 		return MIG_CONFLICT;
 	}

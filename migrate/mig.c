@@ -124,6 +124,7 @@ struct errand {
 	struct single single;
 	const struct roll *roll; /* undo, check */
 	const size_t *todo;      /* run: numbers in the plan */
+	bool *tried;             /* and not answered yet */
 	mig_row_fn *row;
 	void *ctx;
 	mig_progress_fn *progress;
@@ -152,19 +153,32 @@ static enum bulk_end came_of(const struct mig_row *row)
 	return row->what == MIG_DONE ? BULK_OK : BULK_THROUGH;
 }
 
-static enum bulk_end settle(struct errand *er, enum single_end end, const struct mig_row *row,
-			    struct err *e)
+static void tell(struct errand *er, const struct mig_row *row)
 {
+	pthread_mutex_lock(&er->telling);
+	er->row(er->ctx, row);
+	pthread_mutex_unlock(&er->telling);
+}
+
+static enum bulk_end settle(struct errand *er, size_t k, enum single_end end,
+			    const struct mig_row *row, struct err *e)
+{
+	er->tried[k] = end == SINGLE_LATER;
 	switch (end) {
 	case SINGLE_SILENT: return BULK_OK;
 	case SINGLE_LATER: *e = row->why; return BULK_LATER;
 	case SINGLE_HALT: *e = row->why; return BULK_HALT;
 	case SINGLE_ROW: break;
 	}
-	pthread_mutex_lock(&er->telling);
-	er->row(er->ctx, row);
-	pthread_mutex_unlock(&er->telling);
+	tell(er, row);
 	return came_of(row);
+}
+
+static struct mig_row failed_row(const struct name *n, const struct err *why)
+{
+	return (struct mig_row){
+		.name = *n, .what = MIG_FAILED, .why = *why, .logon = "", .key = ""
+	};
 }
 
 static enum bulk_end do_one(void *ctx, size_t k, struct err *e)
@@ -175,7 +189,7 @@ static enum bulk_end do_one(void *ctx, size_t k, struct err *e)
 
 	plan_wish(er->m->plan, er->todo[k], &w);
 	enum single_end end = single_do(&er->single, &w.wish, &out);
-	return settle(er, end, &out.row, e);
+	return settle(er, k, end, &out.row, e);
 }
 
 static enum bulk_end undo_one(void *ctx, size_t i, struct err *e)
@@ -185,7 +199,7 @@ static enum bulk_end undo_one(void *ctx, size_t i, struct err *e)
 	struct single_row out;
 	enum single_end end = single_undo(&er->single, &n, &out);
 
-	return settle(er, end, &out.row, e);
+	return settle(er, i, end, &out.row, e);
 }
 
 static enum bulk_end check_one(void *ctx, size_t i, struct err *e)
@@ -196,13 +210,30 @@ static enum bulk_end check_one(void *ctx, size_t i, struct err *e)
 	struct single_row out;
 
 	if (damage) {
-		const struct mig_row row = {
-			.name = n, .what = MIG_FAILED, .why = *damage, .logon = "", .key = ""
-		};
-		return settle(er, SINGLE_ROW, &row, e);
+		const struct mig_row row = failed_row(&n, damage);
+
+		return settle(er, i, SINGLE_ROW, &row, e);
 	}
 	enum single_end end = single_check(&er->single, &n, &out);
-	return settle(er, end, &out.row, e);
+	return settle(er, i, end, &out.row, e);
+}
+
+static struct name name_of(const struct errand *er, size_t k)
+{
+	return er->todo ? plan_name(er->m->plan, er->todo[k]) : roll_name(er->roll, k);
+}
+
+/* Patience is at its end: those it was tried with are told. Something of them may be in the directory. */
+static void tell_unanswered(struct errand *er, size_t n, const struct err *why)
+{
+	for (size_t k = 0; k < n; k++) {
+		if (!er->tried[k])
+			continue;
+		struct name who = name_of(er, k);
+		const struct mig_row row = failed_row(&who, why);
+
+		tell(er, &row);
+	}
 }
 
 static enum ec do_all(struct errand *er, size_t n, bool scout,
@@ -219,8 +250,14 @@ static enum ec do_all(struct errand *er, size_t n, bool scout,
 				.ctx = er,
 				.progress = er->progress,
 				.progress_ctx = er->ctx };
+	struct err why;
 
-	return bulk_run(&b, &er->sum, e);
+	er->tried = mem_new(n + 1);
+	enum ec rc = bulk_run(&b, &er->sum, &why);
+	if (rc == EC_TEMP || rc == EC_BUSY)
+		tell_unanswered(er, n, &why);
+	free(er->tried);
+	return rc == EC_OK ? rc : err_set(e, rc, "%s", why.text);
 }
 
 /* ---- run ---- */

@@ -12,7 +12,7 @@
  * Thread:  one at a time per struct mig, but mig_stop; works with threads of its own; may block for as long as there is work.
  * Owner:   what is in struct mig_setup is lent and outlives it.
  * Failure: of single accounts are rows and no failure. EC_LOCKED another migration is under way; EC_DENIED, EC_BROKEN, EC_TEMP
- *          ended all of it, what was done stays done; EC_REFUSED stopped by mig_stop.
+ *          ended all of it, what was done stays done, and who got no answer has a row; EC_REFUSED stopped by mig_stop.
  */
 #pragma once
 #include <stdbool.h>

@@ -488,6 +488,11 @@ size_t plan_count(const struct plan *p)
 	return roll_count(p->roll);
 }
 
+struct name plan_name(const struct plan *p, size_t i)
+{
+	return roll_name(p->roll, i);
+}
+
 enum mig_what plan_what(const struct plan *p, size_t i)
 {
 	return p->items[i].what;

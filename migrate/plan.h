@@ -26,6 +26,7 @@ enum ec plan_make(const struct plan_order *order, struct plan **out, struct err 
 void plan_free(struct plan **p);
 
 size_t plan_count(const struct plan *p);
+struct name plan_name(const struct plan *p, size_t i);
 enum mig_what plan_what(const struct plan *p, size_t i);
 void plan_row(const struct plan *p, size_t i, struct mig_row *out); /* strings lent by the plan */
 

@@ -424,7 +424,10 @@ static void patience(void **state)
 	assert_ec(run(t, NULL), EC_TEMP);
 	assert_int_equal(t->book->n, 0);
 	assert_ec(act(t, NULL, mig_check, t->book), EC_TEMP);
+	assert_in_range(t->book->n, 1, 16); /* those it was tried with */
 	assert_ec(act(t, NULL, mig_undo, t->book), EC_TEMP);
+	assert_int_equal(t->book->n, 1); /* the first one, alone */
+	assert_int_equal(town_count_ours(t->town), 30);
 }
 
 /* Nobody else has to wait for ever because of one. */
@@ -443,6 +446,24 @@ static void one_that_gets_no_answer(void **state)
 	t->town->stuck[0] = '\0';
 	assert_ec(run(t, NULL), EC_OK);
 	expect_all_carried(t);
+}
+
+/* In the middle of a run it ends all of it, behind all others, and has a row: something of it may be there. */
+static void one_that_gets_no_answer_any_more(void **state)
+{
+	struct try *t = *state;
+
+	settle_many(t, 10);
+	t->town->setup.patience_s = 1;
+	struct mig *m = open_mig(t, NULL);
+	assert_ec(mig_plan(m, write_row, NULL, t->plan, &t->e), EC_OK);
+	strcpy(t->town->stuck, "u0105@b.example");
+	assert_ec(mig_run(m, write_row, note_progress, t->book, &t->e), EC_TEMP);
+	mig_close(&m);
+	assert_int_equal(t->book->n, 30);
+	expect_row(t->book, "u0105@b.example", "failed");
+	assert_ec(row_of(t->book, "u0105@b.example")->why.class, EC_TEMP);
+	assert_int_equal(town_count_ours(t->town), 29);
 }
 
 static void no_rights(void **state)
@@ -606,6 +627,7 @@ int main(void)
 		TRY(stopped_and_gone_on_with),
 		TRY(patience),
 		TRY(one_that_gets_no_answer),
+		TRY(one_that_gets_no_answer_any_more),
 		TRY(no_rights),
 		TRY(no_container),
 		TRY(the_first_one_alone),
