@@ -28,7 +28,7 @@ static enum ec check_unused(struct wp *w, struct err *e)
 	if (!*w->conf->directory_servers)
 		return wp_hint(w, err_set(e, EC_REFUSED, "the settings name no directory"),
 			       "set directory_servers and what goes with it: winpop.conf(5)");
-	enum ec rc = dir_open(w->conf, NULL, &w->log, &d, e);
+	enum ec rc = dir_open(w->conf, w->as, &w->log, &d, e);
 	if (rc == EC_OK)
 		rc = check(w, d, e);
 	dir_close(&d);
@@ -51,7 +51,7 @@ const struct wp_cmd wp_checkdirectory = {
 		"directory can be checked before it is taken into use, as soon as "
 		"directory_servers is set; with --bind-as it is looked at with other rights.",
 	.how = WP_READS,
-	.needs = WP_MAIL,
+	.needs = WP_CARRY,
 	.extra = true,
 	.run = run,
 };

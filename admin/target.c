@@ -32,7 +32,9 @@ static enum ec settings(struct wp *w, unsigned threads, struct conf **out, struc
 	edit_end(&ed);
 	if (rc == EC_OK)
 		return EC_OK;
-	wp_hint(w, rc, "set what a directory needs first, see winpop-openldap(7), winpop-ad(7)");
+	wp_hint(w, rc,
+		"set role, directory_servers and what goes with them first, see "
+		"winpop-openldap(7), winpop-ad(7)");
 	return err_set(e, EC_BROKEN, "%s", why.text);
 }
 

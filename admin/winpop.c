@@ -45,7 +45,8 @@ static enum ec ask_identity(struct wp *w, const char *user, struct secret *passw
 /* Who acts in a directory that is not in use yet is nobody to the backends that are. */
 static enum ec open_backends(struct wp *w, enum wp_needs needs, struct err *e)
 {
-	bool elsewhere = needs == WP_CARRY && w->conf->catalog == CATALOG_LOCAL;
+	bool in_use = w->conf->authentication == AUTHN_AD || w->conf->catalog == CATALOG_DIRECTORY;
+	bool elsewhere = needs == WP_CARRY && !in_use;
 
 	return backends_open(w->conf, elsewhere ? NULL : w->as, &w->log, &w->backends, e);
 }

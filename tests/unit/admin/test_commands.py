@@ -211,12 +211,70 @@ def test_createquotafile(domain):
 
 def test_migrate_is_refused_and_touches_nothing(domain):
     def content():
-        return {p: p.stat().st_mtime_ns for p in domain.box("kim@example.com").iterdir()}
+        return {p: p.stat().st_mtime_ns for p in domain.root.rglob("*")}
 
     before = content()
-    assert "not migrated by this version" in domain.fails(1, "migrateToAD", "kim@example.com")
+    assert "directory_servers" in domain.fails(4, "migrateToAD", "kim@example.com")
     assert "no mailbox" in domain.fails(1, "migratetoad", "nobody@example.com")
+    assert "no domain" in domain.fails(1, "migratetoad", "nowhere.org")
+    for words in ([], ["/all", "example.com"], ["/all", "/parallel", "0"], ["/all", "/parallel", "65"], ["/all", "/rate", "-1"],
+                  ["/all", "/rate", "many"], ["/all", "/undo", "/dry-run"], ["/all", "/undo", "/link"], ["/all", "/report", "x.pdf"]):
+        domain.fails(2, "migratetoad", *words)
     assert content() == before
+
+
+def test_migrate_asks_for_files_first(domain):
+    """Nobody is migrated whose new password could not be written down."""
+    away = ("directory_servers", "ldap://127.0.0.1:1", "directory_starttls", "no", "directory_bind", "external", "role", "member")
+    domain.ok("set", *away)
+    new = domain.path / "new"
+    new.write_text("theirs")
+    new.chmod(0o644)
+    assert "others could read it" in domain.fails(1, "migrateToAD", "/all", "/newpassword", str(new))
+    assert new.read_text() == "theirs"
+    new.unlink()
+    domain.fails(4, "migrateToAD", "/all", "/newpassword", str(new))  # the directory is away
+    assert not new.exists()
+    domain.fails(1, "migrateToAD", "/all", "/report", str(domain.path / "no/such/place.csv"))
+    assert not (domain.root / ".migration").exists()
+
+
+def test_purgepasswords(domain):
+    assert "authentication is file" in domain.fails(1, "purgepasswords", "/y")
+    domain.ok("add", "lee@example.com", "/createuser", "x")
+    domain.ok("set", "directory_servers", "ldap://127.0.0.1:1", "directory_starttls", "no", "directory_bind", "external", "role", "member")
+    domain.conf.write_text(domain.conf.read_text() + "authentication = ad\n")
+    (domain.root / ".migration").write_text("of a migration")
+    assert "/y" in domain.fails(1, "purgepasswords")
+    assert len(list(domain.root.rglob("password"))) == 2 and domain.keys.exists()
+    said = domain.json("purgepasswords", "/y")
+    assert (said["removed"], said["failed"], said["ok"]) == (2, 0, True)
+    assert not list(domain.root.rglob("password")) and not domain.keys.exists() and not (domain.root / ".migration").exists()
+    assert domain.json("purgepasswords", "/y")["removed"] == 0
+    domain.conf.write_text(domain.conf.read_text().replace("authentication = ad\n", ""))
+    assert domain.box("kim@example.com").exists()
+
+
+def test_purgepasswords_keeps_the_keys_until_all_is_gone(domain):
+    """A record that is a directory, which nothing of ours would have made, cannot be removed as a file."""
+    domain.ok("set", "directory_servers", "ldap://127.0.0.1:1", "directory_starttls", "no", "directory_bind", "external", "role", "member")
+    domain.ok("add", "lee@example.com", "/createuser", "x")
+    domain.conf.write_text(domain.conf.read_text() + "authentication = ad\n")
+    record = domain.box("lee@example.com") / "password"
+    record.unlink()
+    record.mkdir()
+    assert "keys are kept" in domain.fails(5, "purgepasswords", "/y")
+    assert domain.keys.exists() and not (domain.box("kim@example.com") / "password").exists()
+    record.rmdir()
+    domain.ok("purgepasswords", "/y")
+    assert not domain.keys.exists()
+
+
+def test_csv_is_a_table(domain):
+    assert domain.ok("list", "--csv") == "domain,state,mailboxes\nexample.com,unlocked,1\n"  # text mode of this test: CRLF is LF
+    assert domain.ok("lock", "example.com", "--csv") == "domain,state\nexample.com,locked\n"
+    assert "mailbox" in domain.run("stat", "example.com", "--csv").stdout.split("\n\n")[0]
+    domain.fails(2, "list", "--csv", "--json")
 
 
 def test_rekey(domain):

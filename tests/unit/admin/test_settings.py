@@ -110,7 +110,7 @@ def test_init_changes_nothing_that_is_there(domain):
 def test_help(place):
     whole = place.ok("help")
     assert place.ok() == whole == place.ok("/?") == place.ok("--help") == place.ok("-?")
-    for part in ("[changepwd UserName@DomainName", "[migrateToAD UserName@DomainName]", "[lock {DomainName | User",
+    for part in ("[changepwd UserName@DomainName", "[migrateToAD {UserName@DomainName | DomainName | /all}", "[lock {DomainName | User",
                  "[createquotafile UserName@DomainName [/user:UserName]]", "[help"):
         assert part in whole
     assert "[sparequired {0 | 1}]" in place.ok("set", "help")
