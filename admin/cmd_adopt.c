@@ -37,10 +37,10 @@ struct adoption {
 	bool stopped;
 	struct progress *progress;
 	struct mig_progress so_far;
-	size_t n_wanted; /* passwords that nobody gave */
-	size_t n_lost;   /* odd things that may hold mail */
+	const struct name **wanted; /* those for whom nobody gave a password */
+	size_t n_wanted;
+	size_t n_lost; /* odd things that may hold mail */
 	struct err *e;
-	enum ec rc;
 };
 
 /* ---- the tree ---- */
@@ -280,44 +280,38 @@ static enum ec open_handout(struct adoption *ad)
 	return rc;
 }
 
-static bool wants_password(const struct adoption *ad, const struct adopt_row *row)
-{
-	return row->needs_password && !passlist_get(ad->passwords, &row->box->name);
-}
-
-static bool count_wanted(void *ctx, const struct adopt_row *row)
+/* Listed before the first one is made: the list of passwords is not looked through and added to in turns. */
+static bool want_password(void *ctx, const struct adopt_row *row)
 {
 	struct adoption *ad = ctx;
 
-	ad->n_wanted += wants_password(ad, row);
+	if (row->needs_password && !passlist_get(ad->passwords, &row->box->name))
+		ad->wanted[ad->n_wanted++] = &row->box->name;
 	return true;
 }
 
-static bool make_password(void *ctx, const struct adopt_row *row)
+static void list_wanted(struct adoption *ad)
 {
-	struct adoption *ad = ctx;
+	size_t n_boxes = adopt_tree(ad->adopt)->n_boxes;
 
-	if (wants_password(ad, row))
-		ad->rc = passlist_make(ad->passwords, ad->handout.fd, &row->box->name, ad->e);
-	return ad->rc == EC_OK;
+	ad->n_wanted = 0;
+	ad->wanted = arena_alloc(ad->w->mem, (n_boxes + 1) * sizeof(*ad->wanted));
+	adopt_each(ad->adopt, want_password, ad);
 }
 
-static bool ask_password(void *ctx, const struct adopt_row *row)
+static enum ec ask_password(struct adoption *ad, const struct name *n)
 {
-	struct adoption *ad = ctx;
 	struct wp *w = ad->w;
 	struct secret s = { 0 };
+	const char *what = arena_fmt(w->mem, "Password for %s", wp_text(w, n));
+	enum ec rc = w->ask->secret(w->ask->ctx, what, &s, ad->e);
 
-	if (!wants_password(ad, row))
-		return true;
-	const char *what = arena_fmt(w->mem, "Password for %s", wp_text(w, &row->box->name));
-	ad->rc = w->ask->secret(w->ask->ctx, what, &s, ad->e);
-	if (ad->rc == EC_OK && s.len == 0)
-		ad->rc = err_set(ad->e, EC_USAGE, "the password must not be empty");
-	if (ad->rc == EC_OK)
-		passlist_put(ad->passwords, &row->box->name, &s);
+	if (rc == EC_OK && s.len == 0)
+		rc = err_set(ad->e, EC_USAGE, "the password must not be empty");
+	if (rc == EC_OK)
+		passlist_put(ad->passwords, n, &s);
 	secret_drop(&s);
-	return ad->rc == EC_OK;
+	return rc;
 }
 
 static enum ec ask_passwords(struct adoption *ad)
@@ -333,26 +327,32 @@ static enum ec ask_passwords(struct adoption *ad)
 			"password\"");
 		return err_set(ad->e, EC_REFUSED, "%s; nothing was changed", need);
 	}
-	adopt_each(ad->adopt, ask_password, ad);
-	return ad->rc;
+	enum ec rc = EC_OK;
+	for (size_t i = 0; i < ad->n_wanted && rc == EC_OK; i++)
+		rc = ask_password(ad, ad->wanted[i]);
+	return rc;
+}
+
+static enum ec make_passwords(struct adoption *ad)
+{
+	enum ec rc = open_handout(ad);
+
+	if (rc != EC_OK)
+		return rc;
+	list_wanted(ad); /* some may be in the file */
+	for (size_t i = 0; i < ad->n_wanted && rc == EC_OK; i++)
+		rc = passlist_make(ad->passwords, ad->handout.fd, ad->wanted[i], ad->e);
+	if (rc == EC_OK)
+		out_note(ad->w->out, "new passwords are in %s", ad->handout.path);
+	return rc;
 }
 
 static enum ec get_passwords(struct adoption *ad)
 {
-	enum ec rc = EC_OK;
-
-	adopt_each(ad->adopt, count_wanted, ad);
+	list_wanted(ad);
 	if (ad->n_wanted == 0)
 		return EC_OK;
-	if (!ad->a->given[NEWPASSWORD])
-		return ask_passwords(ad);
-	rc = open_handout(ad);
-	if (rc != EC_OK)
-		return rc;
-	adopt_each(ad->adopt, make_password, ad);
-	if (ad->rc == EC_OK)
-		out_note(ad->w->out, "new passwords are in %s", ad->handout.path);
-	return ad->rc;
+	return ad->a->given[NEWPASSWORD] ? make_passwords(ad) : ask_passwords(ad);
 }
 
 /* ---- the whole ---- */

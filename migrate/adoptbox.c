@@ -37,7 +37,8 @@ struct incoming {
 	const struct adoptbox *b;
 	int dir;
 	struct adopted *record;
-	bool changed; /* the record has something that is not on disk */
+	bool changed;      /* the record has something that is not on disk */
+	struct buf wanted; /* names of messages that it did not have at first, each with its NUL */
 	struct adoptbox_count *count;
 	enum ec rc;
 	struct err *e;
@@ -278,17 +279,25 @@ static void other_name(const char *name, const unsigned char sum[ADOPTED_SUM],
 		 OTHER_HEX, hex);
 }
 
+/* What the record would say of it. False with errno: it cannot be read. */
+static bool sum_up(const struct winroot_message *m, struct adoptcopy *c, struct adopted_item *out)
+{
+	if (adoptcopy_sum(m->fd, c) < 0)
+		return false;
+	*out = (struct adopted_item){ .name = m->name, .here = m->name, .octets = c->octets };
+	memcpy(out->sum, c->sum, sizeof(out->sum));
+	return true;
+}
+
 /* The name is known here: the same message, or another one? */
 static enum winroot_next bring_known(struct incoming *in, const struct winroot_message *m)
 {
-	struct adopted_item item = { .name = m->name, .here = m->name };
+	struct adopted_item item;
 	struct adoptcopy c;
 	char other[NAME_MAX + 1];
 
-	if (adoptcopy_sum(m->fd, &c) < 0)
+	if (!sum_up(m, &c, &item))
 		return WINROOT_LEAVE;
-	item.octets = c.octets;
-	memcpy(item.sum, c.sum, sizeof(item.sum));
 	if (!adopted_has(in->record, &item) && !adoptcopy_same(in->dir, m->name, &c)) {
 		other_name(m->name, c.sum, other);
 		item.here = other;
@@ -299,12 +308,24 @@ static enum winroot_next bring_known(struct incoming *in, const struct winroot_m
 	return WINROOT_GO;
 }
 
+/* Both walks go by order of names, so what is wanted is at the front of what is left. */
+static bool is_wanted(struct incoming *in, const char *name)
+{
+	int order = -1;
+
+	while (in->wanted.len > 0 && (order = strcmp(buf_at(&in->wanted), name)) < 0)
+		buf_eat(&in->wanted, strlen(buf_at(&in->wanted)) + 1);
+	return in->wanted.len > 0 && order == 0;
+}
+
 static enum winroot_next bring_more(void *ctx, const struct winroot_message *m)
 {
 	struct incoming *in = ctx;
 
 	if (is_stopped(in))
 		return WINROOT_STOP;
+	if (!is_wanted(in, m->name))
+		return WINROOT_GO;
 	if (adopted_has_name(in->record, m->name) || is_there(in->dir, m->name))
 		return bring_known(in, m);
 	return bring_aside(in, m, m->name);
@@ -321,7 +342,7 @@ static enum ec write_record(const struct incoming *in, struct err *e)
 	return rc;
 }
 
-static enum ec read_record(int dir, struct adopted **out, struct err *e)
+static enum ec read_file(int dir, struct adopted **out, struct err *e)
 {
 	struct arena *mem = arena_new("adopted", 4096);
 	char *text;
@@ -332,6 +353,17 @@ static enum ec read_record(int dir, struct adopted **out, struct err *e)
 		rc = adopted_parse(text, len, out, e);
 	arena_drop(&mem);
 	return rc;
+}
+
+/* As it is now; one with nothing in it if there is none. */
+static enum ec read_record(struct incoming *in, struct err *e)
+{
+	adopted_free(&in->record);
+	enum ec rc = read_file(in->dir, &in->record, e);
+	if (rc != EC_ABSENT)
+		return rc;
+	in->record = adopted_new(in->b->from);
+	return EC_OK;
 }
 
 /* No record speaks of them yet: room for those who need it more, most likely. */
@@ -372,27 +404,76 @@ static enum ec add_claimed(struct incoming *in, struct err *e)
 	return rc == EC_OK ? settle(in, e) : rc;
 }
 
+static enum winroot_next choose(void *ctx, const struct winroot_message *m)
+{
+	struct incoming *in = ctx;
+	struct adopted_item item;
+	struct adoptcopy c;
+
+	if (is_stopped(in))
+		return WINROOT_STOP;
+	if (adopted_has_name(in->record, m->name)) {
+		if (!sum_up(m, &c, &item))
+			return WINROOT_LEAVE;
+		if (adopted_has(in->record, &item)) {
+			count_before(in, &item);
+			return WINROOT_GO;
+		}
+	}
+	buf_add(&in->wanted, m->name, strlen(m->name) + 1);
+	return WINROOT_GO;
+}
+
+/* Reading through what came long ago is done without the claim: its owner may be waiting for his mail. */
+static enum ec look_through(struct incoming *in, bool *sides, struct err *e)
+{
+	struct dirlist l;
+	enum ec rc = read_record(in, e);
+
+	if (rc == EC_OK && dirlist_read(in->dir, is_side, &l) < 0)
+		rc = err_sys(e, "cannot list the mailbox");
+	if (rc != EC_OK)
+		return rc;
+	*sides = l.n > 0;
+	dirlist_drop(&l);
+	rc = winroot_messages(in->b->tree, in->b->box, choose, in, e);
+	return rc == EC_OK ? in->rc : rc;
+}
+
+static enum ec add_rest(struct incoming *in, struct err *e)
+{
+	struct claim claim;
+	enum ec rc = claim_take(in->b->root, &in->b->box->name, &claim, e);
+
+	if (rc != EC_OK)
+		return rc;
+	in->dir = claim.dir;
+	rc = read_record(in, e);
+	if (rc == EC_OK)
+		rc = add_claimed(in, e);
+	claim_drop(&claim);
+	return rc;
+}
+
 enum ec adoptbox_add(const struct adoptbox *b, struct adoptbox_count *out, struct err *e)
 {
 	struct incoming in = { .b = b, .count = out, .e = e };
-	struct claim claim;
-	enum ec rc = claim_take(b->root, &b->box->name, &claim, e);
+	bool sides = false;
+	int dir;
+	enum ec rc = mailroot_dir(b->root, &b->box->name, &dir, e);
 
 	*out = (struct adoptbox_count){ 0 };
 	if (rc != EC_OK)
 		return rc;
-	in.dir = claim.dir;
-	rc = read_record(in.dir, &in.record, e);
-	if (rc == EC_ABSENT) {
-		in.record = adopted_new(b->from);
-		rc = EC_OK;
-	}
-	if (rc == EC_OK)
-		rc = add_claimed(&in, e);
+	in.dir = dir;
+	rc = look_through(&in, &sides, e);
+	if (rc == EC_OK && (sides || in.wanted.len > 0))
+		rc = add_rest(&in, e);
 	if (rc != EC_OK)
 		*out = (struct adoptbox_count){ 0 };
 	adopted_free(&in.record);
-	claim_drop(&claim);
+	buf_drop(&in.wanted);
+	close(dir);
 	return rc;
 }
 
@@ -406,7 +487,7 @@ enum ec adoptbox_record(struct mailroot *root, const struct name *n, struct adop
 
 	if (rc != EC_OK)
 		return rc;
-	rc = read_record(dir, out, e);
+	rc = read_file(dir, out, e);
 	close(dir);
 	return rc;
 }

@@ -1,4 +1,4 @@
-/* adopted.c - a list that is sorted when somebody asks, as text and back.
+/* adopted.c - a sorted list, as text and back.
  *
  * Reading trusts nothing: the file lies in a mailbox, where a damaged disk or a foreign program may have been. A record that is not
  * exactly what we write is damage as a whole, for half of it would bring messages back that were deleted.
@@ -19,8 +19,7 @@ struct adopted {
 	struct arena *mem;
 	const char *from;
 	struct adopted_item *items;
-	size_t n, cap;
-	bool sorted;
+	size_t n, cap, n_sorted;
 };
 
 struct adopted *adopted_new(const char *from)
@@ -66,7 +65,6 @@ static void append(struct adopted *a, const struct adopted_item *item)
 			die("out of memory");
 	}
 	a->items[a->n++] = *item;
-	a->sorted = false;
 }
 
 void adopted_add(struct adopted *a, const struct adopted_item *item)
@@ -98,23 +96,26 @@ static int by_all(const void *x, const void *y)
 	return order ? order : memcmp(a->sum, b->sum, ADOPTED_SUM);
 }
 
-static bool look_up(struct adopted *a, const struct adopted_item *item,
-		    int (*order)(const void *, const void *))
+void adopted_settle(struct adopted *a)
 {
-	if (a->n == 0)
-		return false;
-	if (!a->sorted)
+	if (a->n_sorted < a->n)
 		qsort(a->items, a->n, sizeof(*a->items), by_all);
-	a->sorted = true;
-	return bsearch(item, a->items, a->n, sizeof(*a->items), order) != NULL;
+	a->n_sorted = a->n;
 }
 
-bool adopted_has_name(struct adopted *a, const char *name)
+static bool look_up(const struct adopted *a, const struct adopted_item *item,
+		    int (*order)(const void *, const void *))
+{
+	return a->n_sorted > 0 &&
+	       bsearch(item, a->items, a->n_sorted, sizeof(*a->items), order) != NULL;
+}
+
+bool adopted_has_name(const struct adopted *a, const char *name)
 {
 	return look_up(a, &(struct adopted_item){ .name = name }, by_name);
 }
 
-bool adopted_has(struct adopted *a, const struct adopted_item *item)
+bool adopted_has(const struct adopted *a, const struct adopted_item *item)
 {
 	return look_up(a, item, by_all);
 }
@@ -263,6 +264,7 @@ enum ec adopted_parse(const char *text, size_t len, struct adopted **out, struct
 			"adopt with /merge",
 			ADOPTED_FILE);
 	}
+	adopted_settle(a);
 	*out = a;
 	return EC_OK;
 }

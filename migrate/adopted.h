@@ -36,7 +36,9 @@ void adopted_form(struct adopted *a, struct buf *out);
 const char *adopted_from(const struct adopted *a);
 size_t adopted_count(const struct adopted *a);
 const struct adopted_item *adopted_at(const struct adopted *a, size_t i);
+/* Found only after adopted_settle: a hundred thousand are added one by one and looked for in between, each of another name. */
 void adopted_add(struct adopted *a, const struct adopted_item *item);
+void adopted_settle(struct adopted *a);
 /* Is there one of that name? With octets and sum alike? */
-bool adopted_has_name(struct adopted *a, const char *name);
-bool adopted_has(struct adopted *a, const struct adopted_item *item);
+bool adopted_has_name(const struct adopted *a, const char *name);
+bool adopted_has(const struct adopted *a, const struct adopted_item *item);

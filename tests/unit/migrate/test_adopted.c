@@ -23,6 +23,8 @@ static struct adopted *make(void)
 
 	for (size_t i = 0; i < sizeof(items) / sizeof(*items); i++)
 		adopted_add(a, &items[i]);
+	assert_false(adopted_has_name(a, "P31.eml"));
+	adopted_settle(a);
 	return a;
 }
 
