@@ -13,6 +13,7 @@ import pty
 import signal
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -434,6 +435,26 @@ def test_a_password_changed_in_between_is_carried_over(migration):
     assert results(migration.said("/all", code=0)) == {kim: "renew", lee: "done"}
     migration.check(made=[kim, lee])
     assert not migration.opens(kim, old)
+
+
+def test_a_password_changed_in_the_directory_is_kept(migration):
+    """Its owner may work with it already, for the computer at his desk; whatever he does to the one of the password file."""
+    kim, lee = migration.hire(), migration.hire()
+    migration.migrate_ok("/all")
+    entry, old = migration.entry_of(kim), migration.people[kim]
+    made = time.time()
+    wait_until(lambda: time.time() > made + 1.1, 5)  # pwdChangedTime counts seconds
+    migration.directory.set_password(entry.logon, "the one of the desk")
+    for _ in range(2):
+        said = migration.said("/all", code=5)
+        assert results(said) == {kim: "conflict", lee: "done"}, said
+        assert "changed in the directory" in said["accounts"][0]["why"] + said["accounts"][-1]["why"]
+        opens = migration.binds(entry.dn)
+        assert opens("the one of the desk") and not opens(old)
+        migration.server.winpop_ok("changepwd", kim, "another in the file")
+        migration.people[kim] = "another in the file"
+    migration.server.winpop_ok("set", "authentication", "ad")
+    assert migration.signs_in(kim, "the one of the desk") and migration.signs_in(lee)
 
 
 def test_an_entry_that_somebody_removed_is_made_again(migration):

@@ -1,4 +1,4 @@
-"""winpop-openldap(7) and winpop-ad(7), typed as they stand.
+"""winpop-openldap(7), winpop-ad(7) and a section of README.md, typed as they stand.
 
 Commands are the lines behind a prompt, `# ` or `$ `, in the pages' examples, in order, each with its continued lines and its
 here-document; any other line of an example must be in the answer to the command above it. Typing happens on a terminal, and the
@@ -40,6 +40,7 @@ PROMPTS = (  # what a terminal asks -> what is typed
     (r"(New|Retype) Password: ?$", SERVICE),
     (r"Password of cn=admin,.*: ?$", ADMIN),
     (r"([Pp]assword|[Aa]gain|Once more).*: ?$", LEE),
+    (r"\[y/N\] ?$", "y"),
 )
 
 SYSTEMCTL = """#!/bin/sh
@@ -65,13 +66,23 @@ class Step:
     answer: list
 
 
-def steps(page, replace=()):
-    """The page's commands and what it says of their answers."""
+def man_examples(page):
     text = (SOURCE / "admin/man" / f"{page}.in").read_text()
-    found = []
     for block in re.findall(r"^\.EX\n(.*?)^\.EE\n", text, re.M | re.S):
         for roff, plain in ROFF.items():
             block = block.replace(roff, plain)
+        yield block
+
+
+def readme_examples(section):
+    text = re.search(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", (SOURCE / "README.md").read_text(), re.M | re.S).group(1)
+    return re.findall(r"^```console\n(.*?)^```\n", text, re.M | re.S)
+
+
+def steps(page, replace=()):
+    """The commands of a manual page, or of a section of README.md, and what it says of their answers."""
+    found = []
+    for block in man_examples(page) if re.search(r"\.\d$", page) else readme_examples(page):
         for old, new in replace:
             block = block.replace(old, new)
         found += block_steps(block.splitlines())
@@ -168,17 +179,38 @@ class Computer:
     def type(self, command):
         return converse([*self.space.prefix, "bash", "-c", f"cd {self.home}/source\n{command}"], self.env)
 
-    def follow(self, page, replace=()):
+    def follow(self, page, replace=(), until=None):
+        """until: the first command that is left to others."""
         for step in steps(page, replace):
+            if step.command == until:
+                return
             status, shown = self.type(step.command)
             assert status == 0, f"{page}: {step.command}\n{shown}\n{self.log()[-3000:]}"
             for line in step.answer:
                 assert line in shown, f"{page}: {step.command}\n{shown}\ndoes not have {line!r}"
 
-    def signs_in(self, user, password):
+    def type_ok(self, command):
+        status, shown = self.type(command)
+        assert status == 0, f"{command}\n{shown}\n{self.log()[-3000:]}"
+        return shown
+
+    def curl(self, user, password, *words, mech="PLAIN"):
         # curl prefers Kerberos where it is offered, even to a password that it was given.
-        words = [*self.space.prefix, "curl", "-sS", "--login-options", "AUTH=PLAIN", "-u", f"{user}:{password}", "pop3://localhost/"]
-        return subprocess.run(words, capture_output=True, env=self.env, timeout=60).returncode == 0
+        words = [*self.space.prefix, "curl", "-sS", "--login-options", f"AUTH={mech}", "-u", f"{user}:{password}", "pop3://localhost/", *words]
+        return subprocess.run(words, capture_output=True, text=True, env=self.env, timeout=60)
+
+    def signs_in(self, user, password, mech="PLAIN"):
+        return self.curl(user, password, mech=mech).returncode == 0
+
+    def uidls(self, user, password):
+        done = self.curl(user, password, "-X", "UIDL")
+        assert done.returncode == 0, f"{user}: {done.stderr}\n{self.log()[-3000:]}"
+        return done.stdout
+
+    def put_mail(self, address):
+        local, domain = address.split("@")
+        self.type_ok(f"printf 'Subject: kept\\r\\n\\r\\nkept\\r\\n' >/var/lib/winpop/mailroot/{domain}/P3_{local}.mbx/P3kept.eml; "
+                     f"chown winpop: /var/lib/winpop/mailroot/{domain}/P3_{local}.mbx/P3kept.eml")
 
     def log(self):
         return (self.home / "winpopd.log").read_text(errors="replace")
@@ -192,17 +224,21 @@ class Computer:
             shutil.rmtree(self.home)
 
 
-class DebianSlapd:
-    """slapd as its Debian package sets it up, with a certificate and Kim."""
+BASE_DN = "dc=example,dc=com"
+ENTRY = "dn: uid={0},ou=people,{1}\nobjectClass: inetOrgPerson\nuid: {0}\ncn: {0}\nsn: {0}\nmail: {0}@example.com\nuserPassword: {2}\n\n"
 
-    def __init__(self, space, home):
+
+class DebianSlapd:
+    """slapd as its Debian package sets it up, with a certificate and one person."""
+
+    def __init__(self, space, home, uid="kim", password=KIM):
         self.space, self.home, self.process = space, home, None
         for name in ("conf", "db"):
             (home / name).mkdir()
         certs = Certs(home / "tls")
         cert, key = certs.server("ldap.example.com")
         self.ca = certs.ca
-        base = "dc=example,dc=com"
+        base = BASE_DN
         config = pathlib.Path("/usr/share/slapd/slapd.init.ldif").read_text()
         for old, new in (("@SUFFIX@", base), ("@PASSWORD@", ADMIN), ("/var/lib/ldap", f"{home}/db"),
                          ("olcToolThreads: 1\n", f"olcToolThreads: 1\nolcTLSCertificateFile: {cert}\nolcTLSCertificateKeyFile: {key}\n")):
@@ -210,9 +246,8 @@ class DebianSlapd:
             config = config.replace(old, new)
         self.add(0, config)
         self.add(1, f"dn: {base}\nobjectClass: dcObject\nobjectClass: organization\no: example\ndc: example\n\n"
-                    f"dn: ou=people,{base}\nobjectClass: organizationalUnit\nou: people\n\n"
-                    f"dn: uid=kim,ou=people,{base}\nobjectClass: inetOrgPerson\nuid: kim\ncn: Kim\nsn: Kim\n"
-                    f"mail: kim@example.com\nuserPassword: {KIM}\n\n")
+                    f"dn: ou=people,{base}\nobjectClass: organizationalUnit\nou: people\n\n" +
+                 ENTRY.format(uid, base, password))
 
     def add(self, database, ldif):
         subprocess.run(["slapadd", "-F", self.home / "conf", "-n", str(database)], input=ldif, text=True, check=True,
@@ -257,6 +292,42 @@ def test_with_openldap(build, space, private_etc, tmp_path):
     finally:
         computer.close()
         slapd.close()
+
+
+README_SECTION = "Leaving the password file"
+NO_SWITCH = (("authentication ad ", ""),)
+
+
+def test_leaving_the_password_file(build, space, private_etc, tmp_path):
+    """Two mailboxes of the password file, and a directory that has been prepared as winpop-openldap(7) says, with somebody else in it."""
+    slapd = DebianSlapd(space, tmp_path, "pat", "pw-pat-0k")
+    space.bind(private_etc, "/etc")
+    computer = Computer(build, space, private_etc, slapd.ca)
+    slapd.start()
+    people = {"kim@example.com": KIM, "lee@example.com": LEE}
+    try:
+        computer.follow("winpop-openldap.7", NO_SWITCH, until="winpop checkdirectory")
+        computer.type_ok("systemctl restart winpopd; winpop add example.com")
+        for address, password in people.items():
+            computer.type_ok(f"echo {password} | winpop add {address} /createuser -")
+            computer.put_mail(address)
+        before = {address: computer.uidls(address, password) for address, password in people.items()}
+        computer.follow(README_SECTION)
+        for address, password in people.items():
+            assert computer.uidls(address, password) == before[address] != ""
+            assert computer.signs_in(address, password, "NTLM") and not computer.signs_in(address, "wrong", "NTLM")
+        assert not list(computer.space.path("/var/lib/winpop").rglob("password")), "the password file is there still"
+        for secret in (KIM, LEE, ADMIN, (private_etc / "winpop/directory.password").read_text()):
+            assert secret not in computer.log()
+    finally:
+        computer.close()
+        slapd.close()
+
+
+def test_the_steps_of_the_readme():
+    found = [step.command for step in steps(README_SECTION)]
+    for command in ("winpop migrateToAD /all /dry-run", "winpop set authentication ad", "winpop purgepasswords"):
+        assert command in found, found
 
 
 EXAMPLE_TEST = (("example.com", "example.test"), ("EXAMPLE.COM", "EXAMPLE.TEST"), ("DC=example,DC=com", "DC=example,DC=test"))
