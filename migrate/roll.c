@@ -82,10 +82,17 @@ static int by_name(const void *pa, const void *pb)
 	return by_domain ? by_domain : strcmp(a->local, b->local);
 }
 
+/* A directory that is there twice, in two letter cases, is one mailbox to all who look for it by name. */
 static void sort(struct roll *r)
 {
+	size_t n = 0;
+
 	if (r->n > 0)
 		qsort(r->items, r->n, sizeof(r->items[0]), by_name);
+	for (size_t i = 0; i < r->n; i++)
+		if (n == 0 || by_name(&r->items[n - 1], &r->items[i]) != 0)
+			r->items[n++] = r->items[i];
+	r->n = n;
 }
 
 /* ---- of the mailboxes ---- */

@@ -1,4 +1,5 @@
 /* test_bulk.c - many at once: each exactly once, whatever goes wrong on the way; and how it ends. */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -354,6 +355,37 @@ static void throttled(void **state)
 	free(c);
 }
 
+/* ---- threads that cannot be had ---- */
+
+static unsigned n_to_be_had = UINT32_MAX;
+
+int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+int __wrap_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	if (n_to_be_had == 0)
+		return EAGAIN;
+	n_to_be_had--;
+	return __real_pthread_create(t, attr, fn, arg);
+}
+
+static void no_more_threads(void **state)
+{
+	struct err e;
+
+	(void)state;
+	for (unsigned n = 0; n < 4; n += 3) {
+		struct crowd *c = crowd_new(MANY, 16);
+
+		n_to_be_had = n;
+		assert_ec(run(c, &e), EC_TEMP);
+		assert_int_equal(c->n_begun, 0); /* nobody begins with what there is */
+		free(c);
+	}
+	n_to_be_had = UINT32_MAX;
+}
+
 static void sums_go_on(void **state)
 {
 	struct crowd *c = crowd_new(10, 2);
@@ -384,6 +416,7 @@ int main(void)
 		cmocka_unit_test(stopped_before),
 		cmocka_unit_test(stopped_while_waiting),
 		cmocka_unit_test(throttled),
+		cmocka_unit_test(no_more_threads),
 		cmocka_unit_test(sums_go_on),
 	};
 

@@ -105,6 +105,38 @@ static void damaged(void **state)
 	tree_unlink(&w->tree, "a.example/P3_kim.mbx/quota");
 }
 
+/* Twice the same to a catalog that does not mind: two threads must not have one account in hand. */
+static enum ec tell_twice(struct catalog *c, const struct name *domain,
+			  bool (*fn)(void *ctx, const struct entry *), void *ctx, struct err *e)
+{
+	static const struct entry said[] = {
+		{ .name = { .local = "kim", .domain = "example.com" } },
+		{ .name = { .local = "lee", .domain = "example.com" } },
+		{ .name = { .local = "kim", .domain = "example.com" } },
+	};
+
+	(void)c;
+	(void)domain;
+	(void)e;
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		fn(ctx, &said[i]);
+	return EC_OK;
+}
+
+static void each_once(void **state)
+{
+	static const struct catalog_ops ops = { .each = tell_twice };
+	struct catalog boxes = { .ops = &ops };
+	struct name domain = { .domain = "example.com" };
+	struct roll *r;
+	struct err e;
+
+	(void)state;
+	assert_ec(roll_of_catalog(&boxes, &domain, &r, &e), EC_OK);
+	expect(r, "kim@example.com lee@example.com");
+	roll_free(&r);
+}
+
 /* ---- a catalog that breaks off ---- */
 
 static enum ec break_off(struct catalog *c, const struct name *domain,
@@ -197,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scopes),
 		cmocka_unit_test(damaged),
+		cmocka_unit_test(each_once),
 		cmocka_unit_test(half_a_list_is_none),
 		cmocka_unit_test(what_is_left_to_undo),
 	};
