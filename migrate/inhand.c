@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include "migrate/inhand.h"
 #include "migrate/judge.h"
 #include "server/base/b64.h"
@@ -9,6 +10,8 @@
 
 #define MARK_PREFIX "winpop-migration-"
 #define MARK_BYTES 16
+#define LOOKS_MOST 13 /* three seconds */
+#define VAIN_MOST 3
 
 void inhand_begin(struct inhand *h, struct single *s, const struct account_wish *wish,
 		  struct single_row *out)
@@ -55,7 +58,7 @@ static bool says_so_already(const struct journal_entry *a, const struct journal_
 {
 	return a->state == b->state && a->new_password == b->new_password &&
 	       a->registered == b->registered && strcmp(a->mark, b->mark) == 0 &&
-	       strcmp(a->key, b->key) == 0;
+	       strcmp(a->key, b->key) == 0 && strcmp(a->changed, b->changed) == 0;
 }
 
 enum ec inhand_note(struct inhand *h, const struct journal_entry *what, struct err *e)
@@ -88,6 +91,26 @@ enum ec inhand_look(struct inhand *h, struct err *e)
 		strcpy(out->logon, h->seen.logon);
 	}
 	return EC_OK;
+}
+
+static bool may_wait(const struct inhand *h, unsigned tries)
+{
+	return tries < LOOKS_MOST && h->s->n_vain < VAIN_MOST;
+}
+
+/* A copy of the directory may lag behind the one that made it. Where that never helps, it is not waited for again and again. */
+enum ec inhand_look_long(struct inhand *h, struct err *e)
+{
+	const struct timespec pause = { .tv_nsec = h->s->look_again_ms * 1000000L };
+	enum ec rc = inhand_look(h, e);
+
+	for (unsigned tries = 1; rc == EC_OK && !h->seen.taken && may_wait(h, tries); tries++) {
+		nanosleep(&pause, NULL);
+		rc = inhand_look(h, e);
+	}
+	if (rc == EC_OK && !h->seen.taken)
+		h->s->n_vain++;
+	return rc;
 }
 
 bool inhand_is_ours(const struct inhand *h)
@@ -127,13 +150,23 @@ enum ec inhand_sign_in(struct inhand *h, struct err *e)
 	return rc;
 }
 
+bool inhand_changed_since(const struct inhand *h)
+{
+	return h->past.state == JOURNAL_MADE && *h->past.changed && *h->seen.changed &&
+	       strcmp(h->past.changed, h->seen.changed) != 0;
+}
+
 /* What was seen is not looked for again: another copy of the directory might not have it yet, and it would be forgotten. For the
  * same reason "no such entry" is no success here, but a cause to look again. */
 enum ec inhand_remove(struct inhand *h, struct err *e)
 {
 	struct accounts *to = h->s->to;
-	enum ec rc = inhand_is_ours(h) ? EC_OK : inhand_look(h, e);
+	enum ec rc = EC_OK;
 
+	if (!inhand_is_ours(h))
+		rc = h->made ? inhand_look_long(h, e) : inhand_look(h, e);
+	if (rc == EC_OK && h->made && !h->seen.taken)
+		rc = err_set(e, EC_TEMP, "what was made is not to be seen yet");
 	if (rc != EC_OK || !inhand_is_ours(h))
 		return rc;
 	rc = to->ops->remove(to, &h->seen.there, e);

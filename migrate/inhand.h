@@ -14,6 +14,7 @@ struct inhand {
 	struct prospect seen;      /* by inhand_look */
 	struct account led;        /* by inhand_lead: whom the address leads to */
 	struct secret secret;
+	bool made; /* a moment ago, the directory said so */
 };
 
 void inhand_begin(struct inhand *h, struct single *s, const struct account_wish *wish,
@@ -26,7 +27,11 @@ void inhand_make_mark(char out[ACCOUNT_MARK_MAX + 1]);
 enum ec inhand_note(struct inhand *h, const struct journal_entry *what, struct err *e);
 /* inspect, also by the mark that is ours; fills in the row's key and logon name */
 enum ec inhand_look(struct inhand *h, struct err *e);
+/* What should be there may not show at once. */
+enum ec inhand_look_long(struct inhand *h, struct err *e);
 bool inhand_is_ours(const struct inhand *h); /* has our mark */
+/* Its password was set in the directory after we did. */
+bool inhand_changed_since(const struct inhand *h);
 /* What its owner types must lead to what was seen, and to this mailbox. EC_EXISTS: elsewhere. */
 enum ec inhand_lead(struct inhand *h, struct err *e);
 /* As whom inhand_lead found. Its words are the row's: "wrong password" alone would say nothing. */

@@ -2,8 +2,8 @@
  *
  *	winpop-migration 1 DIRECTORY
  *	intent   kim@example.com TOKEN          an account with this mark is about to be made
- *	made     kim@example.com TOKEN KEY      and is there, its password proved
- *	made     kim@example.com TOKEN KEY new  and has a new password, not that of the password file
+ *	made     kim@example.com TOKEN KEY WHEN     and is there, its password proved, which was set WHEN
+ *	made     kim@example.com TOKEN KEY WHEN new and has a new password, not that of the password file
  *	linked   kim@example.com KEY            one that was there was taken
  *	linked   kim@example.com KEY registered and is a registered mailbox (of the directory's catalog) by us
  *	gone     kim@example.com                not there (any more), by us
@@ -26,8 +26,10 @@ struct journal_entry {
 	enum journal_state state;
 	char mark[ACCOUNT_MARK_MAX + 1]; /* intent, made */
 	char key[ACCOUNT_KEY_MAX + 1];   /* made, linked */
-	bool new_password;               /* made */
-	bool registered;                 /* linked */
+	/* made: when its password was set, as the directory says it; "" = not known */
+	char changed[ACCOUNT_STAMP_MAX + 1];
+	bool new_password; /* made */
+	bool registered;   /* linked */
 };
 
 /* Holds it: EC_LOCKED while another process does. make false: EC_ABSENT if there is none. EC_REFUSED: it is of another directory.

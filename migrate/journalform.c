@@ -15,9 +15,9 @@
 #define MAGIC "winpop-migration"
 #define VERSION "1"
 #define SUM_LEN 16
-#define WORDS_MOST 5
+#define WORDS_MOST 6
 
-enum { HAS_MARK = 1, HAS_KEY = 2 };
+enum { HAS_MARK = 1, HAS_KEY = 2, HAS_CHANGED = 4 };
 
 static const struct {
 	const char *word;
@@ -25,7 +25,7 @@ static const struct {
 	const char *flag; /* a word that may be added */
 } verbs[] = {
 	[JOURNAL_INTENT] = { "intent", HAS_MARK, NULL },
-	[JOURNAL_MADE] = { "made", HAS_MARK | HAS_KEY, "new" },
+	[JOURNAL_MADE] = { "made", HAS_MARK | HAS_KEY | HAS_CHANGED, "new" },
 	[JOURNAL_LINKED] = { "linked", HAS_KEY, "registered" },
 	[JOURNAL_GONE] = { "gone", 0, NULL },
 };
@@ -137,7 +137,7 @@ static bool word_is(const struct slice *w, const char *z)
 /* ---- lines ---- */
 
 /* Behind the last word stands a blank: the sum goes there and is of all before it. */
-static void seal(struct buf *line, size_t from)
+void journal_seal(struct buf *line, size_t from)
 {
 	uint64_t sum = sum_of(buf_at(line) + from, line->len - from);
 
@@ -166,7 +166,7 @@ void journal_form_head(struct buf *out, const char *directory)
 	add_word(out, MAGIC);
 	add_word(out, VERSION);
 	add_word(out, directory);
-	seal(out, from);
+	journal_seal(out, from);
 }
 
 static const char *flag_of(const struct journal_entry *what)
@@ -187,9 +187,11 @@ void journal_form_line(struct buf *out, const struct name *n, const struct journ
 		add_word(out, what->mark);
 	if (verbs[what->state].has & HAS_KEY)
 		add_word(out, what->key);
+	if (verbs[what->state].has & HAS_CHANGED)
+		add_word(out, what->changed);
 	if (flag_of(what))
 		add_word(out, flag_of(what));
-	seal(out, from);
+	journal_seal(out, from);
 }
 
 void journal_form_mark(struct buf *out)
@@ -221,6 +223,34 @@ static void take_flag(struct journal_entry *out)
 	out->registered = out->state == JOURNAL_LINKED;
 }
 
+/* The words of a line that are left to be taken. */
+struct rest {
+	const struct slice *at, *end;
+};
+
+static bool take_next(struct rest *r, bool has, char *out, size_t size)
+{
+	if (!has)
+		return true;
+	return r->at < r->end && take_word(r->at++, out, size);
+}
+
+static bool take_rest(struct rest *r, struct journal_entry *out)
+{
+	unsigned has = verbs[out->state].has;
+	const char *flag = verbs[out->state].flag;
+
+	if (!take_next(r, has & HAS_MARK, out->mark, sizeof(out->mark)) ||
+	    !take_next(r, has & HAS_KEY, out->key, sizeof(out->key)) ||
+	    !take_next(r, has & HAS_CHANGED, out->changed, sizeof(out->changed)))
+		return false;
+	if (r->at < r->end && flag && word_is(r->at, flag)) {
+		take_flag(out);
+		r->at++;
+	}
+	return r->at == r->end;
+}
+
 bool journal_parse_line(const char *p, size_t len, struct name *n, struct journal_entry *out)
 {
 	struct slice w[WORDS_MOST];
@@ -228,23 +258,12 @@ bool journal_parse_line(const char *p, size_t len, struct name *n, struct journa
 	*out = (struct journal_entry){ 0 };
 	if (!unseal(p, &len))
 		return false;
-	size_t n_words = split(p, len, w, WORDS_MOST), at = 2;
+	size_t n_words = split(p, len, w, WORDS_MOST);
 	if (n_words < 2 || n_words > WORDS_MOST)
 		return false;
+	struct rest rest = { w + 2, w + n_words };
 	out->state = verb_of(&w[0]);
-	if (out->state == JOURNAL_NONE || !take_name(&w[1], n))
-		return false;
-	unsigned has = verbs[out->state].has;
-	if (has & HAS_MARK && (at == n_words || !take_word(&w[at++], out->mark, sizeof(out->mark))))
-		return false;
-	if (has & HAS_KEY && (at == n_words || !take_word(&w[at++], out->key, sizeof(out->key))))
-		return false;
-	const char *flag = verbs[out->state].flag;
-	if (at < n_words && flag && word_is(&w[at], flag)) {
-		take_flag(out);
-		at++;
-	}
-	return at == n_words;
+	return out->state != JOURNAL_NONE && take_name(&w[1], n) && take_rest(&rest, out);
 }
 
 /* ---- the whole ---- */

@@ -17,6 +17,9 @@ void journal_form_head(struct buf *out, const char *directory);
 void journal_form_line(struct buf *out, const struct name *n, const struct journal_entry *what);
 void journal_form_mark(struct buf *out); /* the empty line */
 
+/* Words from `from` on, each with a blank behind it, become a line. */
+void journal_seal(struct buf *line, size_t from);
+
 /* Without its end; false: not what journal_form_line makes. */
 bool journal_parse_line(const char *p, size_t len, struct name *n, struct journal_entry *out);
 

@@ -1,6 +1,6 @@
 /* journalmap.c - a hash table of accounts, open addressing, never more than half full.
  *
- * An entry is three strings behind one another, as long as they are: a struct journal_entry each would be five times as much.
+ * An entry is its strings behind one another, as long as they are: a struct journal_entry each would be five times as much.
  * Nothing is ever taken out - GONE is a state too - so there are no graves to step over.
  */
 #include <stdint.h>
@@ -14,7 +14,7 @@
 struct known {
 	uint64_t hash;
 	uint8_t state, new_password, registered;
-	char text[]; /* domain, local, mark, key, each with its NUL */
+	char text[]; /* domain, local, mark, key, changed, each with its NUL */
 };
 
 struct journal_map {
@@ -56,7 +56,8 @@ static char *put_text(char *to, const char *z)
 
 static struct known *known_new(uint64_t hash, const struct name *n, const struct journal_entry *w)
 {
-	size_t len = strlen(n->domain) + strlen(n->local) + strlen(w->mark) + strlen(w->key) + 4;
+	size_t len = strlen(n->domain) + strlen(n->local) + strlen(w->mark) + strlen(w->key) +
+		     strlen(w->changed) + 5;
 	struct known *k = mem_new(sizeof(*k) + len);
 
 	*k = (struct known){ .hash = hash,
@@ -66,7 +67,8 @@ static struct known *known_new(uint64_t hash, const struct name *n, const struct
 	char *to = put_text(k->text, n->domain);
 	to = put_text(to, n->local);
 	to = put_text(to, w->mark);
-	put_text(to, w->key);
+	to = put_text(to, w->key);
+	put_text(to, w->changed);
 	return k;
 }
 
@@ -138,7 +140,7 @@ void journal_map_put(struct journal_map *m, const struct name *n, const struct j
 
 static void tell(const struct known *k, struct name *n, struct journal_entry *out)
 {
-	const char *local = behind(k->text), *mark = behind(local);
+	const char *local = behind(k->text), *mark = behind(local), *key = behind(mark);
 
 	strcpy(n->domain, k->text);
 	strcpy(n->local, local);
@@ -146,7 +148,8 @@ static void tell(const struct known *k, struct name *n, struct journal_entry *ou
 				       .new_password = k->new_password,
 				       .registered = k->registered };
 	strcpy(out->mark, mark);
-	strcpy(out->key, behind(mark));
+	strcpy(out->key, key);
+	strcpy(out->changed, behind(key));
 }
 
 void journal_map_get(const struct journal_map *m, const struct name *n, struct journal_entry *out)

@@ -7,7 +7,8 @@
  *
  * The password file is only read. Until the switch people sign in by it, so at no time is there anybody who can sign in nowhere.
  * What was done is in a journal (journal.h), written before and after each change: whoever is killed, or loses the directory, runs
- * the same command again. Neither an account taken over (link) nor one that others made ever gets another password.
+ * the same command again. Neither an account taken over (link) nor one that others made ever gets another
+ * password, nor does one of ours whose owner has changed it in the directory since (where the directory tells when it was set).
  *
  * Thread:  one at a time per struct mig, but mig_stop; works with threads of its own; may block for as long as there is work.
  * Owner:   what is in struct mig_setup is lent and outlives it.
@@ -94,8 +95,8 @@ enum ec mig_plan(struct mig *m, mig_row_fn *row, mig_progress_fn *progress, void
  * end it all there. */
 enum ec mig_run(struct mig *m, mig_row_fn *row, mig_progress_fn *progress, void *ctx,
 		struct err *e);
-/* Rows only for what does not work: accounts that were migrated are proved with the password of the password file, others must be
- * there and enabled. */
+/* Rows only for what does not work: accounts that were migrated are proved with the password of the password file; others,
+ * those who were handed out a new one, and those who changed theirs in the directory must be there and enabled. */
 enum ec mig_check(struct mig *m, mig_row_fn *row, mig_progress_fn *progress, void *ctx,
 		  struct err *e);
 /* Goes by the journal: also for accounts whose mailboxes are gone. Nothing to undo is EC_OK without a row. */

@@ -16,15 +16,12 @@
  * Nobody else's account is signed in to: a wrong try counts towards its lock-out.
  */
 #include <string.h>
-#include <time.h>
 #include "migrate/carry.h"
 #include "migrate/inhand.h"
 #include "migrate/judge.h"
 #include "migrate/newpass.h"
 
 #define LOOK_AGAIN_MS 250
-#define LOOKS_MOST 13 /* three seconds */
-#define VAIN_MOST 3
 
 void single_init(struct single *s, const struct mig_setup *setup, struct journal *journal)
 {
@@ -131,10 +128,67 @@ static enum single_end settle(struct inhand *h, enum mig_what what)
 	}
 	strcpy(made.mark, h->past.mark);
 	strcpy(made.key, h->seen.there.key);
+	strcpy(made.changed, h->seen.changed);
 	if (inhand_note(h, &made, why) != EC_OK)
 		return inhand_halt(h, why);
 	h->s->worked = true;
 	return inhand_row(h, what);
+}
+
+/* Between setting a password and writing down when, the time that is known is wrong: were it left there, our own change would be
+ * taken for one by the owner. */
+static enum ec note_changed(struct inhand *h, const char *when, struct err *e)
+{
+	struct journal_entry made = h->past;
+
+	if (h->past.state != JOURNAL_MADE)
+		return EC_OK;
+	strcpy(made.changed, when);
+	return inhand_note(h, &made, e);
+}
+
+static enum ec set_or_hand_out(struct inhand *h, bool *own_trouble, struct err *e)
+{
+	enum ec rc = set_password(h, e);
+
+	if (rc != EC_REFUSED || !may_hand_out(h))
+		return rc;
+	rc = make_new_password(h, e);
+	*own_trouble = rc != EC_OK;
+	return rc == EC_OK ? set_password(h, e) : rc;
+}
+
+/* Half of it may have been done all the same: when it was set tells. "Denied" is about this account alone: an administrator's by now,
+ * protected from the service. */
+static enum single_end not_changed(struct inhand *h, const char *when, enum ec rc)
+{
+	bool again = h->past.state == JOURNAL_MADE;
+	struct err now;
+	enum ec looked = again ? inhand_look(h, &now) : EC_OK;
+
+	if (inhand_passes(looked))
+		return inhand_judge_as(h, MIG_FAILED, &now);
+	if (again && looked == EC_OK && strcmp(h->seen.changed, when) == 0 &&
+	    note_changed(h, when, &now) != EC_OK)
+		return inhand_halt(h, &now);
+	return give_up(h, blame_password(rc), rc, rc != EC_DENIED && inhand_is_everybodys(h, rc));
+}
+
+static enum single_end change_password(struct inhand *h)
+{
+	struct err *why = &h->out->row.why;
+	bool own_trouble = false;
+	char when[ACCOUNT_STAMP_MAX + 1];
+
+	strcpy(when, h->past.changed);
+	if (note_changed(h, "", why) != EC_OK)
+		return inhand_halt(h, why);
+	enum ec rc = set_or_hand_out(h, &own_trouble, why);
+	if (rc == EC_OK)
+		return SINGLE_SILENT;
+	if (own_trouble)
+		return inhand_own_trouble(h);
+	return inhand_passes(rc) ? SINGLE_LATER : not_changed(h, when, rc);
 }
 
 /* The password changed in the password file since, or ours never got that far. */
@@ -142,17 +196,26 @@ static enum single_end renew(struct inhand *h)
 {
 	bool again = h->past.state == JOURNAL_MADE;
 	struct err *why = &h->out->row.why;
-	enum ec rc = set_password(h, why);
+	enum single_end end = change_password(h);
 
-	if (rc == EC_REFUSED && may_hand_out(h)) {
-		if (make_new_password(h, why) != EC_OK)
-			return inhand_own_trouble(h);
-		rc = set_password(h, why);
-	}
+	if (end != SINGLE_SILENT)
+		return end;
+	enum ec rc = inhand_sign_in(h, why);
 	if (rc != EC_OK)
-		return give_up(h, blame_password(rc), rc, inhand_is_everybodys(h, rc));
-	rc = inhand_sign_in(h, why);
-	return rc == EC_OK ? settle(h, again ? MIG_RENEW : MIG_CREATE) : not_let_in(h, rc);
+		return not_let_in(h, rc);
+	rc = inhand_look(h, why); /* when it was set */
+	if (rc != EC_OK)
+		return give_up(h, blame(rc), rc, inhand_is_everybodys(h, rc));
+	return settle(h, again ? MIG_RENEW : MIG_CREATE);
+}
+
+/* He may sign in to his computer with it by now. */
+static enum single_end keep_owners(struct inhand *h)
+{
+	err_set(&h->out->row.why, EC_REFUSED,
+		"the password of %s was changed in the directory since: it keeps that one",
+		h->seen.there.key);
+	return inhand_row(h, MIG_CONFLICT);
 }
 
 /* A password that was handed out is known to its owner alone: there is nothing to sign in with. */
@@ -178,7 +241,7 @@ static enum single_end prove(struct inhand *h, bool fresh)
 		return keep_new(h);
 	rc = inhand_sign_in(h, why);
 	if (rc == EC_DENIED && !fresh && why->detail != REFUSAL_LOCKED_OUT)
-		return renew(h);
+		return inhand_changed_since(h) ? keep_owners(h) : renew(h);
 	return rc == EC_OK ? settle(h, again ? MIG_DONE : MIG_CREATE) : not_let_in(h, rc);
 }
 
@@ -205,26 +268,6 @@ static enum ec create(struct inhand *h, struct err *e)
 	return h->s->to->ops->create(h->s->to, &wish, &h->secret, NULL, e);
 }
 
-static bool may_wait(const struct inhand *h, unsigned tries)
-{
-	return tries < LOOKS_MOST && h->s->n_vain < VAIN_MOST;
-}
-
-/* A copy of the directory may lag behind the one that made it. Where that never helps, it is not waited for again and again. */
-static enum ec look_until_seen(struct inhand *h, struct err *e)
-{
-	const struct timespec pause = { .tv_nsec = h->s->look_again_ms * 1000000L };
-	enum ec rc = inhand_look(h, e);
-
-	for (unsigned tries = 1; rc == EC_OK && !h->seen.taken && may_wait(h, tries); tries++) {
-		nanosleep(&pause, NULL);
-		rc = inhand_look(h, e);
-	}
-	if (rc == EC_OK && !h->seen.taken)
-		h->s->n_vain++;
-	return rc;
-}
-
 /* It was made, says the directory. Ours it is if it has the mark. An administrator whose service may not read marks, or does not see
  * what it makes, must know that before ten thousand accounts are made that nobody can undo. The intent stays: whenever it can be
  * seen, the next attempt knows it. */
@@ -232,7 +275,7 @@ static enum single_end meet(struct inhand *h)
 {
 	struct err *why = &h->out->row.why;
 	char who[NAME_TEXT_MAX + 1];
-	enum ec rc = look_until_seen(h, why);
+	enum ec rc = inhand_look_long(h, why);
 
 	if (rc != EC_OK)
 		return give_up(h, blame(rc), rc, inhand_is_everybodys(h, rc));
@@ -260,7 +303,7 @@ static enum single_end meet(struct inhand *h)
 static enum single_end meet_other(struct inhand *h)
 {
 	struct err now;
-	enum ec rc = inhand_look(h, &now);
+	enum ec rc = inhand_look_long(h, &now);
 
 	if (rc == EC_OK && inhand_is_ours(h))
 		return prove(h, false);
@@ -280,7 +323,8 @@ static enum single_end make(struct inhand *h)
 			return inhand_own_trouble(h);
 		rc = create(h, why);
 	}
-	if (rc == EC_OK)
+	h->made = rc == EC_OK;
+	if (h->made)
 		return meet(h);
 	if (rc == EC_EXISTS)
 		return meet_other(h);

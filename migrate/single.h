@@ -1,8 +1,8 @@
 /* single.h - one account: carried over, taken back, looked at. Private to migrate/.
  *
  * What became of an account is a row, and the next one goes on. Two things are no row: the directory (or our own disk) is away, so
- * nothing can be said yet; and trouble that every account would meet. At create and remove that is told by the class: EC_DENIED
- * always, EC_BROKEN and EC_ABSENT (no container) until one account of this run worked - behind that they are the account's own.
+ * nothing can be said yet; and trouble that every account would meet. The class tells: EC_DENIED, but for an account that is there
+ * already and may not be changed or removed by us; EC_BROKEN until one account of this run worked, behind that it is the account's own.
  *
  * Order, and so what a crash can leave: the journal says INTENT before an account is made, MADE when it was proved and registered,
  * GONE when it was looked for and is not there. So what is in the directory by us is in the journal, at every moment.

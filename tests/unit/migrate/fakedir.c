@@ -112,6 +112,7 @@ struct fake_entry *fakedir_hire(struct fakedir *f, const char *mail, const char 
 	strcpy(en->mail, mail);
 	strcpy(en->logon, logon);
 	strcpy(en->password, password);
+	en->set_at = ++f->s->clock;
 	return en;
 }
 
@@ -266,6 +267,7 @@ static enum ec do_create(struct fakedir *f, const struct account_wish *w, const 
 	strcpy(en->logon, logon);
 	strcpy(en->mark, w->mark ? w->mark : "");
 	memcpy(en->password, s->bytes, s->len);
+	en->set_at = ++f->s->clock;
 	f->s->n_created++;
 	return EC_OK;
 }
@@ -298,6 +300,8 @@ static enum ec do_inspect(struct fakedir *f, const struct account_wish *w, struc
 		describe(en, &out->there);
 		out->there.name = w->name;
 		strcpy(out->mark, f->s->marks_hidden ? "" : en->mark);
+		if (!f->s->timeless)
+			snprintf(out->changed, sizeof(out->changed), "%u", en->set_at);
 	} else {
 		choose_logon(f, w, out->logon);
 	}
@@ -327,6 +331,7 @@ static enum ec do_set_password(struct fakedir *f, const struct name *n, const st
 		return EC_REFUSED;
 	memset(en->password, 0, sizeof(en->password));
 	memcpy(en->password, s->bytes, s->len);
+	en->set_at = ++f->s->clock;
 	f->s->n_passwords++;
 	return EC_OK;
 }

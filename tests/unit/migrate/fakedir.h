@@ -17,6 +17,7 @@ struct fake_entry {
 	bool used, foreign, enabled, locked_out;
 	char mail[NAME_TEXT_MAX + 1], logon[NAME_TEXT_MAX + 1], mark[ACCOUNT_MARK_MAX + 1];
 	char password[300];
+	unsigned set_at; /* by the directory's clock */
 	bool registered, locked;
 	char quota[NAME_TEXT_MAX + 1];
 };
@@ -61,7 +62,9 @@ struct fake_state {
 	bool deaf;                      /* verify never succeeds: what the proof is for */
 	bool must_change;               /* verify of a right password is refused */
 	char misled[NAME_TEXT_MAX + 1]; /* resolve gives the entry of this logon name */
-	unsigned unseen;                /* so many looks do not show what was made */
+	unsigned clock;
+	bool timeless;   /* inspect does not know when a password was set */
+	unsigned unseen; /* so many looks do not show what was made */
 	/* what happened */
 	struct fault fault;
 	unsigned n_steps;

@@ -75,11 +75,13 @@ static struct fake_entry *hire_ours(struct scene *sc, const char *password)
 
 static void was_made(struct scene *sc, const char *password, bool new_password)
 {
-	hire_ours(sc, password);
-	past(sc, &(struct journal_entry){ .state = JOURNAL_MADE,
-					  .mark = MARK,
-					  .key = "uid=kim" FAKE_BASE,
-					  .new_password = new_password });
+	struct journal_entry made = { .state = JOURNAL_MADE,
+				      .mark = MARK,
+				      .key = "uid=kim" FAKE_BASE,
+				      .new_password = new_password };
+
+	snprintf(made.changed, sizeof(made.changed), "%u", hire_ours(sc, password)->set_at);
+	past(sc, &made);
 }
 
 static void nothing(struct scene *sc)
@@ -165,6 +167,18 @@ static void changed_since(struct scene *sc)
 	was_made(sc, OLD_PASSWORD, false);
 }
 
+static void changed_by_owner(struct scene *sc)
+{
+	was_made(sc, OLD_PASSWORD, false);
+	fakedir_by_mail(&sc->dir, KIM)->set_at = ++sc->dir.s->clock;
+}
+
+static void changed_timeless(struct scene *sc)
+{
+	sc->dir.s->timeless = true;
+	changed_by_owner(sc);
+}
+
 static void weakened_since(struct scene *sc)
 {
 	was_made(sc, OLD_PASSWORD, false);
@@ -240,6 +254,8 @@ const struct situation situations[] = {
 	{ "done", done_before, false, false, false, MIG_DONE },
 	{ "done, registered now", done_before, false, false, true, MIG_DONE },
 	{ "done, password changed", changed_since, false, false, false, MIG_RENEW },
+	{ "done, changed by owner", changed_by_owner, false, true, true, MIG_CONFLICT },
+	{ "done, changed, when is not known", changed_timeless, false, false, false, MIG_RENEW },
 	{ "done, weak by now", weakened_since, false, false, false, MIG_POLICY },
 	{ "done, weak by now, new password", weakened_since, false, true, false, MIG_RENEW },
 	{ "done, was handed out", handed_out_before, false, false, false, MIG_DONE },
@@ -494,6 +510,18 @@ static bool is_known(struct scene *sc, const char *password)
 	       strcmp(password, OLD_PASSWORD) == 0;
 }
 
+/* When a password was set is right or not known: else an owner's would be overwritten, or ours be taken for one. */
+static void time_must_be_true(struct scene *sc, const struct fake_entry *en,
+			      const struct journal_entry *what)
+{
+	char set[32];
+
+	snprintf(set, sizeof(set), "%u", en->set_at);
+	if (what->state == JOURNAL_MADE && *what->changed && sc->is->prepare != changed_by_owner &&
+	    sc->is->prepare != changed_timeless)
+		assert_string_equal(what->changed, set);
+}
+
 void must_be_sound(struct scene *sc)
 {
 	struct journal_entry what;
@@ -511,6 +539,7 @@ void must_be_sound(struct scene *sc)
 		assert_true(what.state == JOURNAL_INTENT || what.state == JOURNAL_MADE);
 		assert_string_equal(en->mark, what.mark);
 		assert_true(is_known(sc, en->password));
+		time_must_be_true(sc, en, &what);
 	}
 	assert_true(n_ours <= 1);
 	if (what.state == JOURNAL_GONE)

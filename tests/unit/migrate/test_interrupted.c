@@ -135,10 +135,10 @@ static bool end_fits(const struct scene *sc, const struct fault *f, enum single_
 		return end == SINGLE_LATER;
 	if (struck == STEP_NOTE)
 		return end == SINGLE_HALT;
-	if (f->class == EC_DENIED)
-		return end == (struck == STEP_VERIFY ? SINGLE_ROW : SINGLE_HALT);
-	/* taken back for another reason: that reason counts */
-	if (f->class == EC_BROKEN)
+	if (f->class == EC_DENIED && (struck == STEP_VERIFY || struck == STEP_SET_PASSWORD))
+		return end == SINGLE_ROW;
+	/* what cleans up behind another reason does not replace it */
+	if (f->class == EC_DENIED || f->class == EC_BROKEN)
 		return end == SINGLE_HALT || (end == SINGLE_ROW && !is_success(sc->is->want));
 	if (struck == STEP_REMOVE && f->class == EC_ABSENT)
 		return end == SINGLE_LATER;
@@ -157,10 +157,16 @@ static void must_leave_nothing(struct scene *sc, const struct single_row *row)
 	assert_int_equal(fakedir_count_ours(sc->dir.s), 0);
 }
 
-/* "It is somebody else's" is never said of what was done. */
+/* "It is somebody else's" is never said of what was done. Nor can anybody know of an account that was made, said not to be, and then
+ * not shown. */
 static bool is_absurd(const struct scene *sc, const struct fault *f)
 {
-	return f->kind == FAULT_AFTER && f->class == EC_EXISTS && sc->dir.s->struck == STEP_ENTRIES;
+	enum step struck = sc->dir.s->struck;
+
+	if (f->kind != FAULT_AFTER)
+		return false;
+	return (f->class == EC_EXISTS && struck == STEP_ENTRIES) ||
+	       (struck == STEP_CREATE && sc->was.dir.unseen > 0 && !passes(f->class));
 }
 
 static bool fail_at(struct scene *sc, struct fault fault)

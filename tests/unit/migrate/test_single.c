@@ -255,6 +255,42 @@ static void check_others(void **state)
 	}
 }
 
+/* He knows it; we need not. */
+static void check_changed_by_owner(void **state)
+{
+	struct scene sc;
+	struct single_row row;
+
+	(void)state;
+	begin(&sc, "done, changed by owner");
+	must_say(&sc, CHECK, SINGLE_SILENT, 0);
+	fakedir_by_mail(&sc.dir, KIM)->enabled = false;
+	assert_int_equal(scene_try(&sc, CHECK, &row), SINGLE_ROW);
+	sc.dir.s->timeless = true;
+	fakedir_by_mail(&sc.dir, KIM)->enabled = true;
+	assert_int_equal(scene_try(&sc, CHECK, &row), SINGLE_ROW);
+	assert_ec(row.row.why.class, EC_DENIED);
+	scene_teardown(&sc);
+}
+
+/* An owner's change behind one of ours is his, whatever ours was interrupted by. */
+static void renewed_then_changed(void **state)
+{
+	struct scene sc;
+
+	(void)state;
+	begin(&sc, "done, password changed");
+	must_say(&sc, DO, SINGLE_ROW, MIG_RENEW);
+	struct fake_entry *kim = fakedir_by_mail(&sc.dir, KIM);
+	strcpy(kim->password, "Old-Password-1");
+	kim->set_at = ++sc.dir.s->clock;
+	struct single_row row;
+	assert_int_equal(scene_try(&sc, DO, &row), SINGLE_ROW);
+	assert_int_equal(row.row.what, MIG_CONFLICT);
+	assert_string_equal(kim->password, "Old-Password-1");
+	scene_teardown(&sc);
+}
+
 static void check_away(void **state)
 {
 	struct scene sc;
@@ -274,12 +310,20 @@ static void check_away(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_situation),    cmocka_unit_test(again),
-		cmocka_unit_test(no_rights),         cmocka_unit_test(marks_hidden),
-		cmocka_unit_test(never_seen),        cmocka_unit_test(linked_stays_linked),
-		cmocka_unit_test(locked_out),        cmocka_unit_test(no_password),
-		cmocka_unit_test(undo_leaves_alone), cmocka_unit_test(undo_needs_the_catalog),
-		cmocka_unit_test(check_migrated),    cmocka_unit_test(check_others),
+		cmocka_unit_test(each_situation),
+		cmocka_unit_test(again),
+		cmocka_unit_test(no_rights),
+		cmocka_unit_test(marks_hidden),
+		cmocka_unit_test(never_seen),
+		cmocka_unit_test(linked_stays_linked),
+		cmocka_unit_test(locked_out),
+		cmocka_unit_test(no_password),
+		cmocka_unit_test(undo_leaves_alone),
+		cmocka_unit_test(undo_needs_the_catalog),
+		cmocka_unit_test(check_migrated),
+		cmocka_unit_test(check_others),
+		cmocka_unit_test(check_changed_by_owner),
+		cmocka_unit_test(renewed_then_changed),
 		cmocka_unit_test(check_away),
 	};
 	return cmocka_run_group_tests_name("single", tests, NULL, NULL);
