@@ -11,6 +11,7 @@
 
 static const struct log silent;
 static const struct link_setup anonymous = { .timeout_ms = TIMEOUT_MS };
+static const struct link_setup patient = { .timeout_ms = 20000 }; /* where much is said */
 
 struct rig {
 	struct canned server;
@@ -207,11 +208,54 @@ static void a_schema_full_of_one_name(void **state)
 	for (int i = 0; i < 3000; i++)
 		canned_entry(r.to, r.id, "cn=m,cn=s", "lDAPDisplayName: MAIL\n");
 	canned_end(r.to, r.id, LDAP_SUCCESS);
-	r.conn = canned_open(&r.server, &anonymous);
+	r.conn = canned_open(&r.server, &patient);
 	assert_says(dir_root_get(r.dir, r.conn, &root, &e), EC_OK, &e);
 	assert_string_equal(root->address[0], "mail");
 	assert_null(root->address[1]);
 	rig_stop(&r);
+}
+
+/* What is not to be seen, or makes no sense, is not known: nobody is refused for it. */
+static void password_policies_of_a_domain(void **state)
+{
+	static const struct {
+		const char *vendor, *head;
+		struct password_policy want;
+	} cases[] = {
+		{ "", "minPwdLength: 7\npwdProperties: 1\n", { 7, true, true } },
+		{ "vendorName: Samba Team (https://www.samba.org)\n",
+		  "minPwdLength: 7\npwdProperties: 1\n",
+		  { 7, true, false } },
+		{ "", "minPwdLength: 0\npwdProperties: 16\n", { 0, false, true } },
+		{ "", "minPwdLength: 4294967295\npwdProperties: 17\n", { 0, true, true } },
+		{ "", "minPwdLength: -1\npwdProperties: many\n", { 0, false, true } },
+		{ "", "objectSid: ?\n", { 0, false, true } },
+	};
+	const struct dir_root *root;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char dse[200];
+		struct rig r;
+
+		rig_start(&r, "ad");
+		answer(&r, "", "defaultNamingContext: dc=test\n");
+		snprintf(dse, sizeof(dse),
+			 "configurationNamingContext: cn=c\nschemaNamingContext: cn=s\n%s",
+			 cases[i].vendor);
+		answer(&r, "", dse);
+		answer(&r, "cn=test,cn=c", "nETBIOSName: TEST\ndnsRoot: example.test\n");
+		answer(&r, "dc=test", cases[i].head);
+		canned_end(r.to, r.id++, LDAP_SUCCESS);
+		canned_end(r.to, r.id, LDAP_SUCCESS);
+		r.conn = canned_open(&r.server, &patient);
+		assert_says(dir_root_get(r.dir, r.conn, &root, &e), EC_OK, &e);
+		assert_int_equal(root->policy.units_min, cases[i].want.units_min);
+		assert_int_equal(root->policy.complex, cases[i].want.complex);
+		assert_int_equal(root->policy.no_names, cases[i].want.no_names);
+		rig_stop(&r);
+	}
 }
 
 /* ---- messages ---- */
@@ -270,6 +314,7 @@ int main(void)
 		cmocka_unit_test(mailboxes_that_were_cut_off),
 		cmocka_unit_test(a_part_of_a_dn_is_no_dn),
 		cmocka_unit_test(a_schema_full_of_one_name),
+		cmocka_unit_test(password_policies_of_a_domain),
 		cmocka_unit_test(an_entry_is_no_result),
 		cmocka_unit_test(a_search_without_end_ends),
 	};
