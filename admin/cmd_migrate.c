@@ -314,15 +314,24 @@ static enum ec judge_one(struct migration *m)
 	return e->class;
 }
 
+/* "Partly" is for those who wanted it so; what ended of itself is trouble, however far it came. */
+static enum ec cut_short(struct migration *m, enum ec rc, bool some)
+{
+	if (m->mode == &look)
+		return rc;
+	m->w->partly = m->stopped && some;
+	return m->stopped || some || rc == EC_TEMP
+		       ? wp_hint(m->w, rc, "the same command goes on where this one ended")
+		       : rc;
+}
+
 static enum ec judge(struct migration *m, enum ec rc)
 {
 	size_t n = report_size(m->rows), bad = report_failed(m->rows);
 
-	if (rc != EC_OK && m->mode != &look && (m->stopped || n > bad))
-		wp_hint(m->w, rc, "the same command goes on where this one ended");
 	if (rc != EC_OK)
-		m->w->partly = m->stopped && n > bad;
-	if (rc != EC_OK || bad == 0)
+		return cut_short(m, rc, n > bad);
+	if (bad == 0)
 		return rc;
 	if (m->one)
 		return judge_one(m);

@@ -268,7 +268,8 @@ const struct wp_cmd wp_set = {
 		"accepted too, and the file keeps the name. The method can be changed once every "
 		"mailbox has an account of the new one; if some have none, they are listed and "
 		"nothing is changed. Accounts that were migrated sign in to the directory first, "
-		"each with its password. Mail stays where it is. In a running service sessions go on, "
+		"each with its password. Mail stays where it is. In a running service sessions go "
+		"on, "
 		"and who signs in from then on is asked by the new method. The same holds for "
 		"catalog: every mailbox must be registered in the new place.",
 	.argc_min = 1,
