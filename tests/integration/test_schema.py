@@ -76,6 +76,22 @@ def test_checkdirectory_names_what_to_load(make_slapd, make_server):
     assert not [what for what, remedy in findings(server.winpop("checkdirectory")) if "schema" in what]
 
 
+def test_checkdirectory_with_nobody_there_yet(bare, make_server):
+    """The service is a person, as winpop-openldap(7) makes it, and by Debian's rules may see its own password."""
+    password = (bare.home / "service.password").read_text().strip()
+    bare.admin.delete(bare.service_dn)
+    bare.admin.add(bare.service_dn, objectClass="person", cn="winpop", sn="winpop", userPassword=password)
+    bare.admin.replace(DATABASE, olcAccess=[f"{{0}}to * by dn.exact={ROOT} manage by * break",
+                                            "{1}to attrs=userPassword by self write by anonymous auth by * none", "{2}to * by * read"])
+    load(bare)
+    server = make_server(start=False, domain=None, **bare.settings())
+    result = server.winpop("checkdirectory")
+    assert result.code == 0 and "nobody is below" in result.out, result
+    bare.admin.delete(bare.people)
+    result = server.winpop("checkdirectory")
+    assert result.code == 1 and "sees no people" in result.out, result
+
+
 def test_the_service_can_do_every_command(prepared, make_server):
     server = make_server(domain=None, **prepared.settings(catalog="directory"))
     server.winpop_ok("add", "example.com")
