@@ -55,6 +55,8 @@ const struct wp_cmd wp_status = {
 	.name = "status",
 	.args = "",
 	.help = "Displays what the running service is doing.",
+	.more = "authentication is the method by which new sessions sign in; retired counts what "
+		"was opened for earlier settings and is still used by sessions of that time.",
 	.how = WP_READS,
 	.needs = WP_CONF,
 	.extra = true,

@@ -117,9 +117,7 @@ void backing_swap(struct winpopd *w, struct backing *now)
 		return;
 	w->backing = now;
 	log_event(&w->log, LV_INFO, "backends", KV("authentication", backing_method(now)),
-		  KV("before", before ? backing_method(before) : NULL));
-	if (!before)
-		return;
+		  KV("before", backing_method(before)));
 	before->retired_ms = clock_mono_ms();
 	before->next = w->retired;
 	w->retired = before;

@@ -166,7 +166,7 @@ static enum ec start_services(struct winpopd *w, struct err *e)
 	struct lmtp_setup l;
 	const struct pop3_work work = { w->signin_work, w->mailbox_work };
 
-	setups(w, &p, &l);
+	session_setups(w, &p, &l);
 	w->pop3 = pop3_new(w->loops, w->n_loops, work, &p, &w->log);
 	w->lmtp = lmtp_new(w->loops, w->n_loops, w->deliver_work, &l, &w->log);
 	doors_start(w);

@@ -44,7 +44,7 @@ enum ec load_auth(const struct winpopd *w, const struct conf *c, struct backing 
 	return auth_open(&setup, w->auth, out, e);
 }
 
-void setups(const struct winpopd *w, struct pop3_setup *p, struct lmtp_setup *l)
+void session_setups(const struct winpopd *w, struct pop3_setup *p, struct lmtp_setup *l)
 {
 	struct backends *b = &w->backing->backends;
 	struct share *share = &w->backing->share;
@@ -74,7 +74,7 @@ static void swap_in(struct winpopd *w, struct built *new)
 	w->tls = new->tls;
 	w->auth = new->auth;
 	backing_swap(w, new->backing);
-	setups(w, &p, &l);
+	session_setups(w, &p, &l);
 	pop3_setup(w->pop3, &p);
 	lmtp_setup(w->lmtp, &l);
 	log_set_level(w->sink, (int)w->conf->logging);

@@ -86,7 +86,7 @@ enum ec load_tls(const struct conf *c, const struct tls *before, const struct lo
 enum ec load_auth(const struct winpopd *w, const struct conf *c, struct backing *b,
 		  struct auth **out, struct err *e);
 /* The set that new sessions begin with. */
-void setups(const struct winpopd *w, struct pop3_setup *p, struct lmtp_setup *l);
+void session_setups(const struct winpopd *w, struct pop3_setup *p, struct lmtp_setup *l);
 /* Reads the settings again, checks all, then swaps; on failure nothing has changed. restart: names of settings that wait. */
 enum ec winpopd_reload(struct winpopd *w, char *restart, size_t restart_len, struct err *e);
 
