@@ -7,8 +7,8 @@
  *
  * The password file is only read. Until the switch people sign in by it, so at no time is there anybody who can sign in nowhere.
  * What was done is in a journal (journal.h), written before and after each change: whoever is killed, or loses the directory, runs
- * the same command again. Neither an account taken over (link) nor one that others made ever gets another
- * password, nor does one of ours whose owner has changed it in the directory since (where the directory tells when it was set).
+ * the same command again. Neither an account taken over (link) nor one that others made ever gets another password, nor does one of
+ * ours whose owner has changed it in the directory since (where the directory tells when it was set).
  *
  * Thread:  one at a time per struct mig, but mig_stop; works with threads of its own; may block for as long as there is work.
  * Owner:   what is in struct mig_setup is lent and outlives it.
@@ -30,20 +30,20 @@ struct mig_setup {
 	struct accounts *from; /* reveals SECRET_CLEAR; only read */
 	struct catalog *boxes; /* the mailboxes there are; only read */
 	struct accounts *to;   /* has inspect */
-	struct catalog *
-		entries; /* mailboxes, their locks and quota links are registered there too; NULL = stay where they are */
+	/* Mailboxes, their locks and quota links are registered there too; NULL = stay where they are. */
+	struct catalog *entries;
 	const char *journal; /* its path; made if it is not there */
-	const char *
-		directory; /* which directory that is, in words that stay the same: a journal of another one is refused */
+	/* Which directory that is, in words that stay the same: a journal of another one is refused. */
+	const char *directory;
 	const struct log *log;
 
 	bool link; /* an account that is there is taken over, with the password it has */
-	int new_passwords; /* descriptor to append "address TAB password" lines to, for those whose own the policy
-				   * refuses; -1 = they fail */
+	/* Descriptor to append "address TAB password" lines to, for those whose own the policy refuses; -1 = they fail. */
+	int new_passwords;
 	unsigned threads;    /* 1..64 */
 	unsigned per_second; /* most accounts begun in a second; 0 = as many as there can be */
-	unsigned
-		patience_s; /* how long a directory that is away is waited for before all of it ends */
+	/* How long a directory that is away is waited for, from the last answer on, before all of it ends. */
+	unsigned patience_s;
 };
 
 enum mig_what {
