@@ -168,17 +168,15 @@ static bool wanted(const struct dir *d)
 	return d->conf->spa == SPA_HASH;
 }
 
-/* Which attribute gets the hash; NULL: none. *add_class: the entry must be given our class with it. */
-static enum ec pick_attr(struct dir_conn *c, const struct held *h, const char **out,
-			 bool *add_class, struct err *e)
+/* Which attribute gets the hash of an entry that has none; NULL: none does. *add_class: it must be given our class with it. */
+static enum ec pick_new(struct dir_conn *c, const struct held *h, const char **out, bool *add_class,
+			struct err *e)
 {
 	const char *const *attr = h->attrs;
 	bool known = false;
 
-	*out = h->attr;
+	*out = NULL;
 	*add_class = false;
-	if (h->attr || !wanted(h->d) || h->samba)
-		return EC_OK;
 	while (*attr && strcasecmp(*attr, SAMBA_ATTR) == 0)
 		attr++;
 	if (!*attr || strcasecmp(*attr, OUR_ATTR) != 0 || h->ours) {
@@ -190,6 +188,16 @@ static enum ec pick_attr(struct dir_conn *c, const struct held *h, const char **
 		*out = *attr;
 	*add_class = known;
 	return rc;
+}
+
+static enum ec pick_attr(struct dir_conn *c, const struct held *h, const char **out,
+			 bool *add_class, struct err *e)
+{
+	*out = h->attr;
+	*add_class = false;
+	if (h->attr || !wanted(h->d) || h->samba)
+		return EC_OK;
+	return pick_new(c, h, out, add_class, e);
 }
 
 static enum ec write_hash(struct dir_conn *c, const char *dn, const char *attr, bool add_class,
@@ -234,6 +242,37 @@ enum ec nt_hash_keep(struct dir *d, struct dir_conn *c, const char *dn, const st
 		rc = write_hash(c, dn, attr, add_class, hash, e);
 	wipe(hash, sizeof(hash));
 	secret_drop(&h.text);
+	arena_drop(&mem);
+	return rc;
+}
+
+static enum ec put_hash(struct dir_change *ch, const char *attr, bool add_class,
+			const struct secret *pass, struct err *e)
+{
+	char hash[NT_HASH_TEXT];
+
+	if (!nt_hash_form(hash, pass))
+		return err_set(e, EC_USAGE, "the password is not UTF-8");
+	if (add_class)
+		change_putz(ch, CHANGE_ADD, "objectClass", OUR_CLASS);
+	change_put(ch, CHANGE_ADD, attr, hash, NT_HASH_TEXT);
+	wipe(hash, sizeof(hash));
+	return EC_OK;
+}
+
+enum ec nt_hash_put(struct dir *d, struct dir_conn *c, struct dir_change *ch,
+		    const struct secret *pass, struct err *e)
+{
+	struct arena *mem = arena_new("NT hash", 1024);
+	struct held h = { .d = d, .attrs = words_split(mem, d->names->nt_hash) };
+	const char *attr = NULL;
+	bool add_class;
+	enum ec rc = EC_OK;
+
+	if (wanted(d))
+		rc = pick_new(c, &h, &attr, &add_class, e);
+	if (rc == EC_OK && attr)
+		rc = put_hash(ch, attr, add_class, pass, e);
 	arena_drop(&mem);
 	return rc;
 }

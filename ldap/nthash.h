@@ -15,6 +15,9 @@ bool nt_hash_form(char out[NT_HASH_TEXT], const struct secret *pass);
 /* After a change of the password: puts the hash in step where the entry has one, or where SPA wants one and the entry may have it. */
 enum ec nt_hash_keep(struct dir *d, struct dir_conn *c, const char *dn, const struct secret *pass,
 		     struct err *e);
+/* Into an entry that is about to be added, if SPA wants one and new entries may have it. */
+enum ec nt_hash_put(struct dir *d, struct dir_conn *c, struct dir_change *ch,
+		    const struct secret *pass, struct err *e);
 /* EC_REFUSED: there is none, or the account may not sign in; EC_ABSENT: no such entry. */
 enum ec nt_hash_read(struct dir *d, struct dir_conn *c, const char *dn, struct secret *out,
 		     struct err *e);

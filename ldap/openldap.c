@@ -162,21 +162,27 @@ static void fill(const struct newcomer *nc, struct dir_change *ch, const char *u
 		put_user_password(nc->root, ch, CHANGE_ADD, nc->np->password);
 }
 
+/* The hash for SPA goes with the entry: an account that was cut off behind its password has all it needs. */
 static enum ec add_entry(const struct newcomer *nc, const char *dn, const char *uid, struct err *e)
 {
 	struct dir_change *ch = change_new(dn);
 
 	fill(nc, ch, uid);
-	enum ec rc = dir_conn_add(nc->conn, ch, e);
+	enum ec rc = nt_hash_put(nc->d, nc->conn, ch, nc->np->password, e);
+	if (rc == EC_OK) {
+		rc = dir_conn_add(nc->conn, ch, e);
+		if (rc == EC_ABSENT)
+			rc = no_container(nc->root, e);
+	}
 	change_free(&ch);
-	return rc == EC_ABSENT ? no_container(nc->root, e) : rc;
+	return rc;
 }
 
 static enum ec give_password(const struct newcomer *nc, const char *dn, struct err *e)
 {
-	if (nc->root->sets_passwords)
-		return openldap_set_password(nc->d, nc->conn, dn, nc->np->password, e);
-	return nt_hash_keep(nc->d, nc->conn, dn, nc->np->password, e);
+	if (!nc->root->sets_passwords) /* it has it */
+		return EC_OK;
+	return dir_conn_set_password(nc->conn, dn, nc->np->password, e);
 }
 
 /* A mark that the service may write and not read would make a stranger of the account. */

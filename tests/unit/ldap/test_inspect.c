@@ -74,6 +74,32 @@ static void create_does_what_was_told(void **state)
 	assert_string_equal(after.mark, "");
 }
 
+/* The hash for SPA is in the entry before its password is: no account that can sign in lacks it. */
+static void a_hash_goes_with_the_entry(void **state)
+{
+	struct office *o = *state;
+	struct account_wish wish = wish_for("kim@example.com");
+	struct account who = { .name = wish.name };
+	struct secret hash = { 0 };
+	struct err e;
+	char dn[160];
+
+	assert_says(create(o, &wish, "secret1", &e), EC_OK, &e);
+	office_put(office_dn(o, "kim", dn), "pwdReset", NULL);
+	assert_says(o->p.a->ops->reveal(o->p.a, &who, SECRET_NT_HASH, &hash, &e), EC_OK, &e);
+	assert_int_equal(hash.len, 16);
+	office_reopen(o, "spa = off\n");
+	wish = wish_for("lee@example.com");
+	assert_says(create(o, &wish, "secret1", &e), EC_OK, &e);
+	office_put(office_dn(o, "lee", dn), "objectClass",
+		   "inetOrgPerson"); /* that is all it was */
+	office_reopen(o, "");
+	who.name = wish.name;
+	office_put(dn, "pwdReset", NULL);
+	assert_says(o->p.a->ops->reveal(o->p.a, &who, SECRET_NT_HASH, &hash, &e), EC_REFUSED, &e);
+	secret_drop(&hash);
+}
+
 struct promises {
 	const char *const *names;
 	unsigned n_asked;
@@ -391,6 +417,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_free_place_has_a_logon_name, office_open,
 						office_close),
 		cmocka_unit_test_setup_teardown(create_does_what_was_told, office_open,
+						office_close),
+		cmocka_unit_test_setup_teardown(a_hash_goes_with_the_entry, office_open,
 						office_close),
 		cmocka_unit_test_setup_teardown(wishes_and_promises, office_open, office_close),
 		cmocka_unit_test_setup_teardown(marks_are_read_back, office_open, office_close),
