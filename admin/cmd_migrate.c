@@ -291,11 +291,9 @@ static void show(struct migration *m)
 		out_note(m->w->out, "new passwords are in %s", m->passwords.path);
 }
 
-/* What helps, if it is not in use yet. */
+/* What helps, if it is not in use yet. What helps against a conflict depends on what is there, and stands with that. */
 static const char *remedy(const struct migration *m, enum mig_what what)
 {
-	if (what == MIG_CONFLICT && !m->a->given[LINK])
-		return "if it is the same person's, /link takes it, with the password it has";
 	if (what == MIG_POLICY && m->passwords.fd < 0)
 		return "/newpassword File makes a new one, or change it with winpop changepwd";
 	return NULL;

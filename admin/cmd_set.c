@@ -200,8 +200,13 @@ static void tell_of_leaving(const struct change *c)
 			 "APOP ends: no other method than the password file knows what it needs");
 	if (now->authentication == AUTHN_AD && now->spa != SPA_OFF)
 		out_note(o, "Secure Password Authentication begins, as the setting spa has it");
-	out_note(o, "the password file is kept until winpop purgepasswords, and winpop set "
-		    "authentication file is the way back to it; winpop migrateToAD /undo is over");
+	out_note(o,
+		 "the password file is kept until winpop purgepasswords: winpop set authentication "
+		 "file is the way back to it");
+	if (now->authentication == AUTHN_AD)
+		out_note(
+			o,
+			"winpop migrateToAD /undo is over, people sign in by what it would remove");
 }
 
 /* ---- the command ---- */

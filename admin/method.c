@@ -170,7 +170,8 @@ static enum ec judge(struct survey *s, struct proof *p)
 	if (n_bad == 0)
 		return EC_OK;
 	report_accounts(p->bad, s->w->out, true);
-	wp_hint(s->w, EC_REFUSED, "run winpop migrateToAD again for them; nothing was changed");
+	wp_hint(s->w, EC_REFUSED,
+		"run winpop migrateToAD again, or mend what it says; nothing was changed");
 	return err_set(s->e, EC_REFUSED, "%zu of %zu accounts do not work there", n_bad, p->total);
 }
 

@@ -110,6 +110,31 @@ static void paths_of_every_kind(void **state)
 	assert_int_equal(unlinkat(p->fd, "sub/f", 0), 0);
 }
 
+static void the_directory_that_a_path_lies_in(void **state)
+{
+	static const struct {
+		const char *path, *dir, *base;
+	} rows[] = {
+		{ "/etc/passwd", "/etc", "passwd" },
+		{ "/passwd", "/", "passwd" },
+		{ "passwd", ".", "passwd" },
+		{ "./x", ".", "x" },
+		{ "/tmp/", "/tmp", "" },
+	};
+	struct stat is, should;
+	const char *base;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int fd = file_open_parent(AT_FDCWD, rows[i].path, &base);
+		assert_true(fd >= 0 && fstat(fd, &is) == 0 && stat(rows[i].dir, &should) == 0);
+		assert_true(is.st_dev == should.st_dev && is.st_ino == should.st_ino);
+		assert_string_equal(base, rows[i].base);
+		close(fd);
+	}
+	assert_int_equal(file_open_parent(AT_FDCWD, "/nowhere/at/all", &base), -1);
+}
+
 static void refuses_what_is_no_small_file(void **state)
 {
 	struct place *p = *state;
@@ -182,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(replaces_with_exact_mode, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(paths_of_every_kind, set_up, tear_down),
+		cmocka_unit_test(the_directory_that_a_path_lies_in),
 		cmocka_unit_test_setup_teardown(refuses_what_is_no_small_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(makes_a_directory_for_another, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(failed_replace_leaves_the_old_file_alone, set_up,
