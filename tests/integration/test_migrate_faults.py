@@ -70,6 +70,9 @@ class Town(Migration):
         self.check(made=self.people.keys() - set(self.taken), linked=linked)
         assert self.dump_of_taken() == self.strangers, "a stranger's entry was touched"
         self.check_hashes()
+        if "/register" in words:
+            registered = {address for entry in self.persons().values() for address in entry.values("winpopaddress")}
+            assert registered >= self.people.keys() - set(self.taken), "not all are registered"
 
     def check_hashes(self):
         """Where SPA is proved by hashes, a password and its hash change together."""
@@ -124,7 +127,7 @@ def test_struck_at_random_points(make_town, directory):
     with Residents(town.server, town.people) as residents:
         kinds = strikes(rng)
         for n in range(ROUNDS if busy else max(2, ROUNDS // 4)):
-            how, kind = ["/link"] if n % 3 == 2 else [], next(kinds)
+            how, kind = (["/register"], ["/link"], [])[n % 3], next(kinds)
             ends[kind] += siege.interrupt(kind, forth, "/all", "/report", town.file, *how)
             residents.check()
             town.check(settled=False)
