@@ -186,10 +186,15 @@ def test_a_name_that_is_none_in_a_directory(migration):
 def in_the_way(migration, address, how):
     """A foreign entry that somebody who comes with that address could mean; its DN."""
     uid, on = address.split("@")[0], migration.directory
+    theirs = f"theirs-{uid}"[:20]
     if how == "mail":
-        return on.add_person(f"theirs-{uid}"[:20], "somebody's own", mail=address)
+        return on.add_person(theirs, "somebody's own", mail=address)
     if how == "upn":
-        return on.add_person(f"theirs-{uid}"[:20], "somebody's own", upn=address)
+        return on.add_person(theirs, "somebody's own", upn=address)
+    if how == "registered":
+        dn = on.add_person(theirs, "somebody's own", mail=f"{theirs}@elsewhere.example.com")
+        on.register(theirs, address)
+        return dn
     dn = on.dn(uid)  # a logon name, and no address at all
     if on.kind == "ad":
         on.admin.add(dn, objectClass="user", sAMAccountName=uid, userAccountControl="512",
@@ -199,7 +204,7 @@ def in_the_way(migration, address, how):
     return dn
 
 
-@pytest.mark.parametrize("how", ["mail", "upn", "logon"])
+@pytest.mark.parametrize("how", ["mail", "upn", "logon", "registered"])
 def test_somebody_elses_account(migration, how, tmp_path):
     """Refused without a trace; on request taken over as it is, with its own password."""
     if (migration.directory.kind, how) == ("openldap", "upn"):
@@ -284,6 +289,46 @@ def test_new_passwords(migration, tmp_path):
     again = migration.said("/all", code=0)
     assert set(results(again).values()) == {"done"}, again
     migration.check(made=[*weak, good], new_passwords=new)
+
+
+def test_the_file_of_new_passwords_is_only_added_to(migration, tmp_path):
+    first, file = migration.hire(password=WEAK), tmp_path / "new"
+    migration.migrate_ok(first, "/newpassword", file)
+    before = file.read_text()
+    second = migration.hire(password=WEAK)
+    migration.migrate_ok("/all", "/newpassword", file)
+    assert file.read_text().startswith(before)
+    new = dict(line.split("\t") for line in file.read_text().splitlines())
+    migration.check(made=[first, second], new_passwords=new)
+
+
+def test_a_domain_that_wants_much(make_dc, migration_at, tmp_path):
+    """Fourteen characters, and what the domain's own script says, which is known only when it is tried."""
+    dc = make_dc(more="check password script = /usr/bin/python3 -c 'import sys; sys.exit(\"known\" in sys.stdin.read())'")
+    dc.in_dc("samba-tool", "domain", "passwordsettings", "set", f"--configfile={dc.dc_conf}", "-H", dc.dc_home / "private/sam.ldb",
+             "--complexity=on", "--min-pwd-length=14")
+    migration = migration_at(dc)
+    short = migration.hire(password="Sh0rt, tho")
+    known, good = migration.hire(password="Well known, 1000 times"), migration.hire(password="Never seen 9 times")
+    assert migration.migrate("/all", "/report", tmp_path / "r.csv").code == 5
+    rows = migration.report(tmp_path / "r.csv")
+    assert {a: rows[a]["result"] for a in (short, known, good)} == {short: "policy", known: "policy", good: "create"}
+    assert "0000052D" in rows[known]["why"], "the server's words"
+    migration.check(made=[good])
+    migration.migrate_ok("/all", "/newpassword", tmp_path / "new")
+    new = dict(line.split("\t") for line in (tmp_path / "new").read_text().splitlines())
+    assert set(new) == {short, known}
+    migration.check(made=migration.people, new_passwords=new)
+
+
+def test_a_record_that_cannot_be_read(migration, tmp_path):
+    """Nobody knows that password any more; the others go on."""
+    kim, lee = migration.hire(), migration.hire()
+    (migration.server.box_dir(kim) / "password").write_text("v1 = of no use\n")
+    assert migration.migrate("/all", "/report", tmp_path / "r.csv").code == 5
+    row = migration.report(tmp_path / "r.csv")[kim]
+    assert (row["result"], row["class"]) == ("failed", "broken") and "changepwd" in row["why"], row
+    migration.check(made=[lee])
 
 
 # ---- trouble that everybody has ----
@@ -503,21 +548,26 @@ def test_undo_of_nothing(migration):
 
 # ---- registered in the directory too ----
 
-def test_lock_and_quota_account_go_along(migration):
-    """Registered as entries: then the directory can be the catalog."""
+def test_lock_and_quota_account_go_along(make_migration):
+    """Registered as entries, with their domains: then the directory can be the catalog."""
+    migration = make_migration(domains=("open.example.com", "shut.example.com"))
     locked, quota, plain = (migration.hire() for _ in range(3))
+    inside = migration.hire(domain="shut.example.com")
     migration.server.winpop_ok("lock", locked)
+    migration.server.winpop_ok("lock", "shut.example.com")
     migration.server.winpop_ok("createquotafile", quota, f"/user:{plain}")
-    listed = migration.server.winpop_ok("list", migration.domain)
+    listed = {domain: migration.server.winpop_ok("list", domain) for domain in migration.domains}
     migration.migrate_ok("/all", "/register")
-    migration.check(made=[locked, quota, plain])
-    assert migration.server.winpop_ok("list", migration.domain) == listed
+    migration.check(made=[locked, quota, plain, inside])
     assert migration.entry_of(locked).values("winpoplocked") == ["TRUE"]
+    assert migration.entry_of(inside).values("winpoplocked") != ["TRUE"], "that was its domain's"
     assert migration.entry_of(quota).values("winpopquotaaccount") == [plain]
+    assert {domain: migration.server.winpop_ok("list", domain) for domain in migration.domains} == listed
     migration.server.winpop_ok("set", "authentication", "ad", "catalog", "directory")
-    rows = [line.split("\t") for line in migration.server.winpop_ok("list", migration.domain).splitlines()]
-    assert {row[0]: (row[1], row[4]) for row in rows} == {
-        locked: ("locked", "-"), quota: ("unlocked", plain), plain: ("unlocked", "-")}
+    rows = [line.split("\t") for domain in migration.domains for line in migration.server.winpop_ok("list", domain).splitlines()]
+    assert {row[0]: (row[1], row[2], row[4]) for row in rows} == {
+        locked: ("locked", "mailbox", "-"), quota: ("unlocked", "-", plain), plain: ("unlocked", "-", "-"),
+        inside: ("locked", "domain", "-")}
 
 
 def test_registration_is_undone(migration):
