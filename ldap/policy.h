@@ -1,8 +1,8 @@
 /* policy.h - would a domain's password policy take this password? Pure. Private to ldap/. Thread: any.
  *
- * A forecast, for plans: the server has the last word. It errs to one side only: what is refused here is refused there, unless a
- * policy of the account's own (msDS-PasswordSettings) is milder than the domain's; those are not looked at. Nor is a history, which
- * new accounts do not have.
+ * A forecast, for plans: the server has the last word. It errs to one side only: what is refused here is refused there, unless there
+ * are milder rules that cannot be seen, of the account's own (msDS-PasswordSettings) or in place of the domain's (Samba's "check password
+ * script"). A history is not looked at: new accounts have none.
  */
 #pragma once
 #include <stdbool.h>

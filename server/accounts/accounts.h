@@ -72,8 +72,8 @@ struct prospect {
 	/* When its password was last set, by whomever; "" = not known. */
 	char changed[ACCOUNT_STAMP_MAX + 1];
 	char logon[NAME_TEXT_MAX + 1]; /* not taken: the logon name that create would give now */
-	struct err
-		weak; /* EC_REFUSED: the password would be; EC_OK: nothing is known against it before it is tried */
+	/* A forecast: EC_REFUSED: the password will most likely be; EC_OK: nothing is known against it. Only create knows. */
+	struct err weak;
 };
 
 struct accounts_ops {
