@@ -153,7 +153,12 @@ enum ec inhand_sign_in(struct inhand *h, struct err *e)
 bool inhand_changed_since(const struct inhand *h)
 {
 	return h->past.state == JOURNAL_MADE && *h->past.changed && *h->seen.changed &&
-	       strcmp(h->past.changed, h->seen.changed) != 0;
+	       !inhand_is_half_set(h) && strcmp(h->past.changed, h->seen.changed) != 0;
+}
+
+bool inhand_is_half_set(const struct inhand *h)
+{
+	return strcmp(h->past.changed, CHANGING) == 0;
 }
 
 /* What was seen is not looked for again: another copy of the directory might not have it yet, and it would be forgotten. For the
@@ -171,7 +176,9 @@ enum ec inhand_remove(struct inhand *h, struct err *e)
 		return rc;
 	rc = to->ops->remove(to, &h->seen.there, e);
 	if (rc == EC_ABSENT)
-		rc = err_set(e, EC_TEMP, "%s was there and is gone", h->seen.there.key);
+		return err_set(e, EC_TEMP, "%s was there and is gone", h->seen.there.key);
+	if (rc == EC_OK)
+		h->seen = (struct prospect){ 0 };
 	return rc;
 }
 

@@ -15,6 +15,7 @@ struct inhand {
 	struct account led;        /* by inhand_lead: whom the address leads to */
 	struct secret secret;
 	bool made; /* a moment ago, the directory said so */
+	bool anew; /* what was half-made was removed */
 };
 
 void inhand_begin(struct inhand *h, struct single *s, const struct account_wish *wish,
@@ -32,6 +33,9 @@ enum ec inhand_look_long(struct inhand *h, struct err *e);
 bool inhand_is_ours(const struct inhand *h); /* has our mark */
 /* Its password was set in the directory after we did. */
 bool inhand_changed_since(const struct inhand *h);
+#define CHANGING "?" /* instead of when it was set: it is about to be */
+/* An attempt ended while it was set: what is kept beside it may be missing, or that of another one. */
+bool inhand_is_half_set(const struct inhand *h);
 /* What its owner types must lead to what was seen, and to this mailbox. EC_EXISTS: elsewhere. */
 enum ec inhand_lead(struct inhand *h, struct err *e);
 /* As whom inhand_lead found. Its words are the row's: "wrong password" alone would say nothing. */

@@ -26,7 +26,7 @@ struct journal_entry {
 	enum journal_state state;
 	char mark[ACCOUNT_MARK_MAX + 1]; /* intent, made */
 	char key[ACCOUNT_KEY_MAX + 1];   /* made, linked */
-	/* made: when its password was set, as the directory says it; "" = not known */
+	/* made: when its password was set, as the directory says it; "" = not known, "?" = it was about to be set again */
 	char changed[ACCOUNT_STAMP_MAX + 1];
 	bool new_password; /* made */
 	bool registered;   /* linked */

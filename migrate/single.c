@@ -1,12 +1,11 @@
 /* single.c - what happens to one account, in an order that may end anywhere.
  *
- *	reveal, inspect --- free ------> INTENT, create, inspect --+
- *	            |                                              |
- *	            +------ ours ------------------------------+   |
- *	            |                                          v   v
- *	            |                           address leads to it, sign-in, register, MADE
- *	            |                             | wrong password, and ours: set it, sign in again
- *	            |                             | does not work, and not MADE before: remove, GONE
+ *	reveal, inspect --- free ------> INTENT, create, inspect -----+
+ *	            |                       ^                           |
+ *	            |                       | remove                    v
+ *	            +------ ours -----------+ not proved yet            address leads to it, sign-in, register, MADE
+ *	            |                       +-- MADE ------------------ ^   | MADE, and wrong password: set it, sign in again
+ *	            |                                                       | does not work, and not MADE before: remove, GONE
  *	            +------ others' --> conflict, or: enabled, address leads to it, LINKED, register
  *
  * A random mark in the entry, written to the journal before, is how an account of ours is known again: not by its name, which may be
@@ -141,8 +140,6 @@ static enum ec note_changed(struct inhand *h, const char *when, struct err *e)
 {
 	struct journal_entry made = h->past;
 
-	if (h->past.state != JOURNAL_MADE)
-		return EC_OK;
 	strcpy(made.changed, when);
 	return inhand_note(h, &made, e);
 }
@@ -162,13 +159,12 @@ static enum ec set_or_hand_out(struct inhand *h, bool *own_trouble, struct err *
  * protected from the service. */
 static enum single_end not_changed(struct inhand *h, const char *when, enum ec rc)
 {
-	bool again = h->past.state == JOURNAL_MADE;
 	struct err now;
-	enum ec looked = again ? inhand_look(h, &now) : EC_OK;
+	enum ec looked = inhand_look(h, &now);
 
 	if (inhand_passes(looked))
 		return inhand_judge_as(h, MIG_FAILED, &now);
-	if (again && looked == EC_OK && strcmp(h->seen.changed, when) == 0 &&
+	if (looked == EC_OK && strcmp(h->seen.changed, when) == 0 &&
 	    note_changed(h, when, &now) != EC_OK)
 		return inhand_halt(h, &now);
 	return give_up(h, blame_password(rc), rc, rc != EC_DENIED && inhand_is_everybodys(h, rc));
@@ -181,7 +177,7 @@ static enum single_end change_password(struct inhand *h)
 	char when[ACCOUNT_STAMP_MAX + 1];
 
 	strcpy(when, h->past.changed);
-	if (note_changed(h, "", why) != EC_OK)
+	if (note_changed(h, CHANGING, why) != EC_OK)
 		return inhand_halt(h, why);
 	enum ec rc = set_or_hand_out(h, &own_trouble, why);
 	if (rc == EC_OK)
@@ -191,10 +187,9 @@ static enum single_end change_password(struct inhand *h)
 	return inhand_passes(rc) ? SINGLE_LATER : not_changed(h, when, rc);
 }
 
-/* The password changed in the password file since, or ours never got that far. */
+/* The password changed in the password file since, or an attempt to set it was cut off. */
 static enum single_end renew(struct inhand *h)
 {
-	bool again = h->past.state == JOURNAL_MADE;
 	struct err *why = &h->out->row.why;
 	enum single_end end = change_password(h);
 
@@ -206,7 +201,7 @@ static enum single_end renew(struct inhand *h)
 	rc = inhand_look(h, why); /* when it was set */
 	if (rc != EC_OK)
 		return give_up(h, blame(rc), rc, inhand_is_everybodys(h, rc));
-	return settle(h, again ? MIG_RENEW : MIG_CREATE);
+	return settle(h, MIG_RENEW);
 }
 
 /* He may sign in to his computer with it by now. */
@@ -228,8 +223,8 @@ static enum single_end keep_new(struct inhand *h)
 	return inhand_row(h, MIG_FAILED);
 }
 
-/* fresh: made a moment ago with this very password, so a wrong one is no old one. */
-static enum single_end prove(struct inhand *h, bool fresh)
+/* Made a moment ago, or MADE. */
+static enum single_end prove(struct inhand *h)
 {
 	bool again = h->past.state == JOURNAL_MADE;
 	struct err *why = &h->out->row.why;
@@ -239,8 +234,10 @@ static enum single_end prove(struct inhand *h, bool fresh)
 		return give_up(h, blame(rc), rc, inhand_is_everybodys(h, rc));
 	if (again && h->past.new_password)
 		return keep_new(h);
+	if (again && inhand_is_half_set(h))
+		return renew(h);
 	rc = inhand_sign_in(h, why);
-	if (rc == EC_DENIED && !fresh && why->detail != REFUSAL_LOCKED_OUT)
+	if (again && rc == EC_DENIED && why->detail != REFUSAL_LOCKED_OUT)
 		return inhand_changed_since(h) ? keep_owners(h) : renew(h);
 	return rc == EC_OK ? settle(h, again ? MIG_DONE : MIG_CREATE) : not_let_in(h, rc);
 }
@@ -280,7 +277,7 @@ static enum single_end meet(struct inhand *h)
 	if (rc != EC_OK)
 		return give_up(h, blame(rc), rc, inhand_is_everybodys(h, rc));
 	if (inhand_is_ours(h))
-		return prove(h, true);
+		return prove(h);
 	if (!h->seen.taken)
 		rc = err_set(
 			why, EC_BROKEN,
@@ -298,6 +295,8 @@ static enum single_end meet(struct inhand *h)
 	return inhand_judge(h, rc == EC_EXISTS ? MIG_CONFLICT : MIG_FAILED, rc);
 }
 
+static enum single_end make_anew(struct inhand *h);
+
 /* Somebody was faster; or it was us, an attempt ago, and then a copy of the directory that lags may not show it yet: so the intent
  * stays. */
 static enum single_end meet_other(struct inhand *h)
@@ -306,7 +305,7 @@ static enum single_end meet_other(struct inhand *h)
 	enum ec rc = inhand_look_long(h, &now);
 
 	if (rc == EC_OK && inhand_is_ours(h))
-		return prove(h, false);
+		return make_anew(h);
 	return inhand_passes(rc) ? inhand_judge_as(h, MIG_FAILED, &now)
 				 : inhand_row(h, MIG_CONFLICT);
 }
@@ -329,6 +328,21 @@ static enum single_end make(struct inhand *h)
 	if (rc == EC_EXISTS)
 		return meet_other(h);
 	return give_up(h, blame_password(rc), rc, inhand_is_everybodys(h, rc));
+}
+
+/* One that was begun and never proved may lack anything: what a directory needs several requests for - entry, password, NT hash - may
+ * have ended between any two, and a sign-in shows but one of them. Nobody uses it yet, so it is made from the beginning, once. */
+static enum single_end make_anew(struct inhand *h)
+{
+	struct err *why = &h->out->row.why;
+	enum ec rc = inhand_remove(h, why);
+
+	if (rc == EC_OK && h->anew)
+		rc = err_set(why, EC_TEMP, "%s is there again after it was removed", h->out->key);
+	if (rc != EC_OK)
+		return inhand_judge(h, MIG_FAILED, rc);
+	h->anew = true;
+	return make(h);
 }
 
 /* ---- somebody else's ---- */
@@ -396,7 +410,9 @@ static enum single_end carry_over(struct inhand *h)
 	enum mig_what what = judge(&h->past, &h->seen, h->s->link, h->s->new_passwords >= 0, why);
 	if (!h->seen.taken)
 		return make(h);
-	return inhand_is_ours(h) ? prove(h, false) : meet_stranger(h, what);
+	if (!inhand_is_ours(h))
+		return meet_stranger(h, what);
+	return h->past.state == JOURNAL_MADE ? prove(h) : make_anew(h);
 }
 
 enum single_end single_do(struct single *s, const struct account_wish *wish, struct single_row *out)

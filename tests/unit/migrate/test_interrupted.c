@@ -142,6 +142,8 @@ static bool end_fits(const struct scene *sc, const struct fault *f, enum single_
 		return end == SINGLE_HALT || (end == SINGLE_ROW && !is_success(sc->is->want));
 	if (struck == STEP_REMOVE && f->class == EC_ABSENT)
 		return end == SINGLE_LATER;
+	if (struck == STEP_CREATE && f->class == EC_EXISTS && f->kind == FAULT_AFTER)
+		return end == SINGLE_ROW || end == SINGLE_LATER;
 	return end == SINGLE_ROW;
 }
 

@@ -98,8 +98,8 @@ static void marks_hidden(void **state)
 	must_say(&sc, DO, SINGLE_HALT, 0);
 	assert_int_equal(fakedir_count_ours(sc.dir.s), 1);
 	sc.dir.s->marks_hidden = false;
-	must_say(&sc, DO, SINGLE_ROW, MIG_CREATE);
-	assert_int_equal(sc.dir.s->n_created, 1);
+	must_say(&sc, DO, SINGLE_ROW, MIG_CREATE); /* from the beginning */
+	assert_int_equal(fakedir_count_ours(sc.dir.s), 1);
 	scene_teardown(&sc);
 }
 
@@ -114,8 +114,8 @@ static void never_seen(void **state)
 	must_say(&sc, DO, SINGLE_ROW, MIG_CONFLICT); /* the directory knows the mark */
 	assert_int_equal(sc.dir.s->n_created, 1);
 	sc.dir.s->unseen = 0;
-	must_say(&sc, DO, SINGLE_ROW, MIG_CREATE);
-	assert_int_equal(sc.dir.s->n_created, 1);
+	must_say(&sc, DO, SINGLE_ROW, MIG_CREATE); /* from the beginning */
+	assert_int_equal(fakedir_count_ours(sc.dir.s), 1);
 	must_say(&sc, UNDO, SINGLE_ROW, MIG_UNDONE);
 	must_be_undone(&sc);
 	scene_teardown(&sc);
