@@ -15,6 +15,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from fixtures.certs import Certs  # noqa: E402
+from fixtures.migration import Migration  # noqa: E402
 from fixtures.office import Office  # noqa: E402
 from fixtures.samba import Dc, Golden  # noqa: E402
 from fixtures.slapd import Slapd  # noqa: E402
@@ -187,3 +188,29 @@ def make_office(directory, office_at):
 def office(request, make_office):
     """Mailboxes registered in the mail root, then in the directory."""
     return make_office(catalog=request.param)
+
+
+@pytest.fixture
+def migration_at(make_server):
+    """migration_at(on, ...) -> Migration; in the end no password is to be found in the log and in the journal."""
+    made = []
+
+    def make(on, **how):
+        made.append(Migration(on, make_server, **how))
+        return made[-1]
+
+    yield make
+    for migration in made:
+        migration.check_secrets()
+
+
+@pytest.fixture
+def make_migration(directory, migration_at):
+    if directory.kind == "openldap":
+        directory.set_policy(pwdCheckQuality=2, pwdMinLength=3)
+    return functools.partial(migration_at, directory)
+
+
+@pytest.fixture
+def migration(make_migration):
+    return make_migration()

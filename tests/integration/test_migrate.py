@@ -1,56 +1,17 @@
 """migrateToAD against OpenLDAP and Active Directory: one account, what is in its way, what it leaves behind, and the way back.
 
 After every command the books are compared (fixtures/migration.py): what is in the directory, what the journal says, which password
-opens what, and that nothing of others was touched. Thousands at once are in test_migrate_many.py, interruptions in
-test_migrate_faults.py, what comes afterwards in test_migrate_switch.py.
+opens what, and that nothing of others was touched. What it tells while it runs and afterwards is in test_migrate_report.py,
+thousands at once in test_migrate_many.py, interruptions in test_migrate_faults.py, what comes afterwards in test_migrate_switch.py.
 """
-import csv
-import errno
-import functools
 import json
-import os
-import pty
-import signal
 import stat
-import subprocess
 import time
 
 import pytest
 
-from fixtures.migration import Migration
+from fixtures.migration import WEAK, results
 from fixtures.waiting import wait_until
-
-WEAK = "ab"  # either directory wants three characters
-
-
-@pytest.fixture
-def migration_at(make_server):
-    """migration_at(on, ...) -> Migration; in the end no password is to be found in the service's log."""
-    made = []
-
-    def make(on, **how):
-        made.append(Migration(on, make_server, **how))
-        return made[-1]
-
-    yield make
-    for migration in made:
-        migration.check_secrets()
-
-
-@pytest.fixture
-def make_migration(directory, migration_at):
-    if directory.kind == "openldap":
-        directory.set_policy(pwdCheckQuality=2, pwdMinLength=3)
-    return functools.partial(migration_at, directory)
-
-
-@pytest.fixture
-def migration(make_migration):
-    return make_migration()
-
-
-def results(said):
-    return {row["mailbox"]: row["result"] for row in said["accounts"]}
 
 
 # ---- as documented ----
@@ -581,132 +542,7 @@ def test_registration_is_undone(migration):
     assert all(migration.server.box_dir(address).exists() for address in (kim, pat)), "mail was taken away"
 
 
-# ---- reports and exit codes ----
-
-def test_reports_agree(migration, tmp_path):
-    people = [migration.hire() for _ in range(3)] + [migration.hire(password=WEAK), migration.hire("comma,no+list".replace(",", "."))]
-    found = {}
-    for n, kind in enumerate(("csv", "json", "txt")):
-        path = tmp_path / f"report.{kind}"
-        assert migration.migrate("/all", "/report", path).code == 5
-        found[kind] = path
-    rows, more = migration.report(found["csv"]), migration.report(found["json"])
-    assert list(rows) == sorted(people) == list(more)
-    for address in people[:3]:
-        assert (rows[address]["result"], more[address]["result"]) == ("create", "done")
-    for address in people:
-        for key in ("mailbox", "logon", "altered", "new_password", "entry", "class", "why"):
-            assert str(rows[address][key]) == str(more[address][key]), (address, key)
-    text = found["txt"].read_text()
-    for address in people:
-        assert address in text
-    assert list(csv.reader(found["csv"].open()))[0] == ["mailbox", "result", "logon", "altered", "new_password", "entry", "class", "why"]
-    said = migration.said("/all", code=5)
-    assert (said["migrated"], said["not_migrated"]) == (3, 2), said
-
-
-def test_a_report_that_cannot_be_written(migration, tmp_path):
-    """Known before anything is touched."""
-    kim = migration.hire()
-    path = tmp_path / "no/such/place.csv"
-    result = migration.migrate(kim, "/report", path)
-    assert result.code != 0 and str(path) in result.err, result
-    new = migration.migrate(kim, "/newpassword", tmp_path / "no/such/place")
-    assert new.code != 0, new
-    migration.check(made=[])
-
-
-def test_exit_codes(migration):
-    good, plus = migration.hire(), migration.hire("none+such")
-    assert migration.migrate(good, "/dry-run").code == 0
-    assert migration.migrate("/all", "/dry-run").code == 1
-    assert migration.migrate(plus).code == 1
-    assert migration.migrate("/all").code == 5
-    assert migration.migrate(good).code == 0
-
-
-def test_csv_on_standard_output(migration):
-    kim = migration.hire()
-    result = migration.migrate_ok(kim, "--csv")
-    rows = list(csv.DictReader(result.out.splitlines()))
-    assert [row["mailbox"] for row in rows] == [kim], result
-
-
-# ---- while it runs ----
-
-def on_terminal(migration, *words, interrupt=lambda: False):
-    """Exit status and all that was displayed. interrupt: Ctrl-C is typed once that is so."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        words = migration.command(*words)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.execvpe(words[0], list(map(str, words)), migration.server.environment())
-    shown = ""
-    while octets := read(terminal):
-        shown += octets
-        if interrupt():
-            os.write(terminal, b"\x03")
-            interrupt = bool
-    status = os.waitpid(pid, 0)[1]
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(status), shown
-
-
-def read(terminal):
-    try:
-        return os.read(terminal, 65536).decode(errors="replace")
-    except OSError as e:
-        assert e.errno == errno.EIO, e
-        return ""
-
-
-def test_a_bar_on_a_terminal(migration):
-    people = migration.hire_many(30)
-    status, shown = on_terminal(migration, "/all", "/rate", "20")
-    assert status == 0, shown
-    assert shown.count("\r") > 3 and "%" in shown, repr(shown)
-    migration.check(made=people)
-
-
-def test_lines_elsewhere(migration):
-    """No bar where nobody looks: lines without control characters."""
-    people = migration.hire_many(30)
-    result = migration.migrate_ok("/all", "/rate", "20")
-    said = result.out + result.err
-    assert "\r" not in said and "\033" not in said and "30" in said, result
-    migration.check(made=people)
-
-
-def test_ctrl_c_and_again(migration):
-    """Typed on a terminal: what is in hand is finished, what is left is told, and the same command goes on."""
-    people = migration.hire_many(40)
-    status, shown = on_terminal(migration, "/all", "/rate", "10", interrupt=lambda: len(migration.journal().all("made")) > 3)
-    done = migration.journal().all("made")
-    assert status == 5 and 3 < len(done) < 40, (status, shown)
-    migration.check(made=done)
-    migration.migrate_ok("/all")
-    migration.check(made=people)
-
-
-def test_rate(migration):
-    people = migration.hire_many(20)
-    start = os.times().elapsed
-    migration.migrate_ok("/all", "/rate", "10")
-    assert os.times().elapsed - start > 1.5, "faster than was allowed"
-    migration.check(made=people)
-
-
-def test_one_at_a_time(migration):
-    """Two administrators with the same idea."""
-    migration.hire_many(30)
-    first = subprocess.Popen(migration.command("/all", "/rate", "10"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                             env=migration.server.environment())
-    wait_until(lambda: len(migration.journal().state) > 1, 30)
-    second = migration.migrate("/all")
-    assert second.code == 1 and "another" in second.err, second
-    assert first.wait(60) == 0
-    migration.check(made=migration.people)
-
+# ---- the journal ----
 
 def test_the_journal_is_of_one_directory(make_slapd, migration_at):
     one, other = make_slapd(), make_slapd(suffix="dc=other,dc=org")

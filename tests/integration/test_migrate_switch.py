@@ -11,7 +11,6 @@ import subprocess
 import pytest
 
 from fixtures import ntlm
-from fixtures.migration import Migration
 from fixtures.samba import NETBIOS, Dc
 from fixtures.slapd import Slapd
 from fixtures.waiting import wait_until
@@ -34,10 +33,8 @@ def directory(request):
 
 
 @pytest.fixture
-def migration(directory, make_server):
-    made = Migration(directory, make_server, tls=True)
-    yield made
-    made.check_secrets()
+def migration(make_migration):
+    return make_migration()
 
 
 @pytest.fixture
