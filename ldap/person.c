@@ -178,14 +178,15 @@ static void read_person(const struct hunt *h, struct dir_entry *en, struct perso
 
 /* ---- the search ---- */
 
-/* A DN above ACCOUNT_KEY_MAX is nobody's we could sign in: taking a part of it would be somebody else's. */
+/* A DN above ACCOUNT_KEY_MAX is nobody's we could sign in: taking a part of it would be somebody else's. Nor is the empty one: a bind
+ * as that is anonymous, whatever the password. */
 static bool take_entry(void *ctx, struct dir_entry *en)
 {
 	struct hunt *h = ctx;
 	const char *dn = dir_entry_dn(en);
 	struct person p = { 0 };
 
-	if (strlen(dn) > ACCOUNT_KEY_MAX)
+	if (*dn == '\0' || strlen(dn) > ACCOUNT_KEY_MAX)
 		return true;
 	strcpy(p.account.key, dn);
 	read_person(h, en, &p);

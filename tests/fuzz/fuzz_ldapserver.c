@@ -14,6 +14,7 @@
 #include "ldap/listed.h"
 #include "ldap/nthash.h"
 #include "server/base/arena.h"
+#include "server/base/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__asan_default_options(void);
@@ -70,7 +71,8 @@ static void rig_start(struct rig *r, const char *kind)
 				     .netbios = "AD",
 				     .address = address,
 				     .stamp = none,
-				     .attrs = attrs };
+				     .attrs = attrs,
+				     .marked = attrs };
 }
 
 /* As if it had been asked before. */
@@ -105,6 +107,21 @@ static void ask_address(struct rig *r, struct dir_conn *c)
 static void ask_logon(struct rig *r, struct dir_conn *c)
 {
 	ask_person(r, c, "kim");
+}
+
+/* Whatever is in the attribute, a mark is one that could have been given. */
+static void ask_mark(struct rig *r, struct dir_conn *c)
+{
+	struct person p;
+	struct name n;
+	struct err e = { 0 };
+
+	check(name_parse(&n, "kim@example.com", 15, NAME_DIRECTORY, NULL) == EC_OK);
+	enum ec rc = person_by_mark(r->dir, c, &n, "winpop-1", &p, &e);
+	check(rc == EC_OK ? *p.account.key != '\0' : *e.text != '\0');
+	size_t len = strnlen(p.mark, sizeof(p.mark));
+	check(len <= ACCOUNT_MARK_MAX && ascii_only(p.mark, len) && !has_control(p.mark, len));
+	check(strnlen(p.changed, sizeof(p.changed)) <= ACCOUNT_STAMP_MAX);
 }
 
 static void ask_mailbox(struct rig *r, struct dir_conn *c)
@@ -179,9 +196,12 @@ static void ask_root(struct rig *r, struct dir_conn *c)
 	}
 }
 
-static void (*const questions[])(struct rig *, struct dir_conn *) = {
-	ask_address, ask_logon, ask_mailbox, ask_list, ask_hash, ask_group, ask_password, ask_root
-};
+static void (*const questions[])(struct rig *,
+				 struct dir_conn *) = { ask_address,  ask_logon, ask_mailbox,
+							ask_list,     ask_hash,  ask_group,
+							ask_password, ask_root,  ask_mark };
+#define OF_AD 8
+#define LAST 16 /* the last question; else one of the eight in front of it */
 #define N_QUESTIONS (sizeof(questions) / sizeof(questions[0]))
 
 static void answer(struct rig *r, unsigned question, const uint8_t *said, size_t len)
@@ -210,6 +230,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (size == 0 || size > SAID_MAX)
 		return 0;
-	answer(data[0] & 8 ? &ad : &openldap, data[0] % N_QUESTIONS, data + 1, size - 1);
+	unsigned question = data[0] & LAST ? N_QUESTIONS - 1 : data[0] % (N_QUESTIONS - 1);
+	answer(data[0] & OF_AD ? &ad : &openldap, question, data + 1, size - 1);
 	return 0;
 }
