@@ -10,10 +10,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "server/base/clock.h"
 #include "admin/cmd.h"
 #include "admin/handout.h"
+#include "admin/identity.h"
 #include "admin/interrupt.h"
 #include "admin/progress.h"
 #include "admin/report.h"
@@ -135,12 +137,28 @@ static enum ec open_passwords(struct migration *m)
 	return m->passwords.fd < 0 ? err_sys(m->e, "cannot open /dev/null") : EC_OK;
 }
 
+/* A report takes the place of what has its name: that must not be the only place where the new passwords are. */
+static enum ec check_apart(const struct migration *m, const char *report)
+{
+	struct stat there, ours;
+
+	identity_root(true);
+	bool same = stat(report, &there) == 0 && fstat(m->passwords.fd, &ours) == 0 &&
+		    there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
+	identity_root(false);
+	return same ? err_set(m->e, EC_USAGE,
+			      "%s cannot have both the report and the new passwords", report)
+		    : EC_OK;
+}
+
 static enum ec open_files(struct migration *m)
 {
 	const char *report = m->a->given[REPORT];
 	enum ec rc = report ? report_may_write(report, m->e) : EC_OK;
 
-	return rc == EC_OK ? open_passwords(m) : rc;
+	if (rc == EC_OK)
+		rc = open_passwords(m);
+	return rc == EC_OK && report ? check_apart(m, report) : rc;
 }
 
 static enum ec open_migration(struct migration *m)
@@ -227,8 +245,12 @@ static void watch(void *ctx, const struct mig_progress *now)
 		return;
 	m->stopped = true;
 	mig_stop(m->mig);
-	progress_say(m->progress, "stopping behind the accounts in hand; the same command goes on "
-				  "with the others (once more: at once)");
+	if (now->planning)
+		progress_say(m->progress, "stopping; nothing was done");
+	else
+		progress_say(m->progress,
+			     "stopping behind the accounts in hand; the same command goes "
+			     "on with the others (once more: at once)");
 }
 
 static enum ec go(struct migration *m, phase_fn *phase)

@@ -7,8 +7,8 @@
 #include "admin/identity.h"
 #include "admin/target.h"
 
-#define JOURNAL_FILE                                                                               \
-	".migration" /* no name of a domain: whoever lists the mail root passes it over */
+/* No name of a domain: whoever lists the mail root passes it over. */
+#define JOURNAL_FILE ".migration"
 
 const char *target_journal(struct arena *mem, const struct conf *c)
 {

@@ -233,6 +233,9 @@ def test_migrate_asks_for_files_first(domain):
     assert "others could read it" in domain.fails(1, "migrateToAD", "/all", "/newpassword", str(new))
     assert new.read_text() == "theirs"
     new.unlink()
+    both = str(domain.path / "both.txt")
+    assert "cannot have both" in domain.fails(2, "migrateToAD", "/all", "/newpassword", both, "/report", f"{domain.path}/./both.txt")
+    assert not (domain.path / "both.txt").exists()
     domain.fails(4, "migrateToAD", "/all", "/newpassword", str(new))  # the directory is away
     assert not new.exists()
     domain.fails(1, "migrateToAD", "/all", "/report", str(domain.path / "no/such/place.csv"))
