@@ -229,9 +229,9 @@ ENTRY = "dn: uid={0},ou=people,{1}\nobjectClass: inetOrgPerson\nuid: {0}\ncn: {0
 
 
 class DebianSlapd:
-    """slapd as its Debian package sets it up, with a certificate and one person."""
+    """slapd as its Debian package sets it up, with a certificate and Kim, or nobody."""
 
-    def __init__(self, space, home, uid="kim", password=KIM):
+    def __init__(self, space, home, people=("kim",)):
         self.space, self.home, self.process = space, home, None
         for name in ("conf", "db"):
             (home / name).mkdir()
@@ -247,7 +247,7 @@ class DebianSlapd:
         self.add(0, config)
         self.add(1, f"dn: {base}\nobjectClass: dcObject\nobjectClass: organization\no: example\ndc: example\n\n"
                     f"dn: ou=people,{base}\nobjectClass: organizationalUnit\nou: people\n\n" +
-                 ENTRY.format(uid, base, password))
+                 "".join(ENTRY.format(uid, base, KIM) for uid in people))
 
     def add(self, database, ldif):
         subprocess.run(["slapadd", "-F", self.home / "conf", "-n", str(database)], input=ldif, text=True, check=True,
@@ -299,8 +299,8 @@ NO_SWITCH = (("authentication ad ", ""),)
 
 
 def test_leaving_the_password_file(build, space, private_etc, tmp_path):
-    """Two mailboxes of the password file, and a directory that has been prepared as winpop-openldap(7) says, with somebody else in it."""
-    slapd = DebianSlapd(space, tmp_path, "pat", "pw-pat-0k")
+    """Two mailboxes of the password file, and a directory with nobody in it that has been prepared as winpop-openldap(7) says."""
+    slapd = DebianSlapd(space, tmp_path, people=())
     space.bind(private_etc, "/etc")
     computer = Computer(build, space, private_etc, slapd.ca)
     slapd.start()
