@@ -121,6 +121,19 @@ static void never_seen(void **state)
 	scene_teardown(&sc);
 }
 
+/* MADE, and for a while not to be seen: not made twice, for it keeps its mark. */
+static void seen_late_after_made(void **state)
+{
+	struct scene sc;
+
+	(void)state;
+	begin(&sc, "done");
+	sc.dir.s->unseen = 2;
+	must_say(&sc, DO, SINGLE_ROW, MIG_CREATE);
+	assert_int_equal(fakedir_count_ours(sc.dir.s), 1);
+	scene_teardown(&sc);
+}
+
 /* ---- others' ---- */
 
 /* Without /link, too: it was taken over by an earlier run. */
@@ -315,6 +328,7 @@ int main(void)
 		cmocka_unit_test(no_rights),
 		cmocka_unit_test(marks_hidden),
 		cmocka_unit_test(never_seen),
+		cmocka_unit_test(seen_late_after_made),
 		cmocka_unit_test(linked_stays_linked),
 		cmocka_unit_test(locked_out),
 		cmocka_unit_test(no_password),
