@@ -21,7 +21,7 @@ from fixtures.migration import Books, Migration
 from fixtures.ntlm import md4
 from fixtures.siege import STRIKES, Link, Residents, Run, Siege
 
-ROUNDS = int(os.environ.get("WINPOP_MIGRATE_KILL_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("WINPOP_MIGRATE_KILL_ROUNDS", "4"))
 BODY = b"Subject: x\r\n\r\nbody\r\n"
 ONE_IS_ENOUGH = pytest.mark.parametrize("directory", ["openldap"], indirect=True, scope="module")  # it is about us, not about it
 numbers = itertools.count(1)
