@@ -196,7 +196,7 @@ static void doubt(struct link *l, struct p3_ask *q)
 	l->doubted = false;
 	if (q->class != EC_OK || q->more)
 		return;
-	answer_release(l->at->p, l->at->loop, &l->box);
+	answer_release(l);
 	q->box = NULL;
 	q->class = EC_TEMP;
 }
@@ -339,6 +339,7 @@ void answer_abandon(struct link *l)
 struct giving {
 	struct job job;
 	struct box *box;
+	struct share *share; /* what keeps its store open: the link does not any more */
 };
 
 static void run_giving(struct job *j)
@@ -346,6 +347,7 @@ static void run_giving(struct job *j)
 	struct giving *g = (struct giving *)j;
 
 	g->box->ops->release(&g->box);
+	share_unref(&g->share);
 }
 
 static void given(struct job *j)
@@ -354,14 +356,16 @@ static void given(struct job *j)
 }
 
 /* With the queue full it is done here: a claim must not outlive its session, and workers may have gone for good. */
-void answer_release(struct pop3 *p, struct loop *home, struct box **box)
+void answer_release(struct link *l)
 {
+	struct work *work = l->at->p->work.mailbox;
 	struct giving *g = mem_new(sizeof(*g));
 
-	*g = (struct giving){ .job = { .home = home, .run = run_giving, .done = given },
-			      .box = *box };
-	*box = NULL;
-	if (p->work.mailbox && work_submit(p->work.mailbox, &g->job) == EC_OK)
+	*g = (struct giving){ .job = { .home = l->at->loop, .run = run_giving, .done = given },
+			      .box = l->box,
+			      .share = share_ref(l->set->with.share) };
+	l->box = NULL;
+	if (work && work_submit(work, &g->job) == EC_OK)
 		return;
 	run_giving(&g->job);
 	free(g);

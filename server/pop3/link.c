@@ -168,7 +168,7 @@ void link_bury(struct link *l)
 	land_waiting(l);
 	unthrottle(l);
 	if (l->box)
-		answer_release(p, l->at->loop, &l->box);
+		answer_release(l);
 	if (l->signed_in)
 		atomic_fetch_sub(&p->n_signed_in, 1);
 	login_free(&l->login);

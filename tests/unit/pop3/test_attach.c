@@ -297,6 +297,47 @@ static void a_set_is_held_until_its_last_session_has_gone(void **state)
 	assert_true(share_alone(&after));
 }
 
+static bool one_is_left(void)
+{
+	struct pop3_now now;
+
+	pop3_now(rig.pop3, &now);
+	return now.sessions == 1;
+}
+
+/* The mailbox is on its way back, and the only worker busy: its store must not be closed before it is there. */
+static void a_mailbox_on_its_way_back_holds_its_set(void **state)
+{
+	(void)state;
+	rig_begin("", 1, 64);
+	struct conf *old = rig.conf;
+	struct pop3_setup setup = rig_settings("");
+
+	conf_unref(&old);
+	share_begin(&before);
+	setup.share = &before;
+	pop3_setup(rig.pop3, &setup);
+	wait_until(both_loops_went_by);
+	int in = rig_signed_in();
+	setup.share = NULL;
+	pop3_setup(rig.pop3, &setup);
+	wait_until(both_loops_went_by);
+	int busy = rig_client();
+	atomic_store(&rig.stops_at, CLAIM);
+	say(busy, SIGNIN);
+	sem_wait(&rig.entered);
+	close(in);
+	wait_until(one_is_left);
+	assert_int_equal(rig.n_releases, 0);
+	assert_false(share_alone(&before));
+	atomic_store(&rig.stops_at, NOTHING);
+	sem_post(&rig.go);
+	wait_until(nobody_holds_before);
+	close(busy);
+	wait_until(nobody_is_in);
+	rig_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +351,7 @@ int main(void)
 		cmocka_unit_test(queue_is_full),
 		cmocka_unit_test(new_settings),
 		cmocka_unit_test(a_set_is_held_until_its_last_session_has_gone),
+		cmocka_unit_test(a_mailbox_on_its_way_back_holds_its_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
