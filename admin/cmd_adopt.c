@@ -262,22 +262,10 @@ static enum ec read_passwords(struct adoption *ad)
 /* What an earlier run made stays as it was handed out. */
 static enum ec open_handout(struct adoption *ad)
 {
-	char self[40];
 	const char *path = ad->a->given[NEWPASSWORD];
 	enum ec rc = handout_open(ad->w, path, &ad->handout, ad->e);
 
-	if (rc != EC_OK)
-		return rc;
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", ad->handout.fd);
-	identity_root(true);
-	int fd = open(self, O_RDONLY | O_CLOEXEC);
-	rc = fd < 0 ? err_sys(ad->e, "cannot read %s", path) : EC_OK;
-	identity_root(false);
-	if (rc == EC_OK)
-		rc = passlist_keep(ad->passwords, fd, ad->handout.fd, path, ad->e);
-	if (fd >= 0)
-		close(fd);
-	return rc;
+	return rc == EC_OK ? passlist_read(ad->passwords, ad->handout.fd, path, ad->e) : rc;
 }
 
 /* Listed before the first one is made: the list of passwords is not looked through and added to in turns. */

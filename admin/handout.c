@@ -3,6 +3,9 @@
  * The file lies where the administrator says, often a place that the owner of the mail root may not go to: so it is root who
  * opens it. And since it may be a place where others may make things, such as /tmp, no link is followed and nothing is written
  * into what somebody else has put there.
+ *
+ * Passwords go behind whole lines only. Half a line at the end may be what a crash left of ours or what an administrator typed
+ * himself, and it is his to say which: to cut it off could cost somebody's password, to go on behind it would spoil two.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +15,7 @@
 #include "admin/handout.h"
 #include "admin/identity.h"
 
-#define FLAGS (O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+#define FLAGS (O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
 
 /* What is written into a file is safe only once the file's name is. */
 static enum ec keep_name(const char *path, struct err *e)
@@ -29,16 +32,22 @@ static enum ec keep_name(const char *path, struct err *e)
 static enum ec check_old(int fd, const char *path, struct err *e)
 {
 	struct stat st;
+	char last;
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "cannot look at %s", path);
-	if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 077) == 0 &&
-	    st.st_nlink == 1)
-		return EC_OK;
-	return err_set(e, EC_REFUSED,
-		       "%s is there and others could read it: name another file for the new "
-		       "passwords",
-		       path);
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) != 0 ||
+	    st.st_nlink != 1)
+		return err_set(e, EC_REFUSED,
+			       "%s is there and others could read it: name another file for the "
+			       "new passwords",
+			       path);
+	if (st.st_size > 0 && (pread(fd, &last, 1, st.st_size - 1) != 1 || last != '\n'))
+		return err_set(e, EC_REFUSED,
+			       "%s ends in the middle of a line: end that line or remove it, then "
+			       "try again",
+			       path);
+	return EC_OK;
 }
 
 static enum ec open_old(const char *path, int *fd, struct err *e)

@@ -8,11 +8,12 @@
 
 struct handout {
 	const char *path; /* NULL: none */
-	int fd;           /* to append to; -1 = none */
+	int fd;           /* to append to, and to read from its beginning; -1 = none */
 	bool made;
 };
 
-/* As who started winpop. EC_REFUSED: what is there is no file of ours that is closed to others. */
+/* As who started winpop. EC_REFUSED: what is there is no file of ours that is closed to others, or ends in the middle of a
+ * line. */
 enum ec handout_open(struct wp *w, const char *path, struct handout *out, struct err *e);
 /* One that was made and has nothing in it goes again. Fine if never opened (fd -1). */
 void handout_close(struct handout *h);

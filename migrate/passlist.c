@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include "migrate/newpass.h"
 #include "migrate/passlist.h"
 #include "server/accounts/record.h"
@@ -186,45 +185,18 @@ static enum ec check_mode(int fd, const char *what, struct err *e)
 	return EC_OK;
 }
 
-/* The text is the caller's arena's, which wipes it. */
-static enum ec read_text(struct arena *mem, int fd, const char *what, char **text, size_t *len,
-			 struct err *e)
-{
-	enum ec rc = check_mode(fd, what, e);
-
-	return rc == EC_OK ? file_read_fd(mem, fd, what, FILE_BYTES_MAX, text, len, e) : rc;
-}
-
 enum ec passlist_read(struct passlist *l, int fd, const char *what, struct err *e)
 {
 	struct arena *mem = arena_new("passwords", 4096);
 	char *text;
 	size_t len;
-	enum ec rc = read_text(mem, fd, what, &text, &len, e);
+	enum ec rc = check_mode(fd, what, e);
 
 	if (rc == EC_OK)
+		rc = file_read_fd(mem, fd, what, FILE_BYTES_MAX, &text, &len, e);
+	if (rc == EC_OK)
 		rc = passlist_parse(l, text, len, what, e);
-	arena_drop(&mem);
-	return rc;
-}
-
-/* ---- keeping ---- */
-
-enum ec passlist_keep(struct passlist *l, int from, int to, const char *what, struct err *e)
-{
-	struct arena *mem = arena_new("passwords", 4096);
-	char *text;
-	size_t len;
-	enum ec rc = read_text(mem, from, what, &text, &len, e);
-
-	if (rc == EC_OK) {
-		const char *lf = memrchr(text, '\n', len);
-		size_t whole = lf ? (size_t)(lf + 1 - text) : 0;
-		rc = passlist_parse(l, text, whole, what, e);
-		if (rc == EC_OK && whole < len && ftruncate(to, (off_t)whole) < 0)
-			rc = err_sys(e, "cannot write %s", what);
-	}
-	arena_drop(&mem);
+	arena_drop(&mem); /* wiped */
 	return rc;
 }
 

@@ -1,8 +1,7 @@
 /* passlist.h - lines "address TAB password" (or address:password), as administrators hand them in and get them out.
  *
  * Reading: blank lines are passed over, CRLF is fine, of several lines for one address the last one counts. A list that is also
- * written (passlist_keep) grows by whole lines, which are on disk before anybody uses what they say; a line that a crash cut short
- * was never used and is cut off.
+ * written (passlist_make) grows by whole lines, which are on disk before anybody uses what they say.
  *
  * Thread:  one at a time. Owner: secrets lent live as long as the list, which wipes them.
  * Failure: EC_USAGE names the line and never shows what is in it; EC_DENIED others could read the file.
@@ -27,7 +26,5 @@ const struct secret *passlist_get(const struct passlist *l, const struct name *n
 void passlist_put(struct passlist *l, const struct name *n, const struct secret *s);
 size_t passlist_count(const struct passlist *l);
 
-/* The same for a file that passlist_make will add to: `to` is open for appending to it, and a torn last line is cut off. */
-enum ec passlist_keep(struct passlist *l, int from, int to, const char *what, struct err *e);
 /* A random password, for the list and at the end of the file: on disk when EC_OK. */
 enum ec passlist_make(struct passlist *l, int fd, const struct name *n, struct err *e);

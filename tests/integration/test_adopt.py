@@ -383,8 +383,11 @@ def test_passwords(make_server, original, tmp_path):
     assert server.winpop("adopt", original.path, "/passwords", given).code == 1, "one has none"
 
     made = tmp_path / "made"
-    made.write_text(f"{c}\tpw of c\n{b}\ttorn")  # of a run that was killed while it wrote
+    made.write_text(f"{c}\tpw of c")  # cut short, or typed so: nobody but the administrator knows
     made.chmod(0o600)
+    done = server.winpop("adopt", original.path, "/passwords", given, "/newpassword", made)
+    assert done.code == 1 and "middle of a line" in done.err and made.read_text() == f"{c}\tpw of c", done
+    made.write_text(f"{c}\tpw of c\n")
     adopt(server, original, "/passwords", given, "/newpassword", made)
     assert made.read_text() == f"{c}\tpw of c\n"
     check_all(server, original, {a: "pw:of a", b: "pw of b", c: "pw of c"})

@@ -112,6 +112,24 @@ static void what_others_could_read_is_refused(void **state)
 	place_drop(&p);
 }
 
+static void half_a_line_is_left_as_it_is(void **state)
+{
+	struct handout h;
+	struct place p;
+
+	(void)state;
+	place_make(&p);
+	int fd = open(p.file, O_CREAT | O_WRONLY, 0600);
+	assert_int_equal(write(fd, "one\ntwo", 7), 7);
+	refused(&p, p.file);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 7);
+	assert_int_equal(write(fd, "\n", 1), 1);
+	close(fd);
+	assert_int_equal(handout_open(&p.w, p.file, &h, NULL), EC_OK);
+	handout_close(&h);
+	place_drop(&p);
+}
+
 static void nowhere(void **state)
 {
 	struct handout h;
@@ -129,6 +147,7 @@ int main(void)
 		cmocka_unit_test(made_for_nobody_else),
 		cmocka_unit_test(one_with_nothing_in_it_goes_again),
 		cmocka_unit_test(what_others_could_read_is_refused),
+		cmocka_unit_test(half_a_line_is_left_as_it_is),
 		cmocka_unit_test(nowhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
