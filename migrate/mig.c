@@ -1,8 +1,8 @@
 /* mig.c - the four things that can be done with all accounts of a scope, made of a list, one account, and many at once.
  *
- * What a plan says will not work is told first and not tried. What is to be made or taken comes next, the first of it alone; what an
- * earlier run did is proved last, when nobody waits for a first one any more: a proof says nothing about the right to make accounts,
- * so a run that goes on from half a million proofs would do all of them alone.
+ * What a plan says will not work is told first and not tried, but for passwords (is_tried). What is to be made or taken comes
+ * next, the first of it alone; what an earlier run did is proved last, when nobody waits for a first one any more: a proof says
+ * nothing about the right to make accounts, so a run that goes on from half a million proofs would do all of them alone.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -262,24 +262,26 @@ static enum ec do_all(struct errand *er, size_t n, bool scout,
 
 /* ---- run ---- */
 
-static bool is_made(enum mig_what what)
+/* That a password will be refused is a forecast: the directory has the last word, and the words for it. */
+static bool is_tried(enum mig_what what)
 {
-	return what == MIG_CREATE || what == MIG_LINK;
+	return what == MIG_CREATE || what == MIG_LINK || what == MIG_POLICY;
 }
 
 /* Who only hears of conflicts has no journal made for that. */
 static bool has_work(const struct plan *p)
 {
 	for (size_t i = 0; i < plan_count(p); i++)
-		if (is_made(plan_what(p, i)))
+		if (is_tried(plan_what(p, i)))
 			return true;
 	return false;
 }
 
-/* Those to be made or taken, then those to be proved; the rest is told. */
+/* Those to be made or taken, then those to be proved; the rest is told. Whose password is likely to be refused comes behind
+ * those whose names are promised. */
 struct todo {
-	size_t *made, *proved;
-	size_t n_made, n_proved;
+	size_t *made, *foreseen, *proved;
+	size_t n_made, n_foreseen, n_proved;
 };
 
 static void sort_out(struct errand *er, struct todo *out)
@@ -288,13 +290,16 @@ static void sort_out(struct errand *er, struct todo *out)
 	size_t n = plan_count(p);
 
 	out->made = mem_new((n + 1) * sizeof(size_t));
+	out->foreseen = mem_new((n + 1) * sizeof(size_t));
 	out->proved = mem_new((n + 1) * sizeof(size_t));
 	er->sum.total = n;
 	for (size_t i = 0; i < n; i++) {
-		if (is_made(plan_what(p, i))) {
-			out->made[out->n_made++] = i;
-		} else if (plan_what(p, i) == MIG_DONE) {
+		if (plan_what(p, i) == MIG_DONE) {
 			out->proved[out->n_proved++] = i;
+		} else if (plan_what(p, i) == MIG_POLICY) {
+			out->foreseen[out->n_foreseen++] = i;
+		} else if (is_tried(plan_what(p, i))) {
+			out->made[out->n_made++] = i;
 		} else {
 			tell_planned(p, i, er->row, er->ctx);
 			er->sum.done++;
@@ -311,10 +316,14 @@ static enum ec run_plan(struct errand *er, struct err *e)
 	sort_out(er, &todo);
 	er->todo = todo.made;
 	rc = do_all(er, todo.n_made, true, do_one, e);
+	er->todo = todo.foreseen;
+	if (rc == EC_OK)
+		rc = do_all(er, todo.n_foreseen, !er->single.worked, do_one, e);
 	er->todo = todo.proved;
 	if (rc == EC_OK)
 		rc = do_all(er, todo.n_proved, false, do_one, e);
 	free(todo.made);
+	free(todo.foreseen);
 	free(todo.proved);
 	return rc;
 }

@@ -208,7 +208,7 @@ static void each_verdict(void **state)
 	town_settle(w, "plus+@a.example", "good enough");
 	town_settle(w, "weak@a.example", "bad");
 	w->residents[1].damaged = true;
-	w->min_password = 5;
+	w->min_foreseen = 5;
 	town_hire(w, "mail@a.example", "mailer");
 	town_hire(w, "off@a.example", "off")->enabled = false;
 
@@ -238,6 +238,26 @@ static void each_verdict(void **state)
 	assert_ec(plan(t, "mail@a.example"), EC_OK);
 	assert_int_equal(t->plan->n, 1);
 	assert_ec(plan(t, "nobody@a.example"), EC_ABSENT);
+}
+
+/* The directory has the last word on passwords. */
+static void a_forecast_is_no_verdict(void **state)
+{
+	struct try *t = *state;
+	struct town *w = t->town;
+
+	town_settle(w, "kim@a.example", "bad");
+	town_settle(w, "kim@b.example", "good enough");
+	town_settle(w, "lee@a.example", "no");
+	w->min_foreseen = 5;
+	w->min_password = 3;
+	assert_ec(plan(t, NULL), EC_OK);
+	expect_row(t->plan, "kim@a.example", "policy kim");
+	assert_ec(run(t, NULL), EC_OK);
+	expect_row(t->book, "kim@b.example", "create kim");
+	expect_row(t->book, "kim@a.example", "create kim1");
+	expect_row(t->book, "lee@a.example", "policy lee");
+	assert_null(town_find(w, "lee@a.example"));
 }
 
 /* In order of names, but nobody loses the name of his own mailbox to somebody who would be altered anyway. */
@@ -624,6 +644,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TRY(each_verdict),
+		TRY(a_forecast_is_no_verdict),
 		TRY(names_in_order),
 		TRY(names_that_meet),
 		TRY(one_entry_for_two),

@@ -282,11 +282,10 @@ static void choose_logon(struct town *t, const struct account_wish *w, char out[
 		snprintf(out, NAME_TEXT_MAX + 1, "%.18s%u", w->name.local, i);
 }
 
-static enum ec judge_password(const struct town *t, const struct secret *s, struct err *e)
+static enum ec judge_password(const struct secret *s, size_t min, struct err *e)
 {
 	*e = (struct err){ .class = EC_OK };
-	return s && s->len < t->min_password ? err_set(e, EC_REFUSED, "the password is too short")
-					     : EC_OK;
+	return s && s->len < min ? err_set(e, EC_REFUSED, "the password is too short") : EC_OK;
 }
 
 static enum ec look(struct town *t, const struct account_wish *w, const struct secret *s,
@@ -303,7 +302,7 @@ static enum ec look(struct town *t, const struct account_wish *w, const struct s
 	if (t->no_container)
 		return err_set(e, EC_BROKEN, "there is no ou=people");
 	choose_logon(t, w, out->logon);
-	judge_password(t, s, &out->weak);
+	judge_password(s, t->min_foreseen, &out->weak);
 	return EC_OK;
 }
 
@@ -328,7 +327,7 @@ static enum ec make(struct town *t, const struct account_wish *w, const struct s
 		return err_set(e, EC_DENIED, "no right to make accounts");
 	if (meant_by(t, &w->name))
 		return err_set(e, EC_EXISTS, "there is an account already");
-	if (judge_password(t, s, e) != EC_OK)
+	if (judge_password(s, t->min_password, e) != EC_OK)
 		return EC_REFUSED;
 	choose_logon(t, w, logon);
 	struct town_entry *en = add_entry(t, name_text(&w->name, text), logon);
@@ -355,7 +354,7 @@ static enum ec change(struct town *t, const struct name *n, const struct secret 
 
 	if (!en)
 		return absent(e);
-	if (judge_password(t, s, e) != EC_OK)
+	if (judge_password(s, t->min_password, e) != EC_OK)
 		return EC_REFUSED;
 	t->n_foreign_touched += en->foreign;
 	t->n_passwords++;

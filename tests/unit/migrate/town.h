@@ -39,8 +39,8 @@ struct town {
 	unsigned trouble; /* one of so many calls comes to nothing; 0 = none */
 	unsigned dice;
 	bool away, no_rights, no_container;
-	size_t min_password;
-	char stuck[NAME_TEXT_MAX + 1]; /* who is never answered about */
+	size_t min_password, min_foreseen; /* as it is, and as it is told beforehand */
+	char stuck[NAME_TEXT_MAX + 1];     /* who is never answered about */
 	unsigned n_troubles, n_calls, n_creates, n_passwords, n_removes, n_foreign_touched;
 	struct mig *stop; /* to be stopped ... */
 	unsigned stop_at; /* ... at this call */
