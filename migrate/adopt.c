@@ -44,7 +44,6 @@ static struct adoptbox box_of(const struct adopt *a, const struct adopt_row *row
 	const struct adopt_setup *s = &a->setup;
 
 	return (struct adoptbox){ .root = s->root,
-				  .store = s->store,
 				  .catalog = s->catalog,
 				  .accounts = s->accounts,
 				  .tree = a->tree,
@@ -373,8 +372,10 @@ static enum ec do_row(struct adopt *a, struct adopt_row *row, struct adopt_total
 {
 	const struct adoptbox b = box_of(a, row);
 	struct adoptbox_count count = { .n_before = row->n_before };
-	enum ec rc = EC_OK;
+	enum ec rc = adoptbox_go_on(&b, e);
 
+	if (rc != EC_OK)
+		return rc;
 	if (row->what == ADOPT_NEW)
 		rc = make_box(a, row, totals, &count, e);
 	else if (row->what == ADOPT_PASSWORD)

@@ -33,7 +33,7 @@ struct adopt_setup {
 	bool merge;           /* also into mailboxes that are not from there */
 	/* run: for those with needs_password. EC_*: that mailbox is left */
 	enum ec (*password)(void *ctx, const struct name *n, struct secret *out, struct err *e);
-	bool (*stop)(void *ctx); /* asked between messages */
+	bool (*stop)(void *ctx); /* asked between mailboxes and between messages */
 	void *ctx;
 };
 

@@ -44,12 +44,17 @@ struct incoming {
 	struct err *e;
 };
 
+enum ec adoptbox_go_on(const struct adoptbox *b, struct err *e)
+{
+	if (!b->stop || !b->stop(b->ctx))
+		return EC_OK;
+	return err_set(e, EC_REFUSED, "stopped; the same command goes on from here");
+}
+
 static bool is_stopped(struct incoming *in)
 {
-	if (!in->b->stop || !in->b->stop(in->b->ctx))
-		return false;
-	in->rc = err_set(in->e, EC_REFUSED, "stopped; the same command goes on from here");
-	return true;
+	in->rc = adoptbox_go_on(in->b, in->e);
+	return in->rc != EC_OK;
 }
 
 static enum ec make_durable(int dir, struct err *e)
@@ -260,7 +265,6 @@ static enum winroot_next bring_aside(struct incoming *in, const struct winroot_m
 static void count_before(struct incoming *in, const struct adopted_item *item)
 {
 	in->count->n_before++;
-	in->count->octets_before += item->octets;
 	if (adopted_has(in->record, item))
 		return;
 	adopted_add(in->record, item);

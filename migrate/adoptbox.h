@@ -15,11 +15,9 @@
 #include "migrate/winroot.h"
 #include "server/accounts/accounts.h"
 #include "server/catalog/catalog.h"
-#include "server/store/store.h"
 
 struct adoptbox {
 	struct mailroot *root;
-	struct store *store;
 	struct catalog *catalog;
 	struct accounts *accounts;
 	struct winroot *tree;
@@ -29,11 +27,13 @@ struct adoptbox {
 	void *ctx;
 };
 struct adoptbox_count {
-	uint64_t n_new, octets_new;       /* brought in now */
-	uint64_t n_before, octets_before; /* by an earlier run, or there already */
-	uint64_t canonical_new;           /* octets_new as LIST counts them */
+	uint64_t n_new, octets_new; /* brought in now */
+	uint64_t n_before;          /* by an earlier run, or there already */
+	uint64_t canonical_new;     /* octets_new as LIST counts them */
 };
 
+/* EC_REFUSED: stopped. Asked between messages by those below, and by their caller between mailboxes. */
+enum ec adoptbox_go_on(const struct adoptbox *b, struct err *e);
 /* password NULL: the account is there. */
 enum ec adoptbox_make(const struct adoptbox *b, const struct secret *password,
 		      struct adoptbox_count *out, struct err *e);

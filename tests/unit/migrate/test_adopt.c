@@ -143,7 +143,7 @@ struct scene {
 	struct catalog *catalog;
 	struct plain accounts;
 	char from[64];
-	bool merge;
+	bool merge, stopped;
 	/* Of the last run. */
 	struct adopt_totals totals;
 	enum adopt_what what;
@@ -208,6 +208,13 @@ static enum ec password(void *ctx, const struct name *n, struct secret *out, str
 	return EC_OK;
 }
 
+static bool is_stopped(void *ctx)
+{
+	const struct scene *s = ctx;
+
+	return s->stopped;
+}
+
 static bool take_row(void *ctx, const struct adopt_row *row)
 {
 	struct scene *s = ctx;
@@ -234,6 +241,7 @@ static enum ec adopt(struct scene *s, struct err *e)
 					 .from = s->from,
 					 .merge = s->merge,
 					 .password = password,
+					 .stop = is_stopped,
 					 .ctx = s };
 	struct adopt *a;
 	int fd = open(s->from, O_RDONLY | O_DIRECTORY);
@@ -519,6 +527,30 @@ static void somebody_elses_mailbox(void **state)
 	teardown(&s);
 }
 
+/* Also where there is no message to stop at: a mailbox without any, a tree in place. */
+static void stopped_between_mailboxes(void **state)
+{
+	static const char *const names[] = { "P3a.EML", "P3b.eml", "P3c.eml" };
+	struct scene s;
+	struct err e;
+
+	(void)state;
+	setup(&s);
+	for (int i = 0; i < 3; i++) {
+		char path[256];
+		snprintf(path, sizeof(path), "%s/Example.ORG/P3_LEE.mbx/%s", s.from, names[i]);
+		assert_int_equal(unlink(path), 0);
+	}
+	s.stopped = true;
+	assert_ec(adopt(&s, &e), EC_REFUSED);
+	assert_int_equal(s.what, ADOPT_LEFT);
+	assert_false(is_there(&s));
+	s.stopped = false;
+	adopt_well(&s);
+	assert_true(is_there(&s));
+	teardown(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -526,6 +558,7 @@ int main(void)
 		cmocka_unit_test(made_in_spite_of_death),
 		cmocka_unit_test(made_in_spite_of_a_full_disk),
 		cmocka_unit_test(more_comes),
+		cmocka_unit_test(stopped_between_mailboxes),
 		cmocka_unit_test(added_in_spite_of_death),
 		cmocka_unit_test(added_in_spite_of_a_full_disk),
 		cmocka_unit_test(a_damaged_record),
