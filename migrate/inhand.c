@@ -177,8 +177,10 @@ enum ec inhand_remove(struct inhand *h, struct err *e)
 	rc = to->ops->remove(to, &h->seen.there, e);
 	if (rc == EC_ABSENT)
 		return err_set(e, EC_TEMP, "%s was there and is gone", h->seen.there.key);
-	if (rc == EC_OK)
+	if (rc == EC_OK) {
 		h->seen = (struct prospect){ 0 };
+		h->removed = true;
+	}
 	return rc;
 }
 

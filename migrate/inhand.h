@@ -14,8 +14,9 @@ struct inhand {
 	struct prospect seen;      /* by inhand_look */
 	struct account led;        /* by inhand_lead: whom the address leads to */
 	struct secret secret;
-	bool made; /* a moment ago, the directory said so */
-	bool anew; /* what was half-made was removed */
+	bool made;    /* a moment ago, the directory said so */
+	bool drawn;   /* its mark was made in this attempt: nothing older has it */
+	bool removed; /* what had its mark was, in this attempt */
 };
 
 void inhand_begin(struct inhand *h, struct single *s, const struct account_wish *wish,

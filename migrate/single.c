@@ -57,6 +57,12 @@ static enum mig_what blame_password(enum ec rc)
 	return rc == EC_REFUSED ? MIG_POLICY : blame(rc);
 }
 
+/* A mark of an earlier attempt may be in an entry that a copy of the directory does not show yet: not to see it proves nothing. */
+static bool is_gone_for_certain(const struct inhand *h)
+{
+	return h->drawn || h->removed;
+}
+
 /* Takes away what may be there by us. The row's reason stays the first one, unless the directory is away now, or does not let us:
  * then the intent stays, and all of it is tried again from the mark. */
 static enum single_end retreat(struct inhand *h, enum mig_what what)
@@ -66,7 +72,7 @@ static enum single_end retreat(struct inhand *h, enum mig_what what)
 
 	if (inhand_passes(rc) || rc == EC_DENIED)
 		return inhand_judge_as(h, MIG_FAILED, &now);
-	if (rc == EC_OK &&
+	if (rc == EC_OK && is_gone_for_certain(h) &&
 	    inhand_note(h, &(struct journal_entry){ .state = JOURNAL_GONE }, &now) != EC_OK)
 		return inhand_halt(h, &now);
 	h->out->row.new_password = false;
@@ -250,10 +256,11 @@ static enum ec note_intent(struct inhand *h, struct err *e)
 
 	if (h->past.state == JOURNAL_INTENT)
 		return EC_OK;
-	if (h->past.state == JOURNAL_MADE)
-		strcpy(intent.mark, h->past.mark);
-	else
+	h->drawn = h->past.state != JOURNAL_MADE;
+	if (h->drawn)
 		inhand_make_mark(intent.mark);
+	else
+		strcpy(intent.mark, h->past.mark);
 	return inhand_note(h, &intent, e);
 }
 
@@ -304,10 +311,9 @@ static enum single_end meet_other(struct inhand *h)
 	struct err now;
 	enum ec rc = inhand_look_long(h, &now);
 
-	if (rc == EC_OK && inhand_is_ours(h))
-		return make_anew(h);
-	return inhand_passes(rc) ? inhand_judge_as(h, MIG_FAILED, &now)
-				 : inhand_row(h, MIG_CONFLICT);
+	if (rc != EC_OK)
+		return inhand_judge_as(h, blame(rc), &now);
+	return inhand_is_ours(h) ? make_anew(h) : inhand_row(h, MIG_CONFLICT);
 }
 
 static enum single_end make(struct inhand *h)
@@ -335,13 +341,13 @@ static enum single_end make(struct inhand *h)
 static enum single_end make_anew(struct inhand *h)
 {
 	struct err *why = &h->out->row.why;
+	bool again = h->removed;
 	enum ec rc = inhand_remove(h, why);
 
-	if (rc == EC_OK && h->anew)
+	if (rc == EC_OK && again)
 		rc = err_set(why, EC_TEMP, "%s is there again after it was removed", h->out->key);
 	if (rc != EC_OK)
 		return inhand_judge(h, MIG_FAILED, rc);
-	h->anew = true;
 	return make(h);
 }
 

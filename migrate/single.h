@@ -5,7 +5,8 @@
  * already and may not be changed or removed by us; EC_BROKEN until one account of this run worked, behind that it is the account's own.
  *
  * Order, and so what a crash can leave: the journal says INTENT before an account is made, MADE when it was proved and registered,
- * GONE when it was looked for and is not there. So what is in the directory by us is in the journal, at every moment.
+ * GONE when it was removed, or never came to be; what an earlier attempt may have made and is only not seen stays INTENT. So what is
+ * in the directory by us is in the journal, at every moment.
  *
  * Thread: any number at once, of different accounts. Owner: what is in struct single is lent; rows are the caller's, lend their
  * own strings to row.logon and row.key, and so are not copied by assignment.

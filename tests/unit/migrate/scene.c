@@ -230,6 +230,18 @@ static void seen_late(struct scene *sc)
 	sc->dir.s->unseen = 4;
 }
 
+static void done_seen_late(struct scene *sc)
+{
+	done_before(sc);
+	seen_late(sc);
+}
+
+static void half_made_seen_late(struct scene *sc)
+{
+	half_made(sc);
+	seen_late(sc);
+}
+
 static void proof_fails(struct scene *sc)
 {
 	sc->dir.s->deaf = true;
@@ -249,10 +261,12 @@ const struct situation situations[] = {
 	{ "free, seen late", seen_late, false, false, true, MIG_CREATE },
 	{ "half made", half_made, false, false, true, MIG_CREATE },
 	{ "half made, other password", half_made_other_password, false, false, false, MIG_CREATE },
+	{ "half made, seen late", half_made_seen_late, false, false, false, MIG_CREATE },
 	{ "weak", weak, false, false, false, MIG_POLICY },
 	{ "weak, new password", weak, false, true, true, MIG_CREATE },
 	{ "done", done_before, false, false, false, MIG_DONE },
 	{ "done, registered now", done_before, false, false, true, MIG_DONE },
+	{ "done, seen late", done_seen_late, false, true, true, MIG_CREATE },
 	{ "done, password changed", changed_since, false, false, false, MIG_RENEW },
 	{ "done, changed by owner", changed_by_owner, false, true, true, MIG_CONFLICT },
 	{ "done, changed, when is not known", changed_timeless, false, false, false, MIG_RENEW },

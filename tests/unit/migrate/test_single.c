@@ -134,6 +134,29 @@ static void seen_late_after_made(void **state)
 	scene_teardown(&sc);
 }
 
+/* MADE, removed by somebody, and now refused: that it is not seen proves nothing, so the mark stays; nothing waits for it. */
+static void removed_since_and_refused(void **state)
+{
+	struct scene sc;
+	struct journal_entry was, now;
+
+	(void)state;
+	begin(&sc, "done, removed since");
+	scene_past(&sc, &was);
+	sc.dir.s->min_password = 100;
+	must_say(&sc, DO, SINGLE_ROW, MIG_POLICY);
+	must_say(&sc, DO, SINGLE_ROW, MIG_POLICY);
+	scene_past(&sc, &now);
+	assert_int_equal(now.state, JOURNAL_INTENT);
+	assert_string_equal(now.mark, was.mark);
+	sc.dir.s->min_password = 0;
+	must_say(&sc, DO, SINGLE_ROW, MIG_CREATE);
+	assert_int_equal(sc.dir.s->n_created, 1);
+	must_say(&sc, UNDO, SINGLE_ROW, MIG_UNDONE);
+	must_be_undone(&sc);
+	scene_teardown(&sc);
+}
+
 /* ---- others' ---- */
 
 /* Without /link, too: it was taken over by an earlier run. */
@@ -329,6 +352,7 @@ int main(void)
 		cmocka_unit_test(marks_hidden),
 		cmocka_unit_test(never_seen),
 		cmocka_unit_test(seen_late_after_made),
+		cmocka_unit_test(removed_since_and_refused),
 		cmocka_unit_test(linked_stays_linked),
 		cmocka_unit_test(locked_out),
 		cmocka_unit_test(no_password),
