@@ -336,18 +336,26 @@ static enum ec compare_served(const struct adopt *a, const struct name *n,
 		       (uintmax_t)c->canonical_new, (uintmax_t)octets);
 }
 
+/* Asked again: with local accounts a user has one mailbox over all domains, and the tree may hold two that he could have. */
+static enum ec get_password(const struct adopt *a, struct adopt_row *row, struct secret *out,
+			    struct err *e)
+{
+	if (!row->needs_password)
+		return ask_account(a, row, e);
+	return a->setup.password(a->setup.ctx, &row->box->name, out, e);
+}
+
 static enum ec make_box(struct adopt *a, struct adopt_row *row, struct adopt_totals *totals,
 			struct adoptbox_count *count, struct err *e)
 {
 	const struct winroot_domain *d = &a->tree->domains[row->box->domain];
 	const struct adoptbox b = box_of(a, row);
 	struct secret password = { 0 };
-	enum ec rc = EC_OK;
+	enum ec rc = get_password(a, row, &password, e);
 
-	if (row->needs_password)
-		rc = a->setup.password(a->setup.ctx, &row->box->name, &password, e);
-	if (rc == EC_OK)
-		rc = ensure_domain(a, &d->name, totals, e);
+	if (rc != EC_OK || row->what != ADOPT_NEW)
+		return rc;
+	rc = ensure_domain(a, &d->name, totals, e);
 	if (rc == EC_OK)
 		rc = adoptbox_make(&b, row->needs_password ? &password : NULL, count, e);
 	secret_drop(&password);

@@ -136,6 +136,25 @@ static const struct accounts_ops plain_ops = { .name = "plain",
 					       .find = plain_find,
 					       .create = plain_create };
 
+/* Users of a computer: whoever is asked for has a mailbox already, or may have one, wherever it is. */
+static enum ec users_find(struct accounts *a, const struct name *n, struct account *out,
+			  struct err *e)
+{
+	struct name elsewhere = *n;
+	int dir;
+
+	*out = (struct account){ .name = *n };
+	strcpy(elsewhere.domain, strcmp(n->domain, "example.org") ? "example.org" : "example.net");
+	if (mailroot_dir(((struct plain *)a)->root, &elsewhere, &dir, NULL) != EC_OK)
+		return EC_OK;
+	close(dir);
+	return err_set(e, EC_REFUSED, "has a mailbox in %s", elsewhere.domain);
+}
+
+static const struct accounts_ops users_ops = { .name = "users",
+					       .rule = NAME_SYSTEM,
+					       .find = users_find };
+
 /* ---- a scene: our mail root, and somebody's tree ---- */
 
 struct scene {
@@ -527,6 +546,28 @@ static void somebody_elses_mailbox(void **state)
 	teardown(&s);
 }
 
+/* One password must not open two mailboxes, though each of them alone would have been fine. */
+static void one_mailbox_for_a_user(void **state)
+{
+	struct scene s;
+	char path[256];
+	struct err e = { 0 };
+
+	(void)state;
+	setup(&s);
+	s.accounts.accounts.ops = &users_ops;
+	snprintf(path, sizeof(path), "%s/example.net", s.from);
+	assert_int_equal(mkdir(path, 0755), 0);
+	strcat(path, "/P3_lee.mbx");
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_ec(adopt(&s, &e), EC_OK);
+	assert_int_equal(s.totals.n_rows[ADOPT_NEW], 1);
+	assert_int_equal(s.totals.n_rows[ADOPT_NO_ACCOUNT], 1);
+	assert_true(tree_has(&s.t, "example.net/P3_lee.mbx"));
+	assert_false(is_there(&s));
+	teardown(&s);
+}
+
 /* Also where there is no message to stop at: a mailbox without any, a tree in place. */
 static void stopped_between_mailboxes(void **state)
 {
@@ -558,6 +599,7 @@ int main(void)
 		cmocka_unit_test(made_in_spite_of_death),
 		cmocka_unit_test(made_in_spite_of_a_full_disk),
 		cmocka_unit_test(more_comes),
+		cmocka_unit_test(one_mailbox_for_a_user),
 		cmocka_unit_test(stopped_between_mailboxes),
 		cmocka_unit_test(added_in_spite_of_death),
 		cmocka_unit_test(added_in_spite_of_a_full_disk),
