@@ -5,7 +5,8 @@
  *
  * What a crash leaves at the end may be more than one line: writers share a sync, and a disk may have taken the second half of what
  * they wrote together, not the first. All of that was promised to nobody and is cut off. An empty line stands wherever a sync ended,
- * so a bad line with one behind it was on disk once and was damaged since: then nothing is believed.
+ * so a bad line with one behind it was on disk once and was damaged since: then nothing is believed. What was damaged behind the last
+ * sync cannot be told from what never came to the disk, and counts as that.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -309,6 +310,18 @@ static enum ec damaged(size_t line, const char *path, struct err *e)
 		       path, line);
 }
 
+/* Of a bad line. One that is good but for its last octet has lost its line end alone, and took that of the empty line behind it: no
+ * crash cuts so finely. */
+static bool was_on_disk(const char *line, const char *nl, const char *end)
+{
+	struct journal_entry what;
+	struct name n;
+
+	if (memmem(line, (size_t)(end - line), "\n\n", 2))
+		return true;
+	return nl && journal_parse_line(line, (size_t)(nl - line) - 1, &n, &what);
+}
+
 enum ec journal_read(const char *p, size_t len, const char *directory, const char *path,
 		     journal_line_fn *fn, void *ctx, size_t *keep, struct err *e)
 {
@@ -330,8 +343,7 @@ enum ec journal_read(const char *p, size_t len, const char *directory, const cha
 		if (nl == at)
 			continue;
 		if (!nl || !journal_parse_line(at, (size_t)(nl - at), &n, &what))
-			return memmem(at, (size_t)(end - at), "\n\n", 2) ? damaged(line, path, e)
-									 : EC_OK;
+			return was_on_disk(at, nl, end) ? damaged(line, path, e) : EC_OK;
 		fn(ctx, &n, &what);
 	}
 	*keep = len;
