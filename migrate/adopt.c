@@ -380,10 +380,8 @@ static enum ec do_row(struct adopt *a, struct adopt_row *row, struct adopt_total
 {
 	const struct adoptbox b = box_of(a, row);
 	struct adoptbox_count count = { .n_before = row->n_before };
-	enum ec rc = adoptbox_go_on(&b, e);
+	enum ec rc = EC_OK;
 
-	if (rc != EC_OK)
-		return rc;
 	if (row->what == ADOPT_NEW)
 		rc = make_box(a, row, totals, &count, e);
 	else if (row->what == ADOPT_PASSWORD)
@@ -450,6 +448,10 @@ enum ec adopt_run(struct adopt *a, adopt_row_fn *fn, void *ctx, struct adopt_tot
 	*totals = (struct adopt_totals){ 0 };
 	mailroot_sweep(a->setup.root, true); /* drafts of a run that was killed take room */
 	for (size_t i = 0; i < a->tree->n_boxes && rc == EC_OK; i++) {
+		const struct adoptbox b = box_of(a, &a->rows[i]);
+		rc = adoptbox_go_on(&b, e);
+		if (rc != EC_OK)
+			break;
 		rc = run_row(a, &a->rows[i], totals, e);
 		if (!fn(ctx, &a->rows[i]))
 			break;
