@@ -249,8 +249,7 @@ static void watch(void *ctx, const struct mig_progress *now)
 		progress_say(m->progress, "stopping; nothing was done");
 	else
 		progress_say(m->progress,
-			     "stopping behind the accounts in hand; the same command goes "
-			     "on with the others (once more: at once)");
+			     "stopping after the accounts in hand (once more: at once)");
 }
 
 static enum ec go(struct migration *m, phase_fn *phase)

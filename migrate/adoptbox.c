@@ -48,7 +48,7 @@ enum ec adoptbox_go_on(const struct adoptbox *b, struct err *e)
 {
 	if (!b->stop || !b->stop(b->ctx))
 		return EC_OK;
-	return err_set(e, EC_REFUSED, "stopped; the same command goes on from here");
+	return err_set(e, EC_REFUSED, "stopped");
 }
 
 static bool is_stopped(struct incoming *in)

@@ -273,7 +273,7 @@ static enum ec outcome(const struct crew *c, struct err *e)
 	if (c->over)
 		return err_set(e, c->why.class, "%s", c->why.text);
 	if (c->n_queued > 0)
-		return err_set(e, EC_REFUSED, "stopped; the same command goes on from here");
+		return err_set(e, EC_REFUSED, "stopped");
 	return EC_OK;
 }
 

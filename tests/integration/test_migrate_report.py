@@ -111,6 +111,7 @@ def test_ctrl_c_and_again(migration):
     status, shown = on_terminal(migration, "/all", "/rate", "10", interrupt=lambda: len(migration.journal().all("made")) > 3)
     done = migration.journal().all("made")
     assert status == 5 and 3 < len(done) < 40, (status, shown)
+    assert shown.count("the same command goes on") == 1, shown
     migration.check(made=done)
     migration.migrate_ok("/all")
     migration.check(made=people)
