@@ -12,6 +12,7 @@
 #define MARK_BYTES 16
 #define LOOKS_MOST 13 /* three seconds */
 #define VAIN_MOST 3
+#define KEPT_MOST 10
 
 void inhand_begin(struct inhand *h, struct single *s, const struct account_wish *wish,
 		  struct single_row *out)
@@ -228,6 +229,23 @@ enum single_end inhand_judge_as(struct inhand *h, enum mig_what what, const stru
 {
 	h->out->row.why = *why;
 	return inhand_judge(h, what, why->class);
+}
+
+enum single_end inhand_judge_change(struct inhand *h, enum ec rc)
+{
+	struct err *why = &h->out->row.why;
+	struct err last = *why;
+
+	if (rc != EC_DENIED)
+		return inhand_judge(h, MIG_FAILED, rc);
+	if (h->s->changed || h->s->n_kept++ < KEPT_MOST)
+		return inhand_row(h, MIG_FAILED);
+	err_set(why, EC_DENIED,
+		"none of the first %d accounts may be changed by the service: give it the right "
+		"to, "
+		"then try again (%s)",
+		KEPT_MOST, last.text);
+	return inhand_halt(h, why);
 }
 
 enum single_end inhand_own_trouble(struct inhand *h)

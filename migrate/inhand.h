@@ -53,5 +53,7 @@ enum single_end inhand_halt(struct inhand *h, const struct err *why);
 /* Of the directory's answers: LATER, HALT or a row. */
 enum single_end inhand_judge(struct inhand *h, enum mig_what what, enum ec rc);
 enum single_end inhand_judge_as(struct inhand *h, enum mig_what what, const struct err *why);
+/* Of answers to changing, or removing, what is there already. */
+enum single_end inhand_judge_change(struct inhand *h, enum ec rc);
 /* Of our own files: LATER or HALT. */
 enum single_end inhand_own_trouble(struct inhand *h);

@@ -375,7 +375,11 @@ static enum single_end link_registered(struct inhand *h, enum mig_what what, boo
 	rc = carry_mailbox(h->s->boxes, h->s->entries, h->name, &added, why);
 	if (note_link(h, ours || added, &now) != EC_OK)
 		return inhand_halt(h, &now);
-	return rc == EC_OK ? inhand_row(h, what) : inhand_judge(h, MIG_FAILED, rc);
+	if (rc != EC_OK)
+		return inhand_judge_change(h, rc);
+	if (added)
+		h->s->changed = true;
+	return inhand_row(h, what);
 }
 
 static enum single_end take_over(struct inhand *h, bool again)

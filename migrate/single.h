@@ -1,8 +1,9 @@
 /* single.h - one account: carried over, taken back, looked at. Private to migrate/.
  *
  * What became of an account is a row, and the next one goes on. Two things are no row: the directory (or our own disk) is away, so
- * nothing can be said yet; and trouble that every account would meet. The class tells: EC_DENIED, but for an account that is there
- * already and may not be changed or removed by us; EC_BROKEN until one account of this run worked, behind that it is the account's own.
+ * nothing can be said yet; and trouble that every account would meet. The class tells: EC_DENIED; EC_BROKEN until one account of this run
+ * worked, behind that it is the account's own. An account that is there already and may not be changed or removed by us may be an
+ * administrator's, protected from the service: that is its own trouble, unless it is so with all of the first ones.
  *
  * Order, and so what a crash can leave: the journal says INTENT before an account is made, MADE when it was proved and registered,
  * GONE when it was removed, or never came to be; what an earlier attempt may have made and is only not seen stays INTENT. So what is
@@ -26,6 +27,8 @@ struct single {
 	pthread_mutex_t handing; /* one line of new_passwords at a time */
 	unsigned look_again_ms;  /* between looks for what was made and does not show yet */
 	_Atomic bool worked;     /* an account was made or proved in this run */
+	_Atomic bool changed;    /* one that was there already was registered, or taken back */
+	_Atomic unsigned n_kept; /* accounts that are there already, and not for us to change */
 	_Atomic unsigned n_vain; /* accounts that were looked for again and did not show */
 };
 

@@ -24,6 +24,15 @@ static enum single_end leave_alone(struct inhand *h)
 	return inhand_row(h, MIG_FAILED);
 }
 
+/* What is there was to be changed. */
+static enum single_end taken_back(struct inhand *h, enum ec rc)
+{
+	if (rc != EC_OK)
+		return inhand_judge_change(h, rc);
+	h->s->changed = true;
+	return gone(h, SINGLE_ROW);
+}
+
 /* An intent that came to nothing is nothing to tell. */
 static enum single_end undo_made(struct inhand *h)
 {
@@ -37,11 +46,7 @@ static enum single_end undo_made(struct inhand *h)
 		return gone(h, intent ? SINGLE_SILENT : SINGLE_ROW);
 	if (!inhand_is_ours(h))
 		return intent && *h->seen.mark ? gone(h, SINGLE_SILENT) : leave_alone(h);
-	rc = inhand_remove(h, why);
-	if (rc ==
-	    EC_DENIED) /* an administrator's by now, protected from the service: the others go on */
-		return inhand_row(h, MIG_FAILED);
-	return rc == EC_OK ? gone(h, SINGLE_ROW) : inhand_judge(h, MIG_FAILED, rc);
+	return taken_back(h, inhand_remove(h, why));
 }
 
 /* Not registered, says one answer; or not on the copy of the directory that gave it. */
@@ -83,8 +88,7 @@ static enum single_end undo_linked(struct inhand *h)
 	struct err *why = &h->out->row.why;
 
 	strcpy(h->out->key, h->past.key);
-	enum ec rc = h->past.registered ? unlist(h, why) : EC_OK;
-	return rc == EC_OK ? gone(h, SINGLE_ROW) : inhand_judge(h, MIG_FAILED, rc);
+	return h->past.registered ? taken_back(h, unlist(h, why)) : gone(h, SINGLE_ROW);
 }
 
 static enum single_end undo(struct inhand *h)

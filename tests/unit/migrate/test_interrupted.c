@@ -137,6 +137,9 @@ static bool end_fits(const struct scene *sc, const struct fault *f, enum single_
 		return end == SINGLE_HALT;
 	if (f->class == EC_DENIED && (struck == STEP_VERIFY || struck == STEP_SET_PASSWORD))
 		return end == SINGLE_ROW;
+	/* who was taken over may be protected from the service */
+	if (f->class == EC_DENIED && struck == STEP_ENTRIES && sc->is->link)
+		return end == SINGLE_HALT || end == SINGLE_ROW;
 	/* what cleans up behind another reason does not replace it */
 	if (f->class == EC_DENIED || f->class == EC_BROKEN)
 		return end == SINGLE_HALT || (end == SINGLE_ROW && !is_success(sc->is->want));

@@ -176,6 +176,28 @@ static void linked_stays_linked(void **state)
 	scene_teardown(&sc);
 }
 
+/* An administrator's account that was taken over is protected from the service: the others go on. */
+static void linked_and_protected(void **state)
+{
+	struct scene sc;
+	struct single_row row;
+	unsigned n_denied = 0;
+
+	(void)state;
+	for (unsigned at = 1; at < 12; at++) {
+		begin(&sc, "taken, link, registered");
+		fakedir_fault(&sc.dir, (struct fault){ FAULT_BEFORE, at, EC_DENIED });
+		enum single_end end = scene_try(&sc, DO, &row);
+		bool wrote = sc.dir.s->hit && sc.dir.s->struck == STEP_ENTRIES &&
+			     strcmp(sc.dir.s->domains[0].name, "example.com") == 0;
+		if (wrote)
+			assert_int_equal(end, SINGLE_ROW);
+		n_denied += wrote;
+		scene_teardown(&sc);
+	}
+	assert_true(n_denied >= 2);
+}
+
 static void locked_out(void **state)
 {
 	struct scene sc;
@@ -354,6 +376,7 @@ int main(void)
 		cmocka_unit_test(seen_late_after_made),
 		cmocka_unit_test(removed_since_and_refused),
 		cmocka_unit_test(linked_stays_linked),
+		cmocka_unit_test(linked_and_protected),
 		cmocka_unit_test(locked_out),
 		cmocka_unit_test(no_password),
 		cmocka_unit_test(undo_leaves_alone),
