@@ -3,7 +3,7 @@
  *	plan      what would happen to each account; nothing is touched
  *	run       does it: an entry is made (or, on request, the one that is there is taken), then proved by signing in with it
  *	check     every mailbox's entry works: asked before the service is switched over
- *	undo      removes what run made, and nothing else
+ *	undo      removes what run made, and nothing else; registered domains stay, others may have begun to use them
  *
  * The password file is only read. Until the switch people sign in by it, so at no time is there anybody who can sign in nowhere.
  * What was done is in a journal (journal.h), written before and after each change: whoever is killed, or loses the directory, runs

@@ -608,6 +608,10 @@ void must_be_undone(struct scene *sc)
 	records_must_be_same(sc);
 	others_must_be_same(sc, true);
 	assert_int_equal(fakedir_count_ours(sc->dir.s), 0);
+	for (size_t i = 0; i < 4; i++) /* a domain may be in use by now */
+		if (*sc->was.dir.domains[i].name)
+			assert_string_equal(sc->dir.s->domains[i].name,
+					    sc->was.dir.domains[i].name);
 	scene_past(sc, &what);
 	assert_true(what.state == JOURNAL_NONE || what.state == JOURNAL_GONE);
 }
