@@ -138,9 +138,15 @@ void report_totals(const struct report *r, struct out *o, const char *key)
 	out_end(o);
 }
 
+/* What an account is like says nothing any more once it is gone. */
+static bool is_like_no_other(const struct line *l)
+{
+	return l->what != MIG_UNDONE && (l->altered || l->new_password);
+}
+
 static bool must_be_heard(const struct line *l)
 {
-	return l->class != EC_OK || l->altered || l->new_password;
+	return l->class != EC_OK || is_like_no_other(l);
 }
 
 static const char *remark(const struct line *l)
@@ -149,7 +155,9 @@ static const char *remark(const struct line *l)
 					      { "another logon name",
 						"another logon name, new password" } };
 
-	return l->class != EC_OK ? l->why : of[l->altered][l->new_password];
+	if (l->class != EC_OK)
+		return l->why;
+	return is_like_no_other(l) ? of[l->altered][l->new_password] : "-";
 }
 
 void report_accounts(struct report *r, struct out *o, bool all)
