@@ -246,7 +246,7 @@ static void watch(void *ctx, const struct mig_progress *now)
 	m->stopped = true;
 	mig_stop(m->mig);
 	if (now->planning)
-		progress_say(m->progress, "stopping; nothing was done");
+		progress_say(m->progress, "stopping");
 	else
 		progress_say(m->progress,
 			     "stopping after the accounts in hand (once more: at once)");
@@ -264,16 +264,22 @@ static enum ec go(struct migration *m, phase_fn *phase)
 	return rc;
 }
 
+/* Half a plan is none. */
+static enum ec drop_plan(struct migration *m, enum ec rc)
+{
+	report_free(&m->rows);
+	return m->stopped ? wp_hint(m->w, rc, "nothing was done") : rc;
+}
+
 /* What is going to be done is said before anything is. */
 static enum ec plan_first(struct migration *m)
 {
 	if (m->one || m->mode != &carry)
 		return EC_OK;
 	enum ec rc = go(m, mig_plan);
-	if (rc == EC_OK)
-		report_totals(m->rows, m->w->out, "plan");
-	else
-		report_free(&m->rows); /* nothing of it was done */
+	if (rc != EC_OK)
+		return drop_plan(m, rc);
+	report_totals(m->rows, m->w->out, "plan");
 	return rc;
 }
 
@@ -305,6 +311,8 @@ static void show(struct migration *m)
 {
 	bool all = m->one || m->mode == &look || m->a->json || m->a->csv;
 
+	if (m->mode == &take_back && report_size(m->rows) == 0)
+		out_say(m->w->out, "There was nothing to undo.");
 	report_accounts(m->rows, m->w->out, all);
 	if (!m->one)
 		show_totals(m);
@@ -336,8 +344,6 @@ static enum ec judge_one(struct migration *m)
 /* "Partly" is for those who wanted it so; what ended of itself is trouble, however far it came. */
 static enum ec cut_short(struct migration *m, enum ec rc, bool some)
 {
-	if (m->mode == &look)
-		return rc;
 	m->w->partly = m->stopped && some;
 	return m->stopped || some || rc == EC_TEMP
 		       ? wp_hint(m->w, rc, "the same command goes on where this one ended")
@@ -366,9 +372,12 @@ static enum ec save_report(struct migration *m, enum ec rc)
 
 	if (!path || report_write(m->rows, path, &why) == EC_OK)
 		return rc;
-	out_note(m->w->out, "the report was not written: %s", why.text);
-	m->w->partly = m->w->partly || rc == EC_OK;
-	return rc == EC_OK ? err_set(m->e, why.class, "%s", why.text) : rc;
+	if (rc != EC_OK) {
+		out_note(m->w->out, "the report was not written: %s", why.text);
+		return rc;
+	}
+	m->w->partly = true;
+	return err_set(m->e, why.class, "the report was not written: %s", why.text);
 }
 
 static void say_next(const struct migration *m, enum ec rc)
@@ -390,6 +399,8 @@ static enum ec perform(struct migration *m)
 	if (rc == EC_OK)
 		rc = go(m, m->mode->phase);
 	interrupt_drop(&m->stop);
+	if (rc != EC_OK && m->mode == &look)
+		rc = drop_plan(m, rc);
 	if (!m->rows)
 		return rc;
 	show(m);

@@ -3,11 +3,13 @@ import csv
 import errno
 import os
 import pty
+import resource
 import signal
 import subprocess
 
 from fixtures.migration import WEAK
 from fixtures.waiting import wait_until
+from fixtures.winpopd import Result
 
 # ---- reports and exit codes ----
 
@@ -115,6 +117,50 @@ def test_ctrl_c_and_again(migration):
     migration.check(made=done)
     migration.migrate_ok("/all")
     migration.check(made=people)
+
+
+def struck(number):
+    """For a child that begins with this signal waiting: it comes before anything else can."""
+    def before_exec():
+        signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+        os.kill(os.getpid(), number)
+    return before_exec
+
+
+def test_a_plan_that_was_stopped_says_nothing(migration, tmp_path):
+    """Half a plan is none: no numbers that could be taken for the whole, no report, and nothing that could go on."""
+    migration.hire_many(400)  # not through before it looks
+    report = tmp_path / "plan.csv"
+    result = Result(subprocess.run(migration.command("/all", "/dry-run", "/report", report), capture_output=True, text=True,
+                                   env=migration.server.environment(), preexec_fn=struck(signal.SIGTERM)))
+    assert result.code == 1 and result.out == "" and not report.exists(), result
+    assert "nothing was done" in result.err and "goes on" not in result.err, result
+
+
+def test_no_room_for_the_report(migration, tmp_path):
+    """Told once, beside what was found out; nothing is left of the file."""
+    kim = migration.hire()
+
+    def no_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    result = Result(subprocess.run(migration.command(kim, "/dry-run", "/report", tmp_path / "plan.csv"), capture_output=True,
+                                   text=True, env=migration.server.environment(), restore_signals=False, preexec_fn=no_room))
+    assert result.code == 5 and kim in result.out, result
+    assert result.err.count("\n") == 1 and "the report was not written: " in result.err, result
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_undo_says_what_was_undone(migration):
+    """Not what names it had there; and that there was nothing to undo, if so."""
+    kim = migration.hire("kim")
+    migration.server.winpop_ok("add", "other." + migration.domain)
+    other = migration.hire("kim", domain="other." + migration.domain)
+    migration.migrate_ok("/all")
+    undone = migration.migrate_ok("/all", "/undo")
+    assert other not in undone.out and "another logon name" not in undone.out, undone
+    assert "nothing to undo" in migration.migrate_ok(kim, "/undo").out
 
 
 def test_rate(migration):
