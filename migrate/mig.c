@@ -223,14 +223,19 @@ static struct name name_of(const struct errand *er, size_t k)
 	return er->todo ? plan_name(er->m->plan, er->todo[k]) : roll_name(er->roll, k);
 }
 
-/* Patience is at its end: those it was tried with are told. Something of them may be in the directory. */
-static void tell_unanswered(struct errand *er, size_t n, const struct err *why)
+/* All of it ended: those who were tried and not answered are told. Something of them may be in the directory. What ended it, if not
+ * patience, was said about somebody else. */
+static void tell_unanswered(struct errand *er, size_t n, const struct err *end)
 {
+	struct err why = *end;
+
+	if (end->class != EC_TEMP && end->class != EC_BUSY)
+		err_set(&why, EC_TEMP, "had no answer when all of it ended: %s", end->text);
 	for (size_t k = 0; k < n; k++) {
 		if (!er->tried[k])
 			continue;
 		struct name who = name_of(er, k);
-		const struct mig_row row = failed_row(&who, why);
+		const struct mig_row row = failed_row(&who, &why);
 
 		tell(er, &row);
 	}
@@ -254,7 +259,7 @@ static enum ec do_all(struct errand *er, size_t n, bool scout,
 
 	er->tried = mem_new(n + 1);
 	enum ec rc = bulk_run(&b, &er->sum, &why);
-	if (rc == EC_TEMP || rc == EC_BUSY)
+	if (rc != EC_OK && rc != EC_REFUSED)
 		tell_unanswered(er, n, &why);
 	free(er->tried);
 	return rc == EC_OK ? rc : err_set(e, rc, "%s", why.text);

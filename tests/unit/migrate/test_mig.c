@@ -639,6 +639,21 @@ static void no_rights_to_undo(void **state)
 	assert_int_equal(town_count_ours(t->town), 0);
 }
 
+/* Who was not answered about has a row, whatever it is that ends all of it: something of him may be in the directory. */
+static void unanswered_when_all_ends(void **state)
+{
+	struct try *t = *state;
+
+	settle_many(t, 100);
+	assert_ec(run(t, NULL), EC_OK);
+	strcpy(t->town->stuck, "u0000@a.example");
+	t->town->no_rights = true;
+	assert_ec(act(t, NULL, mig_undo, t->book), EC_DENIED);
+	expect_row(t->book, "u0000@a.example", "failed");
+	assert_ec(row_of(t->book, "u0000@a.example")->why.class, EC_TEMP);
+	assert_int_equal(t->book->n, 11);
+}
+
 #define TRY(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -664,6 +679,7 @@ int main(void)
 		TRY(check),
 		TRY(undo),
 		TRY(no_rights_to_undo),
+		TRY(unanswered_when_all_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
