@@ -87,8 +87,11 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 	struct purge_result r = { 0 };
 	enum ec rc = check_unused(w, e);
 
-	if (rc == EC_OK && !a->given[YES])
+	if (rc == EC_OK && !a->given[YES]) {
 		rc = confirm(w, e);
+		if (rc == EC_OK) /* a question may stand there for hours */
+			rc = check_unused(w, e);
+	}
 	if (rc != EC_OK)
 		return rc;
 	rc = remove_records(w, &r, e);
