@@ -111,10 +111,14 @@ static enum ec check_settings(const struct migration *m)
 {
 	const struct conf *c = m->w->conf;
 
-	if (c->authentication != AUTHN_FILE)
+	if (c->authentication != AUTHN_FILE) {
+		wp_hint(m->w, EC_REFUSED,
+			"if winpop purgepasswords was not given, winpop set authentication file "
+			"is the way back to it");
 		return err_set(m->e, EC_REFUSED,
-			       "migrateToAD works only while authentication is the encrypted "
-			       "password file");
+			       "this works only while authentication is the encrypted password "
+			       "file");
+	}
 	if (m->a->given[REGISTER] && c->catalog == CATALOG_DIRECTORY)
 		return err_set(m->e, EC_REFUSED,
 			       "mailboxes are registered in the directory already: leave out "
@@ -325,6 +329,8 @@ static const char *remedy(const struct migration *m, enum mig_what what)
 {
 	if (what == MIG_POLICY && m->passwords.fd < 0)
 		return "/newpassword File makes a new one, or change it with winpop changepwd";
+	if (what == MIG_NAME)
+		return "a directory cannot have this name: that person needs another mailbox";
 	return NULL;
 }
 

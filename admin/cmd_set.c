@@ -206,7 +206,8 @@ static void tell_of_leaving(const struct change *c)
 	if (now->authentication == AUTHN_AD)
 		out_note(
 			o,
-			"winpop migrateToAD /undo is over, people sign in by what it would remove");
+			"winpop migrateToAD /undo is refused from now on: people sign in with what "
+			"it would remove");
 }
 
 /* ---- the command ---- */

@@ -5,7 +5,9 @@ under the names that mail programs know it by.
 """
 import base64
 import mailbox
+import os
 import pathlib
+import pty
 import subprocess
 
 import pytest
@@ -198,7 +200,7 @@ def test_no_undo_behind_the_switch(migration, staff):
     migration.migrate_ok("/all")
     switch(migration)
     result = migration.migrate("/all", "/undo")
-    assert result.code == 1, result
+    assert result.code == 1 and "winpop set authentication file" in result.err, result
     migration.check(made=staff)
     assert all(map(migration.signs_in, staff))
 
@@ -243,3 +245,22 @@ def test_it_is_asked_for(migration, staff):
     result = migration.server.winpop("purgepasswords")
     assert result.code != 0 and "/y" in result.err, result
     assert len(records(migration)) == 3
+
+
+def test_an_answer_that_came_late(migration, staff):
+    """While the question stood there somebody went back to the password file."""
+    migration.migrate_ok("/all")
+    switch(migration)
+    words = [*migration.server.prefix, migration.server.tool, "--config", migration.server.conf, "purgepasswords"]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(words[0], list(map(str, words)), migration.server.environment())
+    shown = b""
+    while b"[y/N]" not in shown:
+        shown += os.read(terminal, 1000)
+    migration.server.winpop_ok("set", "authentication", "file")
+    os.write(terminal, b"y\n")
+    status = os.waitpid(pid, 0)[1]
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 1 and len(records(migration)) == 3
+    assert all(map(migration.signs_in, staff))
