@@ -379,7 +379,10 @@ static enum ec check_mark(struct dir *d, struct dir_conn *c, const struct accoun
 	enum ec rc = person_by_mark(d, c, &wish->name, wish->mark, p, &why);
 	rc = judge_found(rc, p, &one, &why, e);
 	if (rc == EC_OK && one)
-		rc = err_set(e, EC_EXISTS, "%s was made already", p->account.key);
+		rc = err_set(e, EC_EXISTS,
+			     "%s was made already, and not all servers of the directory show it: "
+			     "try again when they do",
+			     p->account.key);
 	free(p);
 	return rc;
 }

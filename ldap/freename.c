@@ -86,7 +86,10 @@ static enum ec check_stranger(struct dir_conn *c, const struct free_name *f, con
 	buf_addz(&filter, ")");
 	enum ec rc = any_entry(c, f->base, LDAP_SCOPE_SUBTREE, &filter, &ours, e);
 	if (rc == EC_OK && ours)
-		rc = err_set(e, EC_EXISTS, "the account %s was made already", logon);
+		rc = err_set(e, EC_EXISTS,
+			     "the account %s was made already, and not all servers of the "
+			     "directory show it: try again when they do",
+			     logon);
 	return rc;
 }
 

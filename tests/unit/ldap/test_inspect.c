@@ -229,6 +229,7 @@ static void what_was_made_is_found_again(void **state)
 	assert_says(people_find(&o->p, "kim@example.com", &who, &e), EC_ABSENT, &e);
 	assert_says(create(o, &wish, "secret1", &e), EC_EXISTS, &e);
 	assert_non_null(strstr(e.text, office_dn(o, "kim", dn)));
+	assert_non_null(strstr(e.text, "try again"));
 	assert_says(inspect(o, &wish, &p, &e), EC_OK, &e);
 	assert_true(p.taken);
 	assert_string_equal(p.mark, wish.mark);
