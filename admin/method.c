@@ -24,7 +24,7 @@
 struct survey {
 	struct wp *w;
 	struct backends from, to;
-	bool accounts_change, catalog_changes;
+	bool accounts_change, catalog_changes, can_carry;
 	uint64_t n_boxes, n_missing;
 	enum ec rc;
 	struct err *e;
@@ -113,7 +113,8 @@ static enum ec survey(struct survey *s)
 		rc = s->rc;
 	if (rc != EC_OK || s->n_missing == 0)
 		return rc;
-	wp_hint(s->w, EC_REFUSED, "make them first; nothing was changed");
+	wp_hint(s->w, EC_REFUSED, "make them first%s; nothing was changed",
+		s->can_carry ? ", with winpop migrateToAD or there" : "");
 	return err_set(s->e, EC_REFUSED, "%ju of %ju mailboxes have no %s there",
 		       (uintmax_t)s->n_missing, (uintmax_t)s->n_boxes,
 		       s->accounts_change ? "account" : "entry");
@@ -140,10 +141,9 @@ static void watch(void *ctx, const struct mig_progress *now)
 	progress_show(p->progress, now);
 }
 
-static bool was_migrated(const struct survey *s, const struct conf *was, const struct conf *now)
+static bool was_migrated(const struct survey *s, const struct conf *was)
 {
-	return was->authentication == AUTHN_FILE && now->authentication == AUTHN_AD &&
-	       access(target_journal(s->w->mem, was), F_OK) == 0;
+	return s->can_carry && access(target_journal(s->w->mem, was), F_OK) == 0;
 }
 
 static enum ec open_proof(struct survey *s, const struct conf *was, struct mig **out)
@@ -200,7 +200,7 @@ static enum ec compare(struct survey *s, const struct conf *was, const struct co
 {
 	struct catalog **cat = &s->from.catalog;
 	const struct log *log = &s->w->log;
-	bool any = false, migrated = was_migrated(s, was, now);
+	bool any = false, migrated = was_migrated(s, was);
 	enum ec rc = migrated ? backends_open(was, NULL, log, &s->from, s->e)
 			      : backends_open_catalog(was, log, &s->from, s->e);
 
@@ -222,6 +222,7 @@ enum ec method_check(struct wp *w, const struct conf *was, const struct conf *no
 		.w = w,
 		.accounts_change = was->authentication != now->authentication,
 		.catalog_changes = was->catalog != now->catalog,
+		.can_carry = was->authentication == AUTHN_FILE && now->authentication == AUTHN_AD,
 		.e = e,
 	};
 

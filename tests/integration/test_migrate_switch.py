@@ -162,6 +162,8 @@ def test_clients_download_nothing_twice(migration, staff, tmp_path):
 def test_it_is_refused_while_somebody_would_be_left_behind(migration, staff):
     """Each with the reason; the password file stays in use."""
     kim, lee, pat = staff
+    result = migration.server.winpop("set", "authentication", "ad")
+    assert result.code == 1 and "winpop migrateToAD" in result.err, result
     migration.migrate_ok(kim)
     result = migration.server.winpop("set", "authentication", "1")
     assert result.code == 1 and lee in result.out and pat in result.out and kim not in result.out, result
