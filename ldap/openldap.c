@@ -203,14 +203,16 @@ static enum ec check_mark(const struct newcomer *nc, const char *dn, struct err 
 	return rc;
 }
 
-/* An account with half of what it needs is none: it goes again. */
+/* An account with half of what it needs is none: it goes again. If nobody says that it went, how it ended is not certain. */
 static enum ec take_back(struct dir_conn *c, const char *dn, enum ec rc, struct err *e)
 {
 	struct err why = *e, again;
+	enum ec gone = dir_conn_delete(c, dn, &again);
 
-	if (dir_conn_delete(c, dn, &again) != EC_OK)
-		return err_set(e, rc, "%s; %s was left behind, remove it", why.text, dn);
-	return rc;
+	if (gone == EC_OK)
+		return rc;
+	return err_set(e, gone == EC_TEMP ? gone : rc, "%s; %s was left behind, remove it",
+		       why.text, dn);
 }
 
 static enum ec make_entry(void *ctx, const char *uid, struct err *e)
