@@ -174,15 +174,22 @@ def test_three_domains_two_hundred_mailboxes_five_thousand_messages(make_server,
     assert listing(original.path) == tree, "the tree is only read"
 
 
-def run_and_kill(server, seconds, *args):
-    """True if it was still at work."""
-    run = subprocess.Popen([server.tool, "--config", server.conf, *map(str, args)], stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=server.environment())
-    try:
-        run.wait(seconds)
-    except subprocess.TimeoutExpired:
-        run.kill()
-    return run.wait() < 0
+class Killer:
+    """Kills a command while it is at work. How long it may run follows how long it took so far, on any machine."""
+
+    def __init__(self, server, chance, longest):
+        self.server, self.chance, self.longest, self.killed = server, chance, longest, 0
+
+    def run(self, *args):
+        run = subprocess.Popen([self.server.tool, "--config", self.server.conf, *map(str, args)], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=self.server.environment())
+        try:
+            run.wait(self.chance.uniform(0, self.longest))
+            self.longest *= 0.7
+        except subprocess.TimeoutExpired:
+            run.kill()
+            self.killed += run.wait() < 0
+            self.longest *= 1.3
 
 
 def test_killed_at_random_points(make_server, original, tmp_path, chance):
@@ -193,8 +200,10 @@ def test_killed_at_random_points(make_server, original, tmp_path, chance):
     began = time.monotonic()
     scratch.winpop_ok("adopt", original.path, "/newpassword", tmp_path / "scratch")
     whole = time.monotonic() - began
-    killed = sum(run_and_kill(server, chance.uniform(0.1, 0.1 + whole / 3), *command) for _ in range(15))
-    assert killed > 3, "too quick to be killed"
+    killer = Killer(server, chance, whole / 3)
+    for _ in range(15):
+        killer.run(*command)
+    assert killer.killed > 3
     for address, box in original.messages.items():  # who is there is there whole
         if server.box_dir(address).exists():
             names = {path.name for path in server.box_dir(address).iterdir() if path.suffix.lower() == ".eml"}
@@ -225,16 +234,16 @@ def test_killed_while_more_comes_and_people_fetch_and_delete(make_server, origin
 
     adopt(server, original, "/newpassword", list_file)
     fetch_and_delete()
-    killed, began = 0, time.monotonic()
+    began = time.monotonic()
     adopt(server, original)
-    whole = time.monotonic() - began
+    killer = Killer(server, chance, time.monotonic() - began)
     for _ in range(15):
         for address in original.messages:
             for _ in range(10):
                 original.put(address)
-        killed += run_and_kill(server, chance.uniform(whole / 4, whole * 1.5), "adopt", original.path)
+        killer.run("adopt", original.path)
         fetch_and_delete()
-    assert killed > 3, "too quick to be killed"
+    assert killer.killed > 3
     adopt(server, original)
     fetch_and_delete()
     wanted = [(address, uidl(name), canonical(octets))
