@@ -11,7 +11,8 @@ enum { NOW };
 
 static enum ec set_lock(struct wp *w, const struct name *n, bool on, struct err *e)
 {
-	enum ec rc = w->backends.catalog->ops->set_lock(w->backends.catalog, n, on, e);
+	enum ec rc =
+		w->backends.catalog->ops->set_flag(w->backends.catalog, n, ENTRY_LOCKED, on, e);
 
 	if (rc == EC_OK) {
 		out_field(w->out, name_is_domain(n) ? "domain" : "mailbox", wp_text(w, n));

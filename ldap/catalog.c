@@ -337,9 +337,14 @@ static enum ec do_set(struct dir_conn *c, void *ctx, struct err *e)
 			  e);
 }
 
-static enum ec catalog_set_lock(struct catalog *c, const struct name *n, bool on, struct err *e)
+static enum ec catalog_set_flag(struct catalog *c, const struct name *n, enum entry_flag flag,
+				bool on, struct err *e)
 {
-	struct errand r = { .name = n, .attr = LOCKED_ATTR, .value = on ? "TRUE" : NULL };
+	static const char *const attr[] = {
+		[ENTRY_LOCKED] = LOCKED_ATTR,
+		[ENTRY_HELD] = HELD_ATTR,
+	};
+	struct errand r = { .name = n, .attr = attr[flag], .value = on ? "TRUE" : NULL };
 
 	return run(catalog_of(c), POOL_WRITE, do_set, &r, e);
 }
@@ -430,7 +435,7 @@ static const struct catalog_ops ops = {
 	.find = catalog_find,
 	.add = catalog_add,
 	.remove = catalog_remove,
-	.set_lock = catalog_set_lock,
+	.set_flag = catalog_set_flag,
 	.set_quota = catalog_set_quota,
 	.each = catalog_each,
 	.unlist = catalog_unlist,

@@ -16,6 +16,8 @@
 #define ALIAS_ATTR "winpopAlias"
 #define LOCKED_ATTR "winpopLocked"
 #define QUOTA_ATTR "winpopQuotaAccount"
+#define HELD_ATTR "winpopHeld"
+#define EXPIRE_ATTR "winpopExpireDays"
 #define DOMAIN_ATTR "winpopDomainName"
 #define MAILBOX_CLASS "winpopMailbox"
 #define DOMAIN_CLASS "winpopDomain"

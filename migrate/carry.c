@@ -49,7 +49,7 @@ static enum ec carry_domain(struct catalog *to, const struct name *mailbox, bool
 	strcpy(domain.domain, mailbox->domain);
 	enum ec rc = add_domain(to, &domain, &has, e);
 	if (rc == EC_OK && has.locked != locked)
-		rc = to->ops->set_lock(to, &domain, locked, e);
+		rc = to->ops->set_flag(to, &domain, ENTRY_LOCKED, locked, e);
 	return rc;
 }
 
@@ -80,7 +80,7 @@ enum ec carry_mailbox(struct catalog *from, struct catalog *to, const struct nam
 	if (rc == EC_OK && !there)
 		rc = add_mailbox(to, mailbox, added, e);
 	if (rc == EC_OK && has.locked != want.locked)
-		rc = to->ops->set_lock(to, mailbox, want.locked, e);
+		rc = to->ops->set_flag(to, mailbox, ENTRY_LOCKED, want.locked, e);
 	if (rc == EC_OK && strcmp(has.quota, want.quota) != 0)
 		rc = to->ops->set_quota(to, mailbox, want.quota, e);
 	return rc;

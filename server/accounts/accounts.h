@@ -14,6 +14,7 @@
 #include "server/base/name.h"
 #include "server/base/secret.h"
 #include "server/store/mailroot.h"
+#include "server/store/quota.h"
 
 struct accounts;
 
@@ -45,6 +46,9 @@ struct account {
 	/* Too many wrong passwords were given some time ago: a refusal may say nothing about the password. */
 	bool locked_out;
 	bool admin; /* may not be limited by quota, nor deleted with a mailbox */
+	/* From find: what its entry says that all mailboxes counted against it may hold; has_limit: it says something. */
+	bool has_limit;
+	struct quota_limit limit;
 	char key[ACCOUNT_KEY_MAX +
 		 1]; /* where the backend found it (a DN), "" = look it up again */
 	/* Differs after its password was changed. "" = not known: nothing is remembered about its passwords. */
@@ -107,10 +111,15 @@ struct accounts_ops {
 				struct err *);
 	/* As find gave it, before its mailbox went; or with the name alone. */
 	enum ec (*remove)(struct accounts *, const struct account *, struct err *);
+	/* Keeps the limit with the account, for find to tell; limit NULL: has none of its own any more. NULL: limits are kept
+	 * elsewhere, as where keeps_limits is false. */
+	enum ec (*set_limit)(struct accounts *, const struct name *, const struct quota_limit *,
+			     struct err *);
 	void (*close)(struct accounts **);
 };
 struct accounts {
 	const struct accounts_ops *ops;
+	bool keeps_limits;
 	unsigned
 		reveals; /* 1u << enum secret_kind: what reveal may give; decides which mechanisms are offered */
 };

@@ -8,6 +8,7 @@
 #include "server/accounts/keyring.h"
 #include "server/catalog/catalog.h"
 #include "server/conf/conf.h"
+#include "server/quota/limits.h"
 #include "server/store/mailroot.h"
 #include "server/store/store.h"
 
@@ -18,6 +19,7 @@ struct backends {
 	struct store *store;
 	struct catalog *catalog;
 	struct accounts *accounts;
+	struct limits *limits;
 };
 /* All or nothing. as: who acts in the directory, NULL = the service itself; EC_USAGE if there is no directory. Settings and
  * log are lent until it is closed. */

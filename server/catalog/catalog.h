@@ -1,6 +1,7 @@
-/* catalog.h - which domains and mailboxes exist, their locks, their quota account.
+/* catalog.h - which domains and mailboxes exist, their locks and holds, their quota account, when fetched mail expires.
  *
- * Two locks (domain, mailbox) are two flags; unlocking a domain leaves a mailbox's own. `local` keeps all in the mail root
+ * A lock refuses retrieval, a hold refuses delivery, each for a domain or a mailbox: two flags that do not touch each other;
+ * taking the domain's away leaves a mailbox's own. `local` keeps all in the mail root
  * itself: the directory exists = the mailbox exists. `directory` (LDAP entries) comes from ldap/.
  *
  * Thread:  every slot may block: call on a worker or from a program without a loop; any number at once.
@@ -8,6 +9,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 #include "server/base/err.h"
 #include "server/base/name.h"
 #include "server/store/mailroot.h"
@@ -18,8 +20,12 @@ struct entry {
 	struct name name;              /* of a domain or of a mailbox */
 	bool locked;                   /* its own lock */
 	bool domain_locked;            /* for a mailbox: its domain's */
-	char quota[NAME_TEXT_MAX + 1]; /* quota account, "" = none */
+	bool held, domain_held;        /* the same for delivery */
+	char quota[NAME_TEXT_MAX + 1]; /* the quota account it is linked to, "" = its own */
+	uint32_t expire_days;          /* its domain's: EXPIRE_NEVER, days, or EXPIRE_UNSET */
 };
+enum entry_flag { ENTRY_LOCKED, ENTRY_HELD };
+#define EXPIRE_UNSET (UINT32_MAX - 1) /* as the settings say (conf.h) */
 
 struct catalog_ops {
 	const char *name;
@@ -28,10 +34,13 @@ struct catalog_ops {
 	 * already, and stays whatever happens (EC_ABSENT: it is not). */
 	enum ec (*add)(struct catalog *, const struct name *, struct draft **draft, struct err *);
 	enum ec (*remove)(struct catalog *, const struct name *, struct err *);
-	enum ec (*set_lock)(struct catalog *, const struct name *, bool on,
-			    struct err *); /* idempotent */
+	/* Of a domain or a mailbox; idempotent. */
+	enum ec (*set_flag)(struct catalog *, const struct name *, enum entry_flag, bool on,
+			    struct err *);
 	enum ec (*set_quota)(struct catalog *, const struct name *, const char *account,
 			     struct err *);
+	/* Of a domain: when fetched mail in it expires; EXPIRE_UNSET takes its own rule away. */
+	enum ec (*set_expire)(struct catalog *, const struct name *, uint32_t days, struct err *);
 	/* domain NULL: all domains, else the domain's mailboxes, sorted by name; fn false stops. */
 	enum ec (*each)(struct catalog *, const struct name *domain,
 			bool (*fn)(void *ctx, const struct entry *), void *ctx, struct err *);

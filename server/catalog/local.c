@@ -2,6 +2,7 @@
  *
  *	domain/lock                  the domain is locked; what the file says is for people
  *	domain/P3_kim.mbx/lock       the mailbox is locked
+ *	(hold beside lock)           and takes no mail for now
  *	domain/P3_kim.mbx/quota      account = NAME; a copy from another mailbox works as it is
  *
  * Nothing is cached: an administrator who makes or removes these files by hand is obeyed at once. A
@@ -19,9 +20,16 @@
 #include "server/base/utf8.h"
 #include "server/catalog/catalog.h"
 
-#define LOCK_FILE "lock"
 #define QUOTA_FILE "quota"
 #define SMALL_FILE_MAX 65536
+
+static const struct flag {
+	const char *file, *above;
+} flags[] = {
+	/* The parent of a mailbox directory is its domain: one path instead of another open. */
+	[ENTRY_LOCKED] = { "lock", "../lock" },
+	[ENTRY_HELD] = { "hold", "../hold" },
+};
 
 struct local {
 	struct catalog catalog;
@@ -82,15 +90,25 @@ static enum ec read_quota(int dir, struct entry *out, struct err *e)
 	return rc == EC_ABSENT ? EC_OK : rc;
 }
 
+static enum ec read_flags(int dir, struct entry *out, struct err *e)
+{
+	bool *own[] = { [ENTRY_LOCKED] = &out->locked, [ENTRY_HELD] = &out->held };
+	bool *above[] = { [ENTRY_LOCKED] = &out->domain_locked, [ENTRY_HELD] = &out->domain_held };
+	enum ec rc = EC_OK;
+
+	for (size_t i = 0; rc == EC_OK && i < sizeof(flags) / sizeof(flags[0]); i++) {
+		rc = is_there(dir, flags[i].file, own[i], e);
+		if (rc == EC_OK && !name_is_domain(&out->name))
+			rc = is_there(dir, flags[i].above, above[i], e);
+	}
+	return rc;
+}
+
 static enum ec read_entry(int dir, struct entry *out, struct err *e)
 {
-	enum ec rc = is_there(dir, LOCK_FILE, &out->locked, e);
+	enum ec rc = read_flags(dir, out, e);
 
-	if (rc != EC_OK || name_is_domain(&out->name))
-		return rc;
-	/* The parent of a mailbox directory is its domain: one path instead of another open. */
-	rc = is_there(dir, "../" LOCK_FILE, &out->domain_locked, e);
-	return rc == EC_OK ? read_quota(dir, out, e) : rc;
+	return rc == EC_OK && !name_is_domain(&out->name) ? read_quota(dir, out, e) : rc;
 }
 
 static enum ec local_find(struct catalog *c, const struct name *n, struct entry *out, struct err *e)
@@ -100,7 +118,7 @@ static enum ec local_find(struct catalog *c, const struct name *n, struct entry 
 
 	if (rc != EC_OK)
 		return rc;
-	*out = (struct entry){ .name = *n };
+	*out = (struct entry){ .name = *n, .expire_days = EXPIRE_UNSET };
 	rc = read_entry(dir, out, e);
 	close(dir);
 	return rc;
@@ -132,29 +150,31 @@ static enum ec local_remove(struct catalog *c, const struct name *n, struct err 
 	return mailroot_remove(root_of(c), n, e);
 }
 
-static enum ec put_lock(struct mailroot *root, int dir, struct err *e)
+static enum ec put_flag(struct mailroot *root, int dir, const char *file, struct err *e)
 {
 	char text[96], when[32];
 	time_t now = time(NULL);
 	struct tm tm;
 	bool there;
-	enum ec rc = is_there(dir, LOCK_FILE, &there, e);
+	enum ec rc = is_there(dir, file, &there, e);
 
 	if (rc != EC_OK || there)
 		return rc;
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
 	int len = snprintf(text, sizeof(text), "since = %s\nuid = %u\n", when, getuid());
-	return mailroot_replace(root, dir, LOCK_FILE, text, (size_t)len, 0640, e);
+	return mailroot_replace(root, dir, file, text, (size_t)len, 0640, e);
 }
 
-static enum ec local_set_lock(struct catalog *c, const struct name *n, bool on, struct err *e)
+static enum ec local_set_flag(struct catalog *c, const struct name *n, enum entry_flag flag,
+			      bool on, struct err *e)
 {
+	const char *file = flags[flag].file;
 	int dir;
 	enum ec rc = mailroot_dir(root_of(c), n, &dir, e);
 
 	if (rc != EC_OK)
 		return rc;
-	rc = on ? put_lock(root_of(c), dir, e) : mailroot_unlink(dir, LOCK_FILE, e);
+	rc = on ? put_flag(root_of(c), dir, file, e) : mailroot_unlink(dir, file, e);
 	close(dir);
 	return rc;
 }
@@ -200,7 +220,7 @@ struct listing {
 static bool list_one(void *ctx, const struct name *n)
 {
 	struct listing *l = ctx;
-	struct entry entry = { .name = *n };
+	struct entry entry = { .name = *n, .expire_days = EXPIRE_UNSET };
 	struct err why;
 	enum ec rc = local_find(l->c, n, &entry, &why);
 
@@ -231,7 +251,7 @@ static const struct catalog_ops local_ops = {
 	.find = local_find,
 	.add = local_add,
 	.remove = local_remove,
-	.set_lock = local_set_lock,
+	.set_flag = local_set_flag,
 	.set_quota = local_set_quota,
 	.each = local_each,
 	.close = local_close,

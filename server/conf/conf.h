@@ -25,6 +25,7 @@ enum dir_bind { DIR_BIND_SIMPLE, DIR_BIND_EXTERNAL, DIR_BIND_GSSAPI };
 enum catalog_kind { CATALOG_LOCAL, CATALOG_DIRECTORY };
 enum spa_kind { SPA_AUTO, SPA_OFF, SPA_HASH, SPA_WINBIND };
 enum ntlm_level { NTLM_V2, NTLM_V1, NTLM_LM }; /* the weakest response accepted */
+enum full_rule { FULL_REFUSE, FULL_DEFER };
 enum binding_rule { BINDING_OFF, BINDING_ACCEPT, BINDING_REQUIRE };
 #define EXPIRE_NEVER UINT32_MAX
 
@@ -47,6 +48,9 @@ struct conf {
 	const char *lmtp_socket;    /* unix path; "" = none */
 	const char *lmtp_listen;    /* blank-separated "addr:port"; "" = none */
 	unsigned lmtp_socketmax;    /* connections */
+	const char *maps_socket;    /* unix path of the MTA's look-ups; "" = none */
+	const char *auth_socket;    /* unix path of senders' sign-in; "" = none */
+	unsigned mta_socketmax;     /* connections on both */
 	const char *control_socket; /* unix path */
 	const char *hostname;       /* name in greetings and SASL; default the host's */
 
@@ -110,6 +114,11 @@ struct conf {
 	/* mail */
 	uint64_t message_max_bytes; /* LMTP SIZE */
 	uint32_t expire_days;       /* EXPIRE_NEVER, or days after which fetched mail goes */
+	uint64_t quota_bytes;       /* of accounts that have no limit of their own; 0 = none */
+	unsigned quota_messages;
+	unsigned quota_warn;       /* percent; 0 = never */
+	const char *quota_warning; /* template file; "" = our own text */
+	enum full_rule quota_full;
 
 	/* limits and times */
 	unsigned idle_timeout_s;   /* after sign-in, at least 600 (RFC 1939 section 3) */

@@ -14,6 +14,7 @@
 #define MAILROOT_MAX 260 /* the original's limit */
 #define DN_MAX 512
 #define GIB (1024ull * 1024 * 1024)
+#define PIB (1024 * 1024 * GIB)
 
 /* clang-format off */
 const struct option options[] = {
@@ -50,6 +51,12 @@ const struct option options[] = {
 	  "Addresses with port, as 127.0.0.1:24 [::1]:24, for LMTP over TCP (empty: none)", check_endpoints },
 	{ "lmtp_socketmax", NULL, OPT_UINT, AT(lmtp_socketmax), "100", 1, 32000, NULL, OPT_LIVE, OPT_LISTEN,
 	  "Most LMTP connections served at one time" },
+	{ "maps_socket", NULL, OPT_PATH, AT(maps_socket), "/run/winpop/maps", 0, PATH_MAX_CHARS, NULL, OPT_RESTART, OPT_LISTEN,
+	  "Unix socket on which an MTA asks which domains and mailboxes there are (socketmap; empty: none)", check_socket_path },
+	{ "auth_socket", NULL, OPT_PATH, AT(auth_socket), "", 0, PATH_MAX_CHARS, NULL, OPT_RESTART, OPT_LISTEN,
+	  "Unix socket on which an MTA has senders sign in, as it would with Dovecot (empty: none)", check_socket_path },
+	{ "mta_socketmax", NULL, OPT_UINT, AT(mta_socketmax), "500", 1, 32000, NULL, OPT_LIVE, OPT_LISTEN,
+	  "Most connections of an MTA that asks served at one time" },
 	{ "control_socket", NULL, OPT_PATH, AT(control_socket), "/run/winpop/control", 1, PATH_MAX_CHARS, NULL, OPT_RESTART, OPT_LISTEN,
 	  "Unix socket by which winpop talks to the running service", check_socket_path },
 	{ "hostname", NULL, OPT_TEXT, AT(hostname), NULL, 1, 253, NULL, OPT_LIVE, OPT_LISTEN,
@@ -152,7 +159,17 @@ const struct option options[] = {
 	{ "message_max", NULL, OPT_BYTES, AT(message_max_bytes), "100M", 1024, 16 * GIB, NULL, OPT_LIVE, OPT_MAIL,
 	  "Largest message accepted, in octets or with K, M or G" },
 	{ "expire", NULL, OPT_EXPIRE, AT(expire_days), "never", 0, 36500, NULL, OPT_LIVE, OPT_MAIL,
-	  "Days after which fetched mail is removed, or never" },
+	  "Days after which fetched mail is removed, or never; a domain may have its own rule (winpop setexpire)" },
+	{ "quota_bytes", NULL, OPT_BYTES, AT(quota_bytes), "0", 0, PIB, NULL, OPT_LIVE, OPT_MAIL,
+	  "What a quota account without a limit of its own may hold, in octets or with K, M, G or T (0: any)" },
+	{ "quota_messages", NULL, OPT_UINT, AT(quota_messages), "0", 0, UINT32_MAX, NULL, OPT_LIVE, OPT_MAIL,
+	  "How many messages a quota account without a limit of its own may hold (0: any)" },
+	{ "quota_warn", NULL, OPT_UINT, AT(quota_warn), "90", 0, 100, NULL, OPT_LIVE, OPT_MAIL,
+	  "Percent of a limit at which its people get a warning by mail (0: never)" },
+	{ "quota_warning", NULL, OPT_PATH, AT(quota_warning), "", 0, PATH_MAX_CHARS, NULL, OPT_LIVE, OPT_MAIL,
+	  "File with the text of that warning (empty: the text we bring)" },
+	{ "quota_full", NULL, OPT_WORD, AT(quota_full), "refuse", 0, 0, "refuse|defer", OPT_LIVE, OPT_MAIL,
+	  "What mail to a full mailbox gets: refused at once, so that its sender is told, or deferred until there is room" },
 
 	/* ---- limits and times ---- */
 	{ "idle_timeout", NULL, OPT_UINT, AT(idle_timeout_s), "600", 600, 86400, NULL, OPT_LIVE, OPT_LIMITS,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "server/base/amount.h"
 #include "server/base/arena.h"
 #include "server/base/utf8.h"
 #include "server/conf/options.h"
@@ -61,8 +62,8 @@ static const char *word_at(struct arena *a, const char *words, unsigned index)
 
 /* ---- numbers ---- */
 
-/* Digits only, no sign, no blanks; *end is behind them. False too if it does not fit. */
-static bool take_number(const char *z, uint64_t *out, const char **end)
+/* Digits only, no sign, no blanks; false too if it does not fit. */
+static bool take_plain(const char *z, uint64_t *out)
 {
 	const char *p = z;
 
@@ -71,42 +72,14 @@ static bool take_number(const char *z, uint64_t *out, const char **end)
 		    __builtin_add_overflow(*out, (uint64_t)(*p - '0'), out))
 			return false;
 	}
-	*end = p;
-	return p > z;
-}
-
-static bool take_plain(const char *z, uint64_t *out)
-{
-	const char *end;
-
-	return take_number(z, out, &end) && *end == '\0';
-}
-
-static bool take_bytes(const char *z, uint64_t *out)
-{
-	static const char suffixes[] = "kmg";
-	const char *end;
-
-	if (!take_number(z, out, &end))
-		return false;
-	if (*end == '\0')
-		return true;
-	const char *at = strchr(suffixes, *end | 0x20);
-	if (!at || end[1] != '\0')
-		return false;
-	return !__builtin_mul_overflow(*out, 1ull << 10 * (at - suffixes + 1), out);
+	return p > z && *p == '\0';
 }
 
 static const char *bytes_text(struct arena *a, uint64_t n)
 {
-	static const char suffixes[] = "KMG";
-	int i = -1;
+	char text[AMOUNT_TEXT_MAX];
 
-	while (i < 2 && n > 0 && n % 1024 == 0) {
-		n /= 1024;
-		i++;
-	}
-	return i < 0 ? arena_fmt(a, "%" PRIu64, n) : arena_fmt(a, "%" PRIu64 "%c", n, suffixes[i]);
+	return arena_strz(a, amount_text(n, text));
 }
 
 static enum ec check_uint(struct arena *a, const struct option *o, const char *value,
@@ -126,7 +99,7 @@ static enum ec check_bytes(struct arena *a, const struct option *o, const char *
 {
 	uint64_t n;
 
-	if (!take_bytes(value, &n) || n < o->min || n > o->max)
+	if (!amount_parse(value, &n) || n < o->min || n > o->max)
 		return err_set(e, EC_USAGE,
 			       "%s: expected %s to %s octets, as 500000, 64K, 100M or 2G", o->name,
 			       bytes_text(a, o->min), bytes_text(a, o->max));
@@ -277,7 +250,7 @@ void option_put(struct conf *c, const struct option *o, const char *stored)
 		take_plain(stored, &n);
 		*(unsigned *)field = (unsigned)n;
 		break;
-	case OPT_BYTES: take_bytes(stored, (uint64_t *)field); break;
+	case OPT_BYTES: amount_parse(stored, (uint64_t *)field); break;
 	case OPT_EXPIRE:
 		*(uint32_t *)field = take_plain(stored, &n) ? (uint32_t)n : EXPIRE_NEVER;
 		break;

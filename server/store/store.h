@@ -17,6 +17,7 @@
 #include "server/base/err.h"
 #include "server/base/log.h"
 #include "server/base/name.h"
+#include "server/store/quota.h"
 
 struct store;
 struct mailroot;
@@ -72,6 +73,9 @@ struct message {
 	int spool_fd; /* -1: all is in iov; else its octets follow them */
 	uint64_t spool_len;
 	uint32_t flags; /* MSG_DOTS, MSG_UTF8 as canon found */
+	/* Which account is to hold it; before and after are filled in. NULL: it is counted where the mailbox was settled last, and
+	 * nothing limits it. */
+	struct charge *charge;
 };
 
 enum { FETCH_NOWAIT = 1 }; /* answer EC_BUSY instead of waiting for a disk: safe on an event loop */
@@ -92,7 +96,8 @@ struct store_ops {
 	/* Removes what is marked: all it can; EC_TEMP/EC_BROKEN if some failed, out tells. Call at most once. */
 	enum ec (*commit)(struct box *, const struct marks *, struct commit *out, struct err *);
 	void (*release)(struct box **);
-	/* Returns EC_OK only when message, name and directory are durable. EC_ABSENT: no such mailbox. */
+	/* Returns EC_OK only when message, name and directory are durable. EC_ABSENT: no such mailbox; EC_QUOTA: the account's
+	 * limit, exactly, or the file system's. */
 	enum ec (*deliver)(struct store *, const struct name *, const struct message *,
 			   struct err *);
 	/* Messages and octets now, without a claim; exact or EC_*. */
@@ -102,6 +107,7 @@ struct store_ops {
 };
 struct store { /* implementations embed it as their first member */
 	const struct store_ops *ops;
+	const struct quota_ops *quota;
 };
 
 /* The local store: files in the mail root. keep_fetched: remember which messages were fetched (EXPIRE). */

@@ -17,8 +17,8 @@ LEVEL = {
     "server/net": 2,
     "server/store": 3, "server/ops": 3,
     "server/catalog": 4, "server/accounts": 4,
-    "server/auth": 5, "ldap": 5,
-    "server/pop3": 6, "server/lmtp": 6, "migrate": 6, "server/backends": 6,
+    "server/auth": 5, "server/quota": 5, "ldap": 5,
+    "server/pop3": 6, "server/lmtp": 6, "server/mta": 6, "server/upkeep": 6, "migrate": 6, "server/backends": 6,
     "server/main": 7, "admin": 7,
 }
 
@@ -36,12 +36,16 @@ UNDER = {
     "server/accounts": MAIL,
     "ldap": PEOPLE,
     "server/auth": CONF + ["server/accounts"],
+    "server/quota": PEOPLE,
     "server/pop3": PEOPLE + ["server/net", "server/auth"],
-    "server/lmtp": PEOPLE + ["server/net"],
+    "server/lmtp": PEOPLE + ["server/net", "server/quota"],
+    "server/mta": PEOPLE + ["server/net", "server/auth", "server/quota"],
+    "server/upkeep": PEOPLE,
     "migrate": PEOPLE,
-    "server/backends": PEOPLE + ["ldap"],
-    "server/main": PEOPLE + ["server/net", "server/auth", "server/pop3", "server/lmtp", "server/ops", "server/backends"],
-    "admin": PEOPLE + ["migrate", "server/ops", "server/backends", "server/auth", "server/net"],
+    "server/backends": PEOPLE + ["ldap", "server/quota"],
+    "server/main": PEOPLE + ["server/net", "server/auth", "server/quota", "server/pop3", "server/lmtp", "server/mta",
+                             "server/upkeep", "server/ops", "server/backends"],
+    "admin": PEOPLE + ["migrate", "server/quota", "server/upkeep", "server/ops", "server/backends", "server/auth", "server/net"],
 }
 
 # third-party header prefix -> where it may be named (a folder, or the beginning of a file's path)

@@ -95,7 +95,7 @@ static enum ec lock(struct world *w, const char *text, bool on)
 	struct name n = tree_name(text);
 	struct err e;
 
-	return w->c->ops->set_lock(w->c, &n, on, &e);
+	return w->c->ops->set_flag(w->c, &n, ENTRY_LOCKED, on, &e);
 }
 
 static enum ec quota(struct world *w, const char *text, const char *account)

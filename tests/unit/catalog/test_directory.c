@@ -56,7 +56,7 @@ static enum ec lock(struct world *w, const char *text, bool on)
 {
 	struct name n = tree_name(text);
 
-	return w->c->ops->set_lock(w->c, &n, on, &w->e);
+	return w->c->ops->set_flag(w->c, &n, ENTRY_LOCKED, on, &w->e);
 }
 
 static enum ec remove_name(struct world *w, const char *text)

@@ -96,9 +96,10 @@ static void every_setting_takes_effect_when_it_says(void **state)
 {
 	static const char *const fixed[] = { "port",        "listen",      "tls_port",
 					     "lmtp_socket", "lmtp_listen", "control_socket",
-					     "workers",     "threadcount", "user",
-					     "group",       "mailroot",    "log_to",
-					     "keytab",      NULL };
+					     "maps_socket", "auth_socket", "workers",
+					     "threadcount", "user",        "group",
+					     "mailroot",    "log_to",      "keytab",
+					     NULL };
 	static const char *const reopened[] = { "authentication", "catalog",     "key_file", "spa",
 						"ntlm_domain",    "pam_service", NULL };
 

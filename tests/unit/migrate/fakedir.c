@@ -406,6 +406,9 @@ static enum ec do_entry(struct fakedir *f, const struct name *n, struct entry *o
 	*out = (struct entry){ .name = *n };
 	out->locked = en ? en->locked : d->locked;
 	out->domain_locked = en && d->locked;
+	out->held = en ? en->held : d->held;
+	out->domain_held = en && d->held;
+	out->expire_days = EXPIRE_UNSET;
 	strcpy(out->quota, en ? en->quota : "");
 	return EC_OK;
 }
@@ -448,23 +451,28 @@ static enum ec fake_add(struct catalog *c, const struct name *n, struct draft **
 	return rc == EC_OK ? fakedir_stepped(f, do_add(f, n, e), e) : rc;
 }
 
-static enum ec do_lock(struct fakedir *f, const struct name *n, bool on, struct err *e)
+static enum ec do_flag(struct fakedir *f, const struct name *n, enum entry_flag flag, bool on,
+		       struct err *e)
 {
 	struct fake_domain *d = domain_of(f, n->domain);
 	struct fake_entry *en = name_is_domain(n) ? NULL : box_of(f, n);
 
 	if (!d || (!en && !name_is_domain(n)))
 		return absent(e);
-	*(en ? &en->locked : &d->locked) = on;
+	if (flag == ENTRY_HELD)
+		*(en ? &en->held : &d->held) = on;
+	else
+		*(en ? &en->locked : &d->locked) = on;
 	return EC_OK;
 }
 
-static enum ec fake_lock(struct catalog *c, const struct name *n, bool on, struct err *e)
+static enum ec fake_flag(struct catalog *c, const struct name *n, enum entry_flag flag, bool on,
+			 struct err *e)
 {
 	struct fakedir *f = of_catalog(c);
 	enum ec rc = fakedir_step(f, STEP_ENTRIES, e);
 
-	return rc == EC_OK ? fakedir_stepped(f, do_lock(f, n, on, e), e) : rc;
+	return rc == EC_OK ? fakedir_stepped(f, do_flag(f, n, flag, on, e), e) : rc;
 }
 
 static enum ec do_quota(struct fakedir *f, const struct name *n, const char *account, struct err *e)
@@ -520,7 +528,7 @@ static const struct catalog_ops catalog_ops = {
 	.find = fake_entry_find,
 	.add = fake_add,
 	.remove = fake_remove_mail,
-	.set_lock = fake_lock,
+	.set_flag = fake_flag,
 	.set_quota = fake_quota,
 	.unlist = fake_unlist,
 };

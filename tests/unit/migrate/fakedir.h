@@ -18,12 +18,12 @@ struct fake_entry {
 	char mail[NAME_TEXT_MAX + 1], logon[NAME_TEXT_MAX + 1], mark[ACCOUNT_MARK_MAX + 1];
 	char password[300];
 	unsigned set_at; /* by the directory's clock */
-	bool registered, locked;
+	bool registered, locked, held;
 	char quota[NAME_TEXT_MAX + 1];
 };
 struct fake_domain {
 	char name[NAME_DOMAIN_MAX + 1];
-	bool locked;
+	bool locked, held;
 };
 
 enum fault_kind {

@@ -95,8 +95,8 @@ static void locked(struct scene *sc)
 	struct name kim = tree_name(KIM), domain = tree_name("example.com");
 	struct err e;
 
-	assert_ec(c->ops->set_lock(c, &kim, true, &e), EC_OK);
-	assert_ec(c->ops->set_lock(c, &domain, true, &e), EC_OK);
+	assert_ec(c->ops->set_flag(c, &kim, ENTRY_LOCKED, true, &e), EC_OK);
+	assert_ec(c->ops->set_flag(c, &domain, ENTRY_LOCKED, true, &e), EC_OK);
 	assert_ec(c->ops->set_quota(c, &kim, "EXAMPLE\\kim", &e), EC_OK);
 }
 

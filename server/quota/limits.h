@@ -1,0 +1,37 @@
+/* limits.h - what a quota account may hold: its entry in the directory says it, else the table in the mail root, else the
+ * settings' quota_bytes and quota_messages. Administrators are not limited.
+ *
+ * Answers are remembered for a minute (a mail storm asks for one account again and again), and for as long as it takes while
+ * the directory is away: mail goes on. Our own changes are seen at once in this process, within a second by others.
+ *
+ *	mailroot/.quota/3f0c….limit     account = kim@example.com
+ *	                                bytes = 500M
+ *
+ * Thread: any; limits_find may block. Failure: EC_TEMP the directory is away and the account was never asked about;
+ * EC_BROKEN a damaged file; EC_REFUSED an administrator's limit is set.
+ */
+#pragma once
+#include <stdbool.h>
+#include "server/accounts/accounts.h"
+#include "server/base/err.h"
+#include "server/store/mailroot.h"
+#include "server/store/quota.h"
+
+struct limits;
+
+/* All lent. */
+void limits_open(struct mailroot *root, struct accounts *accounts, struct limits **out);
+void limits_close(struct limits **l);
+
+enum limit_from { LIMIT_NONE, LIMIT_SETTINGS, LIMIT_TABLE, LIMIT_ENTRY, LIMIT_ADMIN };
+/* standard: what the settings say for accounts that have none of their own (they are reloaded more often than backends). */
+enum ec limits_find(struct limits *l, const char *account, const struct quota_limit *standard,
+		    struct quota_limit *out, enum limit_from *from, struct err *e);
+/* Where the account's limit is kept: with its entry if the accounts keep limits and have it, else in the table. NULL takes its
+ * own limit away. EC_REFUSED: an administrator. EC_ABSENT is not said: an account need not exist to have a limit. */
+enum ec limits_set(struct limits *l, const char *account, const struct quota_limit *limit,
+		   enum limit_from *kept, struct err *e);
+/* Those of the table, in no order; fn false stops. */
+enum ec limits_each(struct limits *l,
+		    bool (*fn)(void *ctx, const char *account, const struct quota_limit *),
+		    void *ctx, struct err *e);
