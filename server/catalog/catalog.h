@@ -22,10 +22,12 @@ struct entry {
 	bool domain_locked;            /* for a mailbox: its domain's */
 	bool held, domain_held;        /* the same for delivery */
 	char quota[NAME_TEXT_MAX + 1]; /* the quota account it is linked to, "" = its own */
-	uint32_t expire_days;          /* its domain's: EXPIRE_NEVER, days, or EXPIRE_UNSET */
+	uint32_t expire_days; /* its domain's: EXPIRE_NEVER, days, EXPIRE_UNSET, EXPIRE_DAMAGED */
 };
 enum entry_flag { ENTRY_LOCKED, ENTRY_HELD };
 #define EXPIRE_UNSET (UINT32_MAX - 1) /* as the settings say (conf.h) */
+/* Somebody wrote a rule that cannot be read. It keeps nobody from his mail, and deletes none; set it again. */
+#define EXPIRE_DAMAGED (UINT32_MAX - 2)
 
 struct catalog_ops {
 	const char *name;

@@ -4,9 +4,11 @@
  *	domain/P3_kim.mbx/lock       the mailbox is locked
  *	(hold beside lock)           and takes no mail for now
  *	domain/P3_kim.mbx/quota      account = NAME; a copy from another mailbox works as it is
+ *	domain/expire                days = 30: fetched mail goes then; days = never
  *
  * Nothing is cached: an administrator who makes or removes these files by hand is obeyed at once. A
- * lock that cannot be looked at is an error, never "not locked". /
+ * lock that cannot be looked at is an error, never "not locked". A rule for expiry that cannot be read
+ * is none, and no error either: mail goes in and out as ever, and nothing is deleted by it. /
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +21,10 @@
 #include "server/base/mem.h"
 #include "server/base/utf8.h"
 #include "server/catalog/catalog.h"
+#include "server/catalog/expire.h"
 
 #define QUOTA_FILE "quota"
+#define EXPIRE_FILE "expire"
 #define SMALL_FILE_MAX 65536
 
 static const struct flag {
@@ -104,10 +108,50 @@ static enum ec read_flags(int dir, struct entry *out, struct err *e)
 	return rc;
 }
 
+static uint32_t parse_expire(struct arena *a, const char *p, size_t len)
+{
+	uint32_t days;
+	struct kv kv;
+	const char *text = kv_parse(a, p, len, &kv, NULL) == EC_OK ? kv_get(&kv, "days") : NULL;
+
+	return text && expire_parse(text, &days) ? days : EXPIRE_DAMAGED;
+}
+
+static uint32_t read_expire(int domain)
+{
+	struct arena *a = arena_new("expire", 512);
+	char *text;
+	size_t len;
+	enum ec rc = mailroot_read(a, domain, EXPIRE_FILE, SMALL_FILE_MAX, &text, &len, NULL);
+	uint32_t days = rc == EC_OK ? parse_expire(a, text, len) : EXPIRE_DAMAGED;
+
+	arena_drop(&a);
+	return rc == EC_ABSENT ? EXPIRE_UNSET : days;
+}
+
+/* Most domains have no rule, so a mailbox pays for one look. */
+static uint32_t read_expire_above(int mailbox)
+{
+	uint32_t days = EXPIRE_DAMAGED;
+	bool there;
+
+	if (is_there(mailbox, "../" EXPIRE_FILE, &there, NULL) != EC_OK)
+		return EXPIRE_DAMAGED;
+	if (!there)
+		return EXPIRE_UNSET;
+	int domain = openat(mailbox, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (domain < 0)
+		return EXPIRE_DAMAGED;
+	days = read_expire(domain);
+	close(domain);
+	return days;
+}
+
 static enum ec read_entry(int dir, struct entry *out, struct err *e)
 {
 	enum ec rc = read_flags(dir, out, e);
 
+	out->expire_days = name_is_domain(&out->name) ? read_expire(dir) : read_expire_above(dir);
 	return rc == EC_OK && !name_is_domain(&out->name) ? read_quota(dir, out, e) : rc;
 }
 
@@ -208,6 +252,34 @@ static enum ec local_set_quota(struct catalog *c, const struct name *n, const ch
 	return rc;
 }
 
+static enum ec put_expire(struct mailroot *root, int dir, uint32_t days, struct err *e)
+{
+	char text[40], rule[EXPIRE_TEXT_MAX];
+	int len = snprintf(text, sizeof(text), "days = %s\n", expire_text(days, rule));
+
+	return mailroot_replace(root, dir, EXPIRE_FILE, text, (size_t)len, 0640, e);
+}
+
+static enum ec local_set_expire(struct catalog *c, const struct name *n, uint32_t days,
+				struct err *e)
+{
+	int dir;
+
+	if (!name_is_domain(n))
+		return err_set(e, EC_USAGE,
+			       "when mail expires is a rule of a domain, not of a mailbox");
+	if (days > EXPIRE_DAYS_MAX && days != EXPIRE_NEVER && days != EXPIRE_UNSET)
+		return err_set(e, EC_USAGE, "mail expires after at most %d days, or never",
+			       EXPIRE_DAYS_MAX);
+	enum ec rc = mailroot_dir(root_of(c), n, &dir, e);
+	if (rc != EC_OK)
+		return rc;
+	rc = days == EXPIRE_UNSET ? mailroot_unlink(dir, EXPIRE_FILE, e)
+				  : put_expire(root_of(c), dir, days, e);
+	close(dir);
+	return rc;
+}
+
 /* A listing goes on behind an entry that is damaged, and tells of the first one at its end. */
 struct listing {
 	struct catalog *c;
@@ -253,6 +325,7 @@ static const struct catalog_ops local_ops = {
 	.remove = local_remove,
 	.set_flag = local_set_flag,
 	.set_quota = local_set_quota,
+	.set_expire = local_set_expire,
 	.each = local_each,
 	.close = local_close,
 };

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "server/catalog/catalog.h"
+#include "server/catalog/expire.h"
 #include "server/store/claim.h"
 #include "tests/unit/catalog/directory.h"
 
@@ -90,12 +91,30 @@ static enum ec find(struct world *w, const char *text, struct entry *out)
 	return w->c->ops->find(w->c, &n, out, &e);
 }
 
-static enum ec lock(struct world *w, const char *text, bool on)
+static enum ec flag(struct world *w, const char *text, enum entry_flag which, bool on)
 {
 	struct name n = tree_name(text);
 	struct err e;
 
-	return w->c->ops->set_flag(w->c, &n, ENTRY_LOCKED, on, &e);
+	return w->c->ops->set_flag(w->c, &n, which, on, &e);
+}
+
+static enum ec lock(struct world *w, const char *text, bool on)
+{
+	return flag(w, text, ENTRY_LOCKED, on);
+}
+
+static enum ec hold(struct world *w, const char *text, bool on)
+{
+	return flag(w, text, ENTRY_HELD, on);
+}
+
+static enum ec expire(struct world *w, const char *text, uint32_t days)
+{
+	struct name n = tree_name(text);
+	struct err e;
+
+	return w->c->ops->set_expire(w->c, &n, days, &e);
 }
 
 static enum ec quota(struct world *w, const char *text, const char *account)
@@ -182,6 +201,72 @@ static void two_locks_are_two_flags(struct world *w)
 	assert_false(e.locked);
 	assert_ec(lock(w, "lee@example.com", true), EC_ABSENT);
 	assert_ec(lock(w, "example.org", true), EC_ABSENT);
+}
+
+/* Neither knows of the other: who is locked out gets his mail, and who may fetch may have to wait for more. */
+static void holds_are_no_locks(struct world *w)
+{
+	struct entry e;
+
+	assert_ec(lock(w, KIM, true), EC_OK);
+	for (int twice = 0; twice < 2; twice++)
+		assert_ec(hold(w, "example.com", true), EC_OK);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_true(e.locked && !e.domain_locked && !e.held && e.domain_held);
+	assert_ec(hold(w, KIM, true), EC_OK);
+	assert_ec(lock(w, KIM, false), EC_OK);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_true(!e.locked && !e.domain_locked && e.held && e.domain_held);
+	for (int twice = 0; twice < 2; twice++)
+		assert_ec(hold(w, "example.com", false), EC_OK);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_true(e.held && !e.domain_held);
+	assert_ec(hold(w, KIM, false), EC_OK);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_false(e.held);
+	assert_ec(hold(w, "lee@example.com", true), EC_ABSENT);
+	assert_ec(hold(w, "example.org", true), EC_ABSENT);
+}
+
+static bool note_expire(void *ctx, const struct entry *e)
+{
+	*(uint32_t *)ctx = e->expire_days;
+	return true;
+}
+
+static uint32_t rule_of(struct world *w, const char *text)
+{
+	struct name n = tree_name(text), domain = n;
+	uint32_t listed = 12345;
+	struct entry e;
+	struct err err;
+
+	assert_ec(find(w, text, &e), EC_OK);
+	domain.local[0] = '\0';
+	assert_ec(w->c->ops->each(w->c, name_is_domain(&n) ? NULL : &domain, note_expire, &listed,
+				  &err),
+		  EC_OK);
+	assert_int_equal(listed, e.expire_days);
+	return e.expire_days;
+}
+
+static void expiry_is_the_domains(struct world *w)
+{
+	static const uint32_t rules[] = { EXPIRE_UNSET,    30,           0,
+					  EXPIRE_NEVER,    EXPIRE_NEVER, 7,
+					  EXPIRE_DAYS_MAX, EXPIRE_UNSET, EXPIRE_UNSET };
+
+	assert_int_equal(rule_of(w, KIM), EXPIRE_UNSET);
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
+		assert_ec(expire(w, "example.com", rules[i]), EC_OK);
+		assert_int_equal(rule_of(w, "example.com"), rules[i]);
+		assert_int_equal(rule_of(w, KIM), rules[i]);
+	}
+	assert_ec(expire(w, KIM, 30), EC_USAGE);
+	assert_ec(expire(w, "example.com", EXPIRE_DAYS_MAX + 1), EC_USAGE);
+	assert_ec(expire(w, "example.com", EXPIRE_DAMAGED), EC_USAGE);
+	assert_ec(expire(w, "example.org", 30), EC_ABSENT);
+	assert_int_equal(rule_of(w, KIM), EXPIRE_UNSET);
 }
 
 static void quota_accounts(struct world *w)
@@ -327,6 +412,96 @@ static void local_files_by_hand(void **state)
 	in_world(&backends[0], files_by_hand);
 }
 
+#define EXPIRE "example.com/expire"
+
+/* What cannot be read deletes nothing, and keeps nobody from his mail. */
+static void rules_by_hand(struct world *w)
+{
+	static const struct {
+		const char *text;
+		uint32_t days;
+	} rows[] = {
+		{ "days = 30", 30 },
+		{ "# ours\r\nDays=7\r\n", 7 },
+		{ "days = \"0\"\n", 0 },
+		{ "days = Never\n", EXPIRE_NEVER },
+		{ "days = 1\ndays = 2\n", 2 },
+		{ "", EXPIRE_DAMAGED },
+		{ "30", EXPIRE_DAMAGED },
+		{ "days =", EXPIRE_DAMAGED },
+		{ "days = -1", EXPIRE_DAMAGED },
+		{ "days = 1.5", EXPIRE_DAMAGED },
+		{ "days = 30 d", EXPIRE_DAMAGED },
+		{ "days = 36501", EXPIRE_DAMAGED },
+		{ "days = 4294967297", EXPIRE_DAMAGED },
+		{ "days = \"30", EXPIRE_DAMAGED },
+		{ "months = 1", EXPIRE_DAMAGED },
+		{ "days = 3\000" "0", EXPIRE_DAMAGED },
+	};
+	char path[512];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		size_t len = strlen(rows[i].text);
+		if (i + 1 == sizeof(rows) / sizeof(*rows))
+			len += 2; /* a NUL amid digits */
+		tree_write(&w->tree, EXPIRE, rows[i].text, len);
+		assert_int_equal(rule_of(w, "example.com"), rows[i].days);
+		assert_int_equal(rule_of(w, KIM), rows[i].days);
+	}
+	assert_ec(expire(w, "example.com", 5), EC_OK); /* setting it again mends it */
+	assert_int_equal(rule_of(w, KIM), 5);
+	tree_path(&w->tree, EXPIRE, path);
+	unlink(path);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_int_equal(rule_of(w, KIM), EXPIRE_DAMAGED);
+	assert_ec(expire(w, "example.com", EXPIRE_UNSET), EC_OK);
+	assert_int_equal(rule_of(w, KIM), EXPIRE_UNSET);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(rule_of(w, KIM), EXPIRE_DAMAGED);
+}
+
+static void local_rules_by_hand(void **state)
+{
+	(void)state;
+	in_world(&backends[0], rules_by_hand);
+}
+
+static void local_expiry(void **state)
+{
+	(void)state;
+	in_world(&backends[0], expiry_is_the_domains);
+}
+
+static void local_holds(void **state)
+{
+	(void)state;
+	in_world(&backends[0], holds_are_no_locks);
+}
+
+static void rules_in_words(void **state)
+{
+	static const struct {
+		uint32_t days, with_7;
+		const char *text;
+	} rows[] = {
+		{ 0, 0, "0" },
+		{ 36500, 36500, "36500" },
+		{ EXPIRE_NEVER, EXPIRE_NEVER, "never" },
+		{ EXPIRE_UNSET, 7, "default" },
+		{ EXPIRE_DAMAGED, EXPIRE_NEVER, "damaged" },
+	};
+	char text[EXPIRE_TEXT_MAX];
+	uint32_t days;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct entry e = { .expire_days = rows[i].days };
+		assert_string_equal(expire_text(rows[i].days, text), rows[i].text);
+		assert_int_equal(expire_rule(&e, 7), rows[i].with_7);
+		assert_int_equal(expire_parse(rows[i].text, &days), i < 3);
+	}
+}
+
 static int stop_server(void **state)
 {
 	(void)state;
@@ -344,6 +519,10 @@ int main(void)
 		cmocka_unit_test(each_listing),
 		cmocka_unit_test(each_removal_respects_sessions),
 		cmocka_unit_test(local_files_by_hand),
+		cmocka_unit_test(local_holds),
+		cmocka_unit_test(local_expiry),
+		cmocka_unit_test(local_rules_by_hand),
+		cmocka_unit_test(rules_in_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, stop_server);
