@@ -1,0 +1,149 @@
+/* table.c - the files of limits.
+ *
+ * One small file for each account instead of one table: it is read at every delivery without any memory of it - opening a file
+ * that is mostly not there costs two microseconds beside a delivery's fsync - and so a change is seen by every process with
+ * its next message, by whatever hand it was made. Nobody locks, nobody rewrites what belongs to others.
+ *
+ * The name is a hash, because an account is as long as an address and may be written in any case; the account stands inside,
+ * and is compared: a file that was copied to another name limits nobody by mistake.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include "server/base/amount.h"
+#include "server/base/kv.h"
+#include "server/quota/table.h"
+#include "server/store/dirlist.h"
+
+#define SUFFIX ".limit"
+#define FILE_MAX_BYTES 4096
+#define FILE_NAME_MAX (QUOTA_STEM_MAX + sizeof(SUFFIX))
+
+static void file_name(const char *account, char out[FILE_NAME_MAX])
+{
+	quota_stem(account, out);
+	strcat(out, SUFFIX);
+}
+
+/* "none" is a limit that limits nothing: it stands against the one in the settings. */
+static enum ec read_amount(const struct kv *kv, const char *key, uint64_t *out, struct err *e)
+{
+	const char *value = kv_get(kv, key);
+
+	*out = 0;
+	if (!value || strcasecmp(value, "none") == 0 || amount_parse(value, out))
+		return EC_OK;
+	return err_set(e, EC_BROKEN, "%s = %.40s: write an amount such as 500M, or none", key,
+		       value);
+}
+
+static enum ec read_keys(const struct kv *kv, char account[NAME_TEXT_MAX + 1],
+			 struct quota_limit *out, struct err *e)
+{
+	const char *whose = kv_get(kv, "account");
+
+	if (!whose || !*whose || strlen(whose) > NAME_TEXT_MAX)
+		return err_set(e, EC_BROKEN, "it does not say whose limit it is: account = ...");
+	strcpy(account, whose);
+	enum ec rc = read_amount(kv, "bytes", &out->octets, e);
+	return rc == EC_OK ? read_amount(kv, "messages", &out->messages, e) : rc;
+}
+
+enum ec limit_table_parse(const char *text, size_t len, char account[NAME_TEXT_MAX + 1],
+			  struct quota_limit *out, struct err *e)
+{
+	struct arena *mem = arena_new("limit", 256);
+	struct kv kv;
+	enum ec rc = kv_parse(mem, text, len, &kv, e);
+
+	if (rc == EC_OK)
+		rc = read_keys(&kv, account, out, e);
+	else
+		rc = EC_BROKEN;
+	arena_drop(&mem);
+	return rc;
+}
+
+/* A file that is there is EC_OK or EC_BROKEN. */
+static enum ec read_file(int dir, const char *file, char account[NAME_TEXT_MAX + 1],
+			 struct quota_limit *out, struct err *e)
+{
+	struct arena *mem = arena_new("limit", 256);
+	struct err why;
+	char *text;
+	size_t len;
+	enum ec rc = mailroot_read(mem, dir, file, FILE_MAX_BYTES, &text, &len, e);
+
+	if (rc == EC_OK && limit_table_parse(text, len, account, out, &why) != EC_OK)
+		rc = err_set(e, EC_BROKEN, "limit file .quota/%s: %s", file, why.text);
+	arena_drop(&mem);
+	return rc;
+}
+
+enum ec limit_table_read(int dir, const char *account, struct quota_limit *out, struct err *e)
+{
+	char file[FILE_NAME_MAX], whose[NAME_TEXT_MAX + 1];
+
+	file_name(account, file);
+	enum ec rc = read_file(dir, file, whose, out, e);
+	if (rc == EC_OK && strcasecmp(whose, account) != 0)
+		return err_set(e, EC_BROKEN, "limit file .quota/%s is of %.60s, not of %.60s", file,
+			       whose, account);
+	return rc;
+}
+
+static const char *amount_or_none(uint64_t n, char out[AMOUNT_TEXT_MAX])
+{
+	return n > 0 ? amount_text(n, out) : "none";
+}
+
+enum ec limit_table_write(struct mailroot *root, int dir, const char *account,
+			  const struct quota_limit *limit, struct err *e)
+{
+	char file[FILE_NAME_MAX], text[NAME_TEXT_MAX + 100];
+	char octets[AMOUNT_TEXT_MAX], messages[AMOUNT_TEXT_MAX];
+
+	file_name(account, file);
+	int len = snprintf(text, sizeof(text), "account = %s\nbytes = %s\nmessages = %s\n", account,
+			   amount_or_none(limit->octets, octets),
+			   amount_or_none(limit->messages, messages));
+	return mailroot_replace(root, dir, file, text, (size_t)len, 0640, e);
+}
+
+enum ec limit_table_drop(int dir, const char *account, struct err *e)
+{
+	char file[FILE_NAME_MAX];
+
+	file_name(account, file);
+	return mailroot_unlink(dir, file, e);
+}
+
+static bool is_limit_file(const char *name)
+{
+	return strlen(name) == FILE_NAME_MAX - 2 && strcmp(name + QUOTA_STEM_MAX - 1, SUFFIX) == 0;
+}
+
+enum ec limit_table_each(int dir,
+			 bool (*fn)(void *ctx, const char *account, const struct quota_limit *),
+			 void *ctx, struct err *e)
+{
+	struct dirlist l;
+	enum ec rc = EC_OK;
+
+	if (dirlist_read(dir, is_limit_file, &l) < 0)
+		return err_sys(e, "cannot list the limits in .quota");
+	for (size_t i = 0; i < l.n; i++) {
+		char account[NAME_TEXT_MAX + 1];
+		struct quota_limit limit;
+		struct err why;
+		enum ec one = read_file(dir, dirlist_name(&l, i), account, &limit, &why);
+
+		if (one == EC_OK && !fn(ctx, account, &limit))
+			break;
+		if (one != EC_OK && one != EC_ABSENT)
+			rc = err_set(e, one, "%s", why.text);
+	}
+	dirlist_drop(&l);
+	return rc;
+}
