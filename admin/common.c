@@ -61,6 +61,11 @@ enum ec wp_find(struct wp *w, const struct name *n, struct entry *out, struct er
 
 	*out = (struct entry){ 0 };
 	enum ec rc = w->backends.catalog->ops->find(w->backends.catalog, n, out, &why);
+	if (rc == EC_OK && out->quota_damaged)
+		out_note(w->out,
+			 "the quota file of %s cannot be read, so new mail for it waits: write it "
+			 "again with winpop createquotafile",
+			 wp_text(w, &out->name));
 	if (rc == EC_OK)
 		return EC_OK;
 	/* An entry that got its name was found; only what belongs to it could not be read. */
@@ -181,9 +186,24 @@ const char *wp_state(const struct entry *en)
 	return en->locked || en->domain_locked ? "locked" : "unlocked";
 }
 
-const char *wp_locked_by(const struct entry *en)
+const char *wp_delivery(const struct entry *en)
+{
+	return en->held || en->domain_held ? "held" : "open";
+}
+
+static const char *whose(bool domain, bool own)
 {
 	static const char *const words[2][2] = { { "-", "mailbox" }, { "domain", "both" } };
 
-	return words[en->domain_locked][en->locked];
+	return words[domain][own];
+}
+
+const char *wp_locked_by(const struct entry *en)
+{
+	return whose(en->domain_locked, en->locked);
+}
+
+const char *wp_held_by(const struct entry *en)
+{
+	return whose(en->domain_held, en->held);
 }

@@ -64,6 +64,16 @@ static enum ec add_mailbox(struct catalog *to, const struct name *mailbox, bool 
 	return rc;
 }
 
+/* Carried over without, it would count against itself from then on, and nobody would know. */
+static enum ec damaged_quota(const struct name *mailbox, struct err *e)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	return err_set(e, EC_BROKEN,
+		       "the quota file of %s cannot be read; write it again with createquotafile",
+		       name_text(mailbox, text));
+}
+
 enum ec carry_mailbox(struct catalog *from, struct catalog *to, const struct name *mailbox,
 		      bool *added, struct err *e)
 {
@@ -73,6 +83,8 @@ enum ec carry_mailbox(struct catalog *from, struct catalog *to, const struct nam
 
 	if (added)
 		*added = false;
+	if (rc == EC_OK && want.quota_damaged)
+		rc = damaged_quota(mailbox, e);
 	if (rc == EC_OK)
 		rc = look(to, mailbox, &there, &has, e);
 	if (rc == EC_OK && (!there || has.domain_locked != want.domain_locked))

@@ -22,6 +22,8 @@ struct entry {
 	bool domain_locked;            /* for a mailbox: its domain's */
 	bool held, domain_held;        /* the same for delivery */
 	char quota[NAME_TEXT_MAX + 1]; /* the quota account it is linked to, "" = its own */
+	/* What says so cannot be read: it may be retrieved from, but nobody can say whom new mail is charged to. */
+	bool quota_damaged;
 	uint32_t expire_days; /* its domain's: EXPIRE_NEVER, days, EXPIRE_UNSET, EXPIRE_DAMAGED */
 };
 enum entry_flag { ENTRY_LOCKED, ENTRY_HELD };
@@ -55,3 +57,5 @@ struct catalog {
 };
 
 enum ec catalog_local_open(struct mailroot *root, struct catalog **out, struct err *e);
+/* A mailbox of the local catalog, in the making, is linked to its quota account: it appears with the link. */
+enum ec catalog_local_link(struct draft *d, const char *account, struct err *e);

@@ -8,7 +8,9 @@
  *
  * Nothing is cached: an administrator who makes or removes these files by hand is obeyed at once. A
  * lock that cannot be looked at is an error, never "not locked". A rule for expiry that cannot be read
- * is none, and no error either: mail goes in and out as ever, and nothing is deleted by it. /
+ * is none, and no error either: mail goes in and out as ever, and nothing is deleted by it. A quota file
+ * that cannot be read is none for those who retrieve, and makes new mail wait: charged to the wrong
+ * account it could go over a limit, and nobody may be kept from his mail for that. /
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,31 +53,22 @@ static enum ec is_there(int dir, const char *file, bool *there, struct err *e)
 	return *there || errno == ENOENT ? EC_OK : err_sys(e, "cannot look at %s", file);
 }
 
-static enum ec damaged_quota(const struct name *n, struct err *e, const char *why)
+static bool parse_quota(struct arena *a, const char *p, size_t len, struct entry *out)
 {
-	char text[NAME_TEXT_MAX + 1];
-
-	return err_set(e, EC_BROKEN, "quota file of %s: %.60s; write it again with createquotafile",
-		       name_text(n, text), why);
-}
-
-static enum ec parse_quota(struct arena *a, const char *p, size_t len, struct entry *out,
-			   struct err *e)
-{
-	struct err why;
 	struct kv kv;
 
-	if (kv_parse(a, p, len, &kv, &why) != EC_OK)
-		return damaged_quota(&out->name, e, why.text);
+	if (kv_parse(a, p, len, &kv, NULL) != EC_OK)
+		return false;
 	const char *account = kv_get(&kv, "account");
 	if (!account)
 		account = "";
 	if (strlen(account) >= sizeof(out->quota))
-		return damaged_quota(&out->name, e, "the account's name is too long");
+		return false;
 	strcpy(out->quota, account);
-	return EC_OK;
+	return true;
 }
 
+/* Damage that stays is no error of the look-up: whose mailbox it is, and whether it is locked, is known. */
 static enum ec read_quota(int dir, struct entry *out, struct err *e)
 {
 	char *text;
@@ -88,10 +81,9 @@ static enum ec read_quota(int dir, struct entry *out, struct err *e)
 		return rc;
 	struct arena *a = arena_new("quota", 512);
 	rc = mailroot_read(a, dir, QUOTA_FILE, SMALL_FILE_MAX, &text, &len, e);
-	if (rc == EC_OK)
-		rc = parse_quota(a, text, len, out, e);
+	out->quota_damaged = rc == EC_BROKEN || (rc == EC_OK && !parse_quota(a, text, len, out));
 	arena_drop(&a);
-	return rc == EC_ABSENT ? EC_OK : rc;
+	return rc == EC_ABSENT || rc == EC_BROKEN ? EC_OK : rc;
 }
 
 static enum ec read_flags(int dir, struct entry *out, struct err *e)
@@ -223,10 +215,26 @@ static enum ec local_set_flag(struct catalog *c, const struct name *n, enum entr
 	return rc;
 }
 
+/* As all that write one have it, so that it can be copied from one mailbox to another. */
+static char *quota_text(struct arena *a, const char *account)
+{
+	return kv_edit(a, "", 0, "account", account);
+}
+
+enum ec catalog_local_link(struct draft *d, const char *account, struct err *e)
+{
+	struct arena *a = arena_new("quota", 512);
+	char *text = quota_text(a, account);
+	enum ec rc = draft_put(d, QUOTA_FILE, text, strlen(text), e);
+
+	arena_drop(&a);
+	return rc;
+}
+
 static enum ec put_quota(struct mailroot *root, int dir, const char *account, struct err *e)
 {
 	struct arena *a = arena_new("quota", 512);
-	char *text = kv_edit(a, "", 0, "account", account);
+	char *text = quota_text(a, account);
 	enum ec rc = mailroot_replace(root, dir, QUOTA_FILE, text, strlen(text), 0640, e);
 
 	arena_drop(&a);
