@@ -125,7 +125,10 @@ enum ec wp_hint(struct wp *w, enum ec rc, const char *fmt, ...)
 /* "locked" or "unlocked": what a client meets; and for a mailbox whose lock that is. */
 const char *wp_state(const struct entry *en);
 const char *wp_locked_by(const struct entry *en); /* "-", "mailbox", "domain", "both" */
+/* The same of its hold: "held" or "open", and whose. */
+const char *wp_delivery(const struct entry *en);
+const char *wp_held_by(const struct entry *en);
 
 extern const struct wp_cmd wp_add, wp_delete, wp_list, wp_lock, wp_unlock, wp_stat, wp_changepwd,
 	wp_createquotafile, wp_migrate, wp_set, wp_get, wp_help, wp_init, wp_rekey, wp_status,
-	wp_reload, wp_kick, wp_checkdirectory, wp_purge, wp_adopt;
+	wp_reload, wp_kick, wp_checkdirectory, wp_purge, wp_adopt, wp_hold, wp_unhold, wp_setexpire;

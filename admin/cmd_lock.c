@@ -1,25 +1,18 @@
-/* cmd_lock.c - lock and unlock.
- *
- * A domain's lock and a mailbox's own are two flags. Unlocking the domain therefore leaves alone
- * whatever was locked for its own sake, and a single mailbox can't be let out of a locked domain.
- */
-#include <string.h>
-#include "admin/cmd.h"
+/* cmd_lock.c - lock and unlock: may mail be retrieved? flag.h has the rules. */
+#include "admin/flag.h"
 #include "admin/service.h"
 
 enum { NOW };
 
-static enum ec set_lock(struct wp *w, const struct name *n, bool on, struct err *e)
-{
-	enum ec rc =
-		w->backends.catalog->ops->set_flag(w->backends.catalog, n, ENTRY_LOCKED, on, e);
-
-	if (rc == EC_OK) {
-		out_field(w->out, name_is_domain(n) ? "domain" : "mailbox", wp_text(w, n));
-		out_field(w->out, "state", on ? "locked" : "unlocked");
-	}
-	return rc;
-}
+static const struct flag_kind lock = {
+	.flag = ENTRY_LOCKED,
+	.noun = "lock",
+	.key = "state",
+	.on = "locked",
+	.off = "unlocked",
+	.verb = "unlock",
+	.undo = "unlock",
+};
 
 /* The lock stands by now; only the sessions may be left. */
 static enum ec end_sessions(struct wp *w, const struct name *n, struct err *e)
@@ -40,42 +33,10 @@ static enum ec run_lock(struct wp *w, const struct wp_args *a, struct err *e)
 	enum ec rc = wp_name(w, a->argv[0], &n, e);
 
 	if (rc == EC_OK)
-		rc = set_lock(w, &n, true, e);
+		rc = flag_set(w, &lock, &n, e);
 	if (rc == EC_OK && a->given[NOW])
 		rc = end_sessions(w, &n, e);
 	return rc;
-}
-
-static bool count_locked(void *ctx, const struct entry *en)
-{
-	*(uint64_t *)ctx += en->locked;
-	return true;
-}
-
-static enum ec unlock_domain(struct wp *w, const struct name *n, struct err *e)
-{
-	struct catalog *cat = w->backends.catalog;
-	uint64_t n_locked = 0;
-	enum ec rc = set_lock(w, n, false, e);
-
-	if (rc == EC_OK && cat->ops->each(cat, n, count_locked, &n_locked, NULL) == EC_OK &&
-	    n_locked > 0)
-		out_note(w->out, "mailboxes that stay locked by their own lock: %ju",
-			 (uintmax_t)n_locked);
-	return rc;
-}
-
-static enum ec unlock_mailbox(struct wp *w, const struct name *n, struct err *e)
-{
-	struct entry found;
-	enum ec rc = wp_find(w, n, &found, e);
-
-	if (rc != EC_OK)
-		return rc;
-	if (!found.domain_locked)
-		return set_lock(w, n, false, e);
-	wp_hint(w, EC_REFUSED, "unlock the whole domain: winpop unlock %s", n->domain);
-	return err_set(e, EC_REFUSED, "%s is locked as a part of its domain", wp_text(w, n));
 }
 
 static enum ec run_unlock(struct wp *w, const struct wp_args *a, struct err *e)
@@ -83,9 +44,7 @@ static enum ec run_unlock(struct wp *w, const struct wp_args *a, struct err *e)
 	struct name n;
 	enum ec rc = wp_name(w, a->argv[0], &n, e);
 
-	if (rc != EC_OK)
-		return rc;
-	return name_is_domain(&n) ? unlock_domain(w, &n, e) : unlock_mailbox(w, &n, e);
+	return rc == EC_OK ? flag_clear(w, &lock, &n, e) : rc;
 }
 
 const struct wp_cmd wp_lock = {

@@ -8,10 +8,18 @@
 #include "admin/service.h"
 
 const struct wp_cmd *const wp_cmds[] = {
-	&wp_add,       &wp_delete,          &wp_list,    &wp_lock,   &wp_unlock, &wp_stat,
-	&wp_changepwd, &wp_createquotafile, &wp_migrate, &wp_set,    &wp_get,    &wp_help,
-	&wp_init,      &wp_rekey,           &wp_status,  &wp_reload, &wp_kick,   &wp_checkdirectory,
-	&wp_purge,     &wp_adopt,           NULL,
+	&wp_add,       &wp_delete,
+	&wp_list,      &wp_lock,
+	&wp_unlock,    &wp_stat,
+	&wp_changepwd, &wp_createquotafile,
+	&wp_migrate,   &wp_set,
+	&wp_get,       &wp_help,
+	&wp_init,      &wp_rekey,
+	&wp_status,    &wp_reload,
+	&wp_kick,      &wp_checkdirectory,
+	&wp_purge,     &wp_adopt,
+	&wp_hold,      &wp_unhold,
+	&wp_setexpire, NULL,
 };
 
 const struct wp_cmd *wp_cmd_find(const char *name)

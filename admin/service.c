@@ -68,6 +68,15 @@ enum ec service_forget(const struct conf *c, const char *who, struct err *e)
 	return call_about(c, "forget", who, e);
 }
 
+enum ec service_upkeep(const struct conf *c, struct err *e)
+{
+	json_t *reply;
+	enum ec rc = call(c, json_pack("{s:s}", "do", "upkeep"), &reply, e);
+
+	json_decref(reply);
+	return rc;
+}
+
 static void put_field(struct out *out, const char *key, const json_t *v)
 {
 	if (json_is_string(v))

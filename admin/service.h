@@ -16,6 +16,8 @@ enum ec service_reload(const struct conf *c, struct arena *mem, const char **res
 enum ec service_kick(const struct conf *c, const char *who, struct err *e);
 /* What it remembers about passwords, of a mailbox's account or ("*") of all. */
 enum ec service_forget(const struct conf *c, const char *who, struct err *e);
+/* Looks through domains and mailboxes now instead of in a while: rules, quota files. Does not wait for it to end. */
+enum ec service_upkeep(const struct conf *c, struct err *e);
 /* By which method people sign in to it now: "ad", "local", "file". */
 enum ec service_method(const struct conf *c, struct arena *mem, const char **out, struct err *e);
 /* Everything it says about itself, as fields. */
