@@ -58,7 +58,7 @@ def test_checkdirectory_leads_from_nothing_to_all(bare, make_server):
     load(bare, FILES[2:])
     bare.add_person("kim", "pw of kim")
     assert server.winpop("checkdirectory").code == 0
-    bare.admin.ldif(f"dn: {DATABASE}\nchangetype: modify\ndelete: olcAccess\nolcAccess: {{4}}\n-\n")
+    bare.admin.ldif(f"dn: {DATABASE}\nchangetype: modify\ndelete: olcAccess\nolcAccess: {{5}}\n-\n")
     result = server.winpop("checkdirectory")
     assert result.code == 3 and "acl.ldif" in findings(result)[0][1], result
 

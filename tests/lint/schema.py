@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Fail when the forms of the schema drift apart: schema/openldap in its two forms, schema/ad, and the numbers in oids.md.
+"""Fail when the forms of the schema drift apart: schema/openldap in its two forms, schema/ad, what brings older ones up to
+date, and the numbers in oids.md.
 
     schema.py [ROOT]
 """
@@ -21,7 +22,7 @@ def definitions_conf(text):
 def definitions_ldif(text):
     kinds = {"olcObjectIdentifier": "objectidentifier", "olcAttributeTypes": "attributetype", "olcObjectClasses": "objectclass"}
     lines = re.sub(r"^#.*\n", "", text, flags=re.M).replace("\n ", "").splitlines()
-    pairs = (line.split(": ", 1) for line in lines if line.strip())
+    pairs = (line.split(": ", 1) for line in lines if ": " in line)
     return {(kinds[key], squeeze(value)) for key, value in pairs if key in kinds}
 
 
@@ -47,6 +48,29 @@ def numbers_ad(texts, arc):
     return found
 
 
+def blocks(text):
+    return re.sub(r"^#.*\n", "", text, flags=re.M).strip().split("\n\n")
+
+
+def strays(schema, ldif):
+    """What an update would make that who begins today does not have."""
+    late = definitions_ldif((schema / "openldap/update.ldif").read_text())
+    found = [f"openldap/update.ldif: not in winpop.ldif: {text}" for kind, text in sorted(late - ldif)]
+    found += [f"openldap/update.ldif replaces all classes and lacks {text}" for kind, text in sorted(ldif - late)
+              if kind == "objectclass"]
+    whole = [block for file in sorted((schema / "ad").glob("winpop-*.ldif")) for block in blocks(file.read_text())]
+    for block in blocks((schema / "ad/update.ldif").read_text()):
+        if block in whole:
+            continue
+        dn = block.splitlines()[0]
+        entry = next((known for known in whole if known.startswith(dn + "\n")), "")
+        found += [f"ad/update.ldif: {dn} has no {line!r} in the other files" for line in block.splitlines()
+                  if line.startswith("mayContain") and line not in entry.splitlines()]
+        if "changetype: modify" not in block:
+            found.append(f"ad/update.ldif: {dn} is another one in the other files")
+    return found
+
+
 def check(root):
     schema = root / "schema"
     oids = (schema / "oids.md").read_text()
@@ -60,6 +84,7 @@ def check(root):
     bad = [f"only in one of winpop.schema, winpop.ldif: {kind} {text}" for kind, text in sorted(conf ^ ldif)]
     bad += [f"oids.md does not say what winpop.schema does: {pair}" for pair in sorted(openldap.items() ^ written.items())]
     bad += [f"ad: {pair} is not what OpenLDAP has" for pair in sorted(ad.items() - openldap.items())]
+    bad += strays(schema, ldif)
     if ("objectidentifier", f"winpop {arcs['OpenLDAP']}") not in conf:
         bad.append("winpop.schema is not below the arc of oids.md")
     if len(set(written.values())) != len(written) or len(openldap) < 10 or len(ad) < 8:

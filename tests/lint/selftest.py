@@ -32,6 +32,10 @@ DRIFT = [  # a file of schema/, what is put in place of what
     ("openldap/winpop.schema", "MAY winpopNTHash", "MUST winpopNTHash", "only in one of"),
     ("ad/winpop-1-attributes.ldif", ".1.2\n", ".1.9\n", "is not what OpenLDAP has"),
     ("oids.md", "`.2.3`", "`.2.4`", "oids.md does not say"),
+    ("openldap/update.ldif", "integerMatch ORDERING integerOrderingMatch", "integerMatch", "not in winpop.ldif"),
+    ("openldap/update.ldif", "olcObjectClasses: ( winpopClass:2", "olcObjectClasses: ( winpopClass:5", "lacks"),
+    ("ad/update.ldif", "mayContain: winpopExpireDays", "mayContain: winpopExpire", "has no 'mayContain: winpopExpire'"),
+    ("ad/update.ldif", "oMSyntax: 2\n", "oMSyntax: 65\n", "is another one"),
 ]
 
 
