@@ -204,6 +204,20 @@ enum ec limits_find(struct limits *l, const char *account, const struct quota_li
 	return rc;
 }
 
+enum ec limits_charge(struct limits *l, const struct entry *mailbox, const struct conf *conf,
+		      char account[NAME_TEXT_MAX + 1], struct charge *out, struct err *e)
+{
+	const struct quota_limit standard = { conf->quota_bytes, conf->quota_messages };
+	enum limit_from from;
+
+	if (*mailbox->quota)
+		strcpy(account, mailbox->quota);
+	else
+		name_text(&mailbox->name, account);
+	*out = (struct charge){ .account = account };
+	return limits_find(l, account, &standard, &out->limit, &from, e);
+}
+
 /* ---- changes ---- */
 
 static enum ec set_in_table(const struct limits *l, int dir, const char *account,
