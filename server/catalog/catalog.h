@@ -56,6 +56,10 @@ struct catalog {
 	const struct catalog_ops *ops;
 };
 
+/* As find, for those who refuse mail on EC_ABSENT: where there is no domain at all, it is EC_TEMP. */
+enum ec catalog_find_for_mail(struct catalog *c, const struct name *n, struct entry *out,
+			      struct err *e);
+
 enum ec catalog_local_open(struct mailroot *root, struct catalog **out, struct err *e);
 /* A mailbox of the local catalog, in the making, is linked to its quota account: it appears with the link. */
 enum ec catalog_local_link(struct draft *d, const char *account, struct err *e);

@@ -5,38 +5,12 @@
 #include "server/base/mem.h"
 #include "server/lmtp/task.h"
 
-static bool stop_at_first(void *ctx, const struct entry *domain)
-{
-	(void)domain;
-	*(bool *)ctx = true;
-	return false;
-}
-
-/* A catalog without a single domain is rather a mail root that is not mounted than a service that nobody set up; mail must
- * not bounce for that. Asked only about strangers' domains, which an MTA hardly ever sends us. */
-static void doubt_emptiness(struct task *t)
-{
-	struct catalog *c = t->with.catalog;
-	struct name domain = { 0 };
-	struct entry found;
-	bool any = false;
-
-	memcpy(domain.domain, t->name.domain, sizeof(domain.domain));
-	if (c->ops->find(c, &domain, &found, NULL) != EC_ABSENT)
-		return;
-	if (c->ops->each(c, NULL, stop_at_first, &any, NULL) == EC_OK && !any)
-		t->class = err_set(&t->err, EC_TEMP,
-				   "there is no domain at all; is the mail root mounted?");
-}
-
 /* A lock, the domain's or the mailbox's, refuses retrieval and never delivery. */
 static void run_rcpt(struct task *t)
 {
 	struct entry found;
 
-	t->class = t->with.catalog->ops->find(t->with.catalog, &t->name, &found, &t->err);
-	if (t->class == EC_ABSENT)
-		doubt_emptiness(t);
+	t->class = catalog_find_for_mail(t->with.catalog, &t->name, &found, &t->err);
 	if (t->class == EC_OK)
 		t->name = found.name;
 	else
