@@ -19,7 +19,8 @@ const struct wp_cmd *const wp_cmds[] = {
 	&wp_kick,      &wp_checkdirectory,
 	&wp_purge,     &wp_adopt,
 	&wp_hold,      &wp_unhold,
-	&wp_setexpire, NULL,
+	&wp_setexpire, &wp_mta,
+	NULL,
 };
 
 const struct wp_cmd *wp_cmd_find(const char *name)
