@@ -167,6 +167,7 @@ static void show_change(struct mta *m, const char *file, const char *setting, co
 	out_end(o);
 }
 
+/* The file may have been changed since we read it; under its lock it is not. */
 static enum ec put_sockets(struct mta *m, struct edit *ed, bool *changed)
 {
 	struct arena *mem = m->w->mem;
@@ -175,7 +176,7 @@ static enum ec put_sockets(struct mta *m, struct edit *ed, bool *changed)
 	for (size_t i = 0; i < PF_SOCKETS; i++) {
 		const struct pf_socket *s = &pf_sockets[i];
 		const char *path = postfix_socket_path(mem, &m->now, s);
-		const char *was = postfix_socket_set(m->c, s);
+		const char *was = postfix_socket_set(ed->was ? ed->was : m->c, s);
 		if (strcmp(was, path) == 0)
 			continue;
 		edit_put(ed, s->setting, path);
@@ -189,7 +190,6 @@ static enum ec put_sockets(struct mta *m, struct edit *ed, bool *changed)
 	return rc == EC_OK ? edit_commit(ed, m->e) : rc;
 }
 
-/* The file may have been changed since we read it; under its lock it is not. */
 static enum ec edit_conf(struct mta *m, bool *changed)
 {
 	struct edit ed;
@@ -197,10 +197,6 @@ static enum ec edit_conf(struct mta *m, bool *changed)
 
 	if (rc != EC_OK)
 		return rc;
-	if (ed.was) {
-		conf_unref(&m->c);
-		m->c = conf_ref(ed.was);
-	}
 	rc = put_sockets(m, &ed, changed);
 	edit_end(&ed);
 	return rc;
@@ -283,22 +279,30 @@ static void find(struct mta *m, bool good, const char *what, const char *remedy)
 	out_end(o);
 }
 
-static void check_settings(struct mta *m)
+static void check_setting(struct mta *m, const struct pf_want *want)
 {
 	struct arena *mem = m->w->mem;
+	const char *what = postfix_line(mem, want);
 
+	if (want->kind == PF_OPTION)
+		what = arena_fmt(mem, "%s=%s", want->key, want->value);
+	else if (want->kind == PF_SERVICE)
+		what = arena_fmt(mem, "%s is served by smtpd", want->key);
+	if (want->state == PF_TAKEN)
+		find(m, false,
+		     arena_fmt(mem, "%s; it is %s", what, *want->now ? want->now : "empty"),
+		     "winpop mta postfix /apply /y, if it is not so for a reason");
+	else
+		find(m, want->state == PF_GOOD, what, "winpop mta postfix /apply");
+}
+
+/* Of the many lines of a service only those that are not as they should be. */
+static void check_settings(struct mta *m)
+{
 	for (size_t i = 0; i < m->n_wants; i++) {
 		const struct pf_want *want = &m->wants[i];
-		const char *what = want->kind == PF_OPTION
-					   ? arena_fmt(mem, "%s=%s", want->key, want->value)
-					   : postfix_line(mem, want);
-		if (want->state == PF_TAKEN)
-			what = arena_fmt(mem, "%s; it is %s", what,
-					 *want->now ? want->now : "empty");
-		find(m, want->state == PF_GOOD, what,
-		     want->state == PF_TAKEN
-			     ? "winpop mta postfix /apply /y, if it is not there for a reason"
-			     : "winpop mta postfix /apply");
+		if (want->kind != PF_OPTION || want->state != PF_GOOD)
+			check_setting(m, want);
 	}
 	if (!pf_get(&m->now.services, "lmtp/unix"))
 		find(m, false, "lmtp unix in master.cf",
