@@ -15,6 +15,7 @@
 #include "ldap/escape.h"
 #include "ldap/flavour.h"
 #include "ldap/group.h"
+#include "ldap/limit.h"
 #include "ldap/nthash.h"
 #include "server/accounts/record.h"
 #include "server/base/crypto.h"
@@ -511,6 +512,34 @@ static enum ec dir_set_password(struct accounts *a, const struct name *n, const 
 	return rc;
 }
 
+struct limit_errand {
+	struct dir *d;
+	struct entry_limit l;
+};
+
+static enum ec run_set_limit(struct dir_conn *c, void *ctx, struct err *e)
+{
+	const struct limit_errand *w = ctx;
+
+	return limit_write(w->d, c, &w->l, e);
+}
+
+static enum ec dir_set_limit(struct accounts *a, const struct name *n,
+			     const struct quota_limit *limit, struct err *e)
+{
+	struct dir *d = dir_of(a)->dir;
+	struct person *p = person_new();
+	enum ec rc = find_person(a, n, p, e);
+	struct limit_errand w = {
+		.d = d, .l = { .dn = p->account.key, .is_mailbox = p->is_mailbox, .limit = limit }
+	};
+
+	if (rc == EC_OK)
+		rc = pool_run(d->pool, POOL_WRITE, run_set_limit, &w, e);
+	free(p);
+	return rc;
+}
+
 static enum ec check_no_admin(struct dir *d, struct account *who, struct err *e)
 {
 	enum ec rc = find_admin(d, who, e);
@@ -571,6 +600,7 @@ static const struct accounts_ops dir_ops = {
 	.inspect = dir_inspect,
 	.set_password = dir_set_password,
 	.remove = dir_remove,
+	.set_limit = dir_set_limit,
 	.close = dir_accounts_close,
 };
 
@@ -582,6 +612,8 @@ enum ec dir_accounts_open(struct dir *d, struct catalog *catalog, struct account
 
 	(void)e;
 	*ad = (struct accounts_dir){ .accounts = { .ops = &dir_ops,
+						   .keeps_limits =
+							   d->conf->catalog == CATALOG_DIRECTORY,
 						   .reveals = hashes ? 1u << SECRET_NT_HASH : 0 },
 				     .dir = d,
 				     .catalog = catalog };

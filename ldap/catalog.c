@@ -13,7 +13,8 @@
  *	          that was ended with other tools stays in the same way, and keeps its name from being added until then.
  *
  * While the directory is away, mailboxes seen before are answered from memory, as they were seen: mail goes on, and so does a
- * sign-in that needs no directory (the password file, a cached result). A lock set meanwhile counts when the directory is back.
+ * sign-in that needs no directory (the password file, a cached result). A lock or a hold set meanwhile counts when the directory is
+ * back; one that was seen goes on.
  * An answer of the directory, also "no such mailbox", always counts for more.
  */
 #include <assert.h>
@@ -24,9 +25,11 @@
 #include "ldap/enlist.h"
 #include "ldap/home.h"
 #include "ldap/memory.h"
+#include "ldap/schema.h"
 #include "server/base/clock.h"
 #include "server/base/mem.h"
 #include "server/base/utf8.h"
+#include "server/catalog/expire.h"
 
 #define REMEMBERED_MOST 100000
 
@@ -211,7 +214,7 @@ static enum ec do_delist_mailbox(struct dir_conn *c, void *ctx, struct err *e)
 	struct errand *r = ctx;
 	const struct listed_entry *box = &r->listed.box;
 
-	return delist_mailbox(c, box->dn, box->address, box->has_class, e);
+	return delist_mailbox(c, box->dn, box->address, &box->marks, e);
 }
 
 static enum ec do_delist_domain(struct dir_conn *c, void *ctx, struct err *e)
@@ -221,7 +224,7 @@ static enum ec do_delist_domain(struct dir_conn *c, void *ctx, struct err *e)
 
 	for (size_t i = 0; i < r->listing.n && rc == EC_OK; i++) {
 		const struct listing_row *row = r->listing.rows[i];
-		rc = delist_mailbox(c, row->dn, row->address, row->has_class, e);
+		rc = delist_mailbox(c, row->dn, row->address, &row->marks, e);
 	}
 	if (rc == EC_OK && r->listed.has_domain)
 		rc = delist_domain(c, r->listed.domain.dn, e);
@@ -316,7 +319,20 @@ static enum ec catalog_remove(struct catalog *c, const struct name *n, struct er
 	return name_is_domain(n) ? remove_domain(dc, n, e) : remove_mailbox(dc, n, e);
 }
 
-/* ---- locks and quota accounts ---- */
+/* ---- locks, holds, quota accounts, rules of expiry ---- */
+
+/* To take away what an old schema does not know is done: nothing is there. */
+static enum ec set_value(struct errand *r, struct dir_conn *c, const char *dn, struct err *e)
+{
+	struct schema_term need = { .name = r->attr,
+				    .in = name_is_domain(r->name) ? DOMAIN_CLASS : MAILBOX_CLASS };
+	enum ec rc = enlist_set(c, dn, r->attr, r->value, e);
+
+	if (rc != EC_BROKEN)
+		return rc;
+	rc = schema_blame(r->dir, c, &need, rc, e);
+	return !need.known && !(r->value && *r->value) ? EC_OK : rc;
+}
 
 /* One connection for both, so that both speak with the same server. */
 static enum ec do_set(struct dir_conn *c, void *ctx, struct err *e)
@@ -333,8 +349,7 @@ static enum ec do_set(struct dir_conn *c, void *ctx, struct err *e)
 		rc = EC_OK;
 	if (rc != EC_OK)
 		return rc;
-	return enlist_set(c, name_is_domain(r->name) ? l->domain.dn : l->box.dn, r->attr, r->value,
-			  e);
+	return set_value(r, c, name_is_domain(r->name) ? l->domain.dn : l->box.dn, e);
 }
 
 static enum ec catalog_set_flag(struct catalog *c, const struct name *n, enum entry_flag flag,
@@ -364,6 +379,21 @@ static enum ec catalog_set_quota(struct catalog *c, const struct name *n, const 
 	return run(catalog_of(c), POOL_WRITE, do_set, &r, e);
 }
 
+static enum ec catalog_set_expire(struct catalog *c, const struct name *n, uint32_t days,
+				  struct err *e)
+{
+	struct errand r = { .name = n, .attr = EXPIRE_ATTR };
+	char text[EXPIRE_TEXT_MAX];
+
+	if (!name_is_domain(n))
+		return err_set(e, EC_USAGE, "a rule of expiry belongs to a domain");
+	if (days == EXPIRE_NEVER)
+		r.value = "-1";
+	else if (days != EXPIRE_UNSET)
+		r.value = expire_text(days, text);
+	return run(catalog_of(c), POOL_WRITE, do_set, &r, e);
+}
+
 /* ---- listing ---- */
 
 static enum ec do_list(struct dir_conn *c, void *ctx, struct err *e)
@@ -378,9 +408,14 @@ static enum ec do_list(struct dir_conn *c, void *ctx, struct err *e)
 
 static void row_entry(const struct errand *r, const struct listing_row *row, struct entry *out)
 {
-	*out = (struct entry){ .locked = row->locked };
+	const struct entry *domain = &r->listed.domain.entry;
+
+	*out = (struct entry){ .locked = row->locked,
+			       .held = row->held,
+			       .domain_locked = r->name && domain->locked,
+			       .domain_held = r->name && domain->held,
+			       .expire_days = r->name ? domain->expire_days : row->expire_days };
 	name_parse_any(&out->name, row->name, strlen(row->name), NAME_FILE, NULL);
-	out->domain_locked = r->name && r->listed.domain.entry.locked;
 	strcpy(out->quota, row->quota);
 }
 
@@ -437,6 +472,7 @@ static const struct catalog_ops ops = {
 	.remove = catalog_remove,
 	.set_flag = catalog_set_flag,
 	.set_quota = catalog_set_quota,
+	.set_expire = catalog_set_expire,
 	.each = catalog_each,
 	.unlist = catalog_unlist,
 	.close = catalog_close,

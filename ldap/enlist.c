@@ -17,6 +17,7 @@
 #include "ldap/enlist.h"
 #include "ldap/escape.h"
 #include "ldap/flavour.h"
+#include "ldap/limit.h"
 
 static enum ec modify(struct dir_conn *c, struct dir_change *ch, struct err *e)
 {
@@ -190,6 +191,8 @@ static enum ec add_address(const struct dir *d, struct dir_conn *c, const struct
 enum ec enlist_mailbox(struct dir *d, struct dir_conn *c, const struct name *mailbox,
 		       const char *dn, struct err *e)
 {
+	/* Its limit, should it have one already, is kept by whatever else it is. */
+	static const struct listed_marks made = { .is_mailbox = true, .is_account = true };
 	char text[NAME_TEXT_MAX + 1];
 	struct listed l;
 	enum ec rc = add_address(d, c, mailbox, dn, e);
@@ -199,7 +202,7 @@ enum ec enlist_mailbox(struct dir *d, struct dir_conn *c, const struct name *mai
 	if (rc != EC_OK || l.n_boxes + l.n_alike < 2)
 		return rc;
 	name_text(mailbox, text);
-	rc = delist_mailbox(c, dn, text, true, e);
+	rc = delist_mailbox(c, dn, text, &made, e);
 	return rc == EC_OK ? err_set(e, EC_EXISTS,
 				     "%s was given to somebody else at the same moment; look, and "
 				     "try again",
@@ -207,11 +210,16 @@ enum ec enlist_mailbox(struct dir *d, struct dir_conn *c, const struct name *mai
 			   : rc;
 }
 
-enum ec delist_mailbox(struct dir_conn *c, const char *dn, const char *address, bool has_class,
-		       struct err *e)
+static void drop_all(struct dir_change *ch, const char *const *attrs)
 {
-	static const char *const with_it[] = { ALIAS_ATTR, LOCKED_ATTR, QUOTA_ATTR,
-					       "winpopQuotaBytes", "winpopQuotaMessages" };
+	for (; *attrs; attrs++)
+		change_drop(ch, CHANGE_REPLACE, *attrs);
+}
+
+enum ec delist_mailbox(struct dir_conn *c, const char *dn, const char *address,
+		       const struct listed_marks *marks, struct err *e)
+{
+	static const char *const with_it[] = { ALIAS_ATTR, LOCKED_ATTR, QUOTA_ATTR, NULL };
 	enum ec rc = check_dn(dn, e);
 
 	if (rc != EC_OK)
@@ -220,9 +228,12 @@ enum ec delist_mailbox(struct dir_conn *c, const char *dn, const char *address, 
 
 	/* This address and no other: it fails if somebody has changed it since it was read. */
 	change_putz(ch, CHANGE_DELETE, ADDRESS_ATTR, address);
-	for (size_t i = 0; i < sizeof(with_it) / sizeof(with_it[0]); i++)
-		change_drop(ch, CHANGE_REPLACE, with_it[i]);
-	if (has_class)
+	drop_all(ch, with_it);
+	if (marks->held)
+		change_drop(ch, CHANGE_REPLACE, HELD_ATTR);
+	if (!marks->is_account)
+		drop_all(ch, limit_attrs);
+	if (marks->is_mailbox)
 		change_putz(ch, CHANGE_DELETE, "objectClass", MAILBOX_CLASS);
 	rc = modify(c, ch, e);
 	return rc == EC_ABSENT ? EC_OK : rc;

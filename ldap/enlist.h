@@ -16,8 +16,8 @@ enum ec enlist_mailbox(struct dir *d, struct dir_conn *c, const struct name *mai
 		       const char *dn, struct err *e);
 
 /* The account stays. EC_OK too if the entry is gone. */
-enum ec delist_mailbox(struct dir_conn *c, const char *dn, const char *address, bool has_class,
-		       struct err *e);
+enum ec delist_mailbox(struct dir_conn *c, const char *dn, const char *address,
+		       const struct listed_marks *marks, struct err *e);
 enum ec delist_domain(struct dir_conn *c, const char *dn, struct err *e);
 
 /* NULL or "": removed. */

@@ -10,13 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 #include "ldap/escape.h"
+#include "ldap/limit.h"
 #include "ldap/listed.h"
 #include "server/base/arena.h"
+#include "server/catalog/expire.h"
 
 #define ENTRIES_MOST 16 /* two are expected; more only says how broken it is */
 
-static const char *const entry_attrs[] = { "objectClass", ADDRESS_ATTR, ALIAS_ATTR, LOCKED_ATTR,
-					   QUOTA_ATTR,    DOMAIN_ATTR,  NULL };
+const char *const listed_attrs[] = { "objectClass", ADDRESS_ATTR, ALIAS_ATTR,
+				     LOCKED_ATTR,   HELD_ATTR,    QUOTA_ATTR,
+				     DOMAIN_ATTR,   EXPIRE_ATTR,  NULL };
 
 struct hunt {
 	const struct name *name; /* NULL: the domain alone is looked for */
@@ -37,20 +40,45 @@ static bool read_name(struct dir_entry *en, const char *attr, unsigned i, struct
 				 : name_parse(out, value, len, NAME_FILE, NULL)) == EC_OK;
 }
 
+/* Below 0: never. What cannot be read deletes nothing. */
+static uint32_t read_expire(struct dir_entry *en)
+{
+	size_t len;
+	int64_t days;
+
+	if (!dir_entry_value(en, EXPIRE_ATTR, 0, &len))
+		return EXPIRE_UNSET;
+	if (!dir_entry_i64(en, EXPIRE_ATTR, &days) || days > EXPIRE_DAYS_MAX)
+		return EXPIRE_DAMAGED;
+	return days < 0 ? EXPIRE_NEVER : (uint32_t)days;
+}
+
+static void read_marks(struct dir_entry *en, struct listed_marks *out)
+{
+	size_t len;
+
+	out->is_mailbox = dir_entry_has(en, "objectClass", MAILBOX_CLASS);
+	out->is_account = dir_entry_has(en, "objectClass", QUOTA_CLASS);
+	out->held = dir_entry_value(en, HELD_ATTR, 0, &len) != NULL;
+}
+
 bool listed_read(struct dir_entry *en, struct listed_entry *out)
 {
 	size_t len;
 	const char *dn = dir_entry_dn(en);
 	bool domain = dir_entry_value(en, DOMAIN_ATTR, 0, &len) != NULL;
 
-	*out = (struct listed_entry){ .has_class =
-					      dir_entry_has(en, "objectClass", MAILBOX_CLASS) };
+	*out = (struct listed_entry){ .entry.expire_days = EXPIRE_UNSET };
+	read_marks(en, &out->marks);
 	if (strlen(dn) <= LISTED_DN_MAX) /* a part of it would be another entry's */
 		strcpy(out->dn, dn);
 	if (!read_name(en, domain ? DOMAIN_ATTR : ADDRESS_ATTR, 0, &out->entry.name))
 		return false;
 	dir_entry_text(en, ADDRESS_ATTR, out->address, sizeof(out->address));
 	out->entry.locked = dir_entry_bool(en, LOCKED_ATTR);
+	out->entry.held = dir_entry_bool(en, HELD_ATTR);
+	if (domain)
+		out->entry.expire_days = read_expire(en);
 	if (dir_entry_value(en, QUOTA_ATTR, 0, &len) &&
 	    !dir_entry_text(en, QUOTA_ATTR, out->entry.quota, sizeof(out->entry.quota)))
 		out->fault = QUOTA_ATTR " is no account name; write it again with createquotafile";
@@ -89,14 +117,20 @@ static void take_box(struct hunt *h, struct dir_entry *en, const struct listed_e
 	}
 }
 
-/* A domain that somebody entered twice is locked if either says so. */
+/* A domain that somebody entered twice is locked, or held, if either says so; and of two rules of expiry neither is to be trusted. */
 static void take_domain(struct listed *l, const struct listed_entry *found)
 {
-	bool locked = l->has_domain && l->domain.entry.locked;
+	const struct entry before = l->domain.entry;
+	bool again = l->has_domain;
 
 	l->domain = *found;
-	l->domain.entry.locked |= locked;
 	l->has_domain = true;
+	if (!again)
+		return;
+	l->domain.entry.locked |= before.locked;
+	l->domain.entry.held |= before.held;
+	if (before.expire_days != found->entry.expire_days)
+		l->domain.entry.expire_days = EXPIRE_DAMAGED;
 }
 
 static bool take_entry(void *ctx, struct dir_entry *en)
@@ -123,7 +157,7 @@ static enum ec look(struct dir_conn *c, const char *base, struct buf *filter, st
 	const struct dir_query q = { .base = base,
 				     .scope = LDAP_SCOPE_SUBTREE,
 				     .filter = buf_at(filter),
-				     .attrs = entry_attrs,
+				     .attrs = listed_attrs,
 				     .most = ENTRIES_MOST,
 				     .cut = &cut };
 	enum ec rc = dir_conn_search(c, &q, take_entry, h, e);
@@ -234,5 +268,7 @@ enum ec listed_judge(const struct listed *l, const struct name *n, struct entry 
 			       name_text(n, text), l->box.dn, l->other_dn);
 	*out = l->box.entry;
 	out->domain_locked = l->domain.entry.locked;
+	out->domain_held = l->domain.entry.held;
+	out->expire_days = l->domain.entry.expire_days;
 	return judge_fault(&l->box, e);
 }

@@ -22,11 +22,21 @@
 #define MAILBOX_CLASS "winpopMailbox"
 #define DOMAIN_CLASS "winpopDomain"
 
+/* All that is read of a mailbox's entry or a domain's, ends with NULL. */
+extern const char *const listed_attrs[];
+
+/* What is to be taken off an entry that stops being a mailbox. */
+struct listed_marks {
+	bool is_mailbox; /* by name: MAILBOX_CLASS */
+	bool is_account; /* by name: QUOTA_CLASS: its limit is not the mailbox's, and stays */
+	bool held;       /* it has HELD_ATTR, whatever that says: an old schema has none */
+};
+
 /* An entry with a mailbox's address, or with a domain's name. */
 struct listed_entry {
-	struct entry entry; /* without its domain's lock */
+	struct entry entry; /* without what is its domain's; a domain has its own rule of expiry */
 	const char *fault;  /* what is damaged in it and how to mend that; NULL = nothing */
-	bool has_class;     /* by name: MAILBOX_CLASS */
+	struct listed_marks marks;
 	char address[NAME_TEXT_MAX + 1]; /* as it is spelled there */
 	char dn[LISTED_DN_MAX + 1];
 };
@@ -55,7 +65,9 @@ bool listed_read(struct dir_entry *en, struct listed_entry *out);
 
 struct listing_row {
 	struct listing_row *next;
-	bool locked, has_class;
+	bool locked, held;
+	uint32_t expire_days;
+	struct listed_marks marks;
 	const char *name; /* text */
 	const char *quota, *fault, *address, *dn;
 };

@@ -22,7 +22,9 @@ static void add_row(struct listing *l, const struct listed_entry *found)
 
 	*row = (struct listing_row){ .next = l->first,
 				     .locked = found->entry.locked,
-				     .has_class = found->has_class,
+				     .held = found->entry.held,
+				     .expire_days = found->entry.expire_days,
+				     .marks = found->marks,
 				     .fault = found->fault,
 				     .name = arena_strz(l->mem,
 							name_text(&found->entry.name, text)),
@@ -83,8 +85,6 @@ static void make_filter(struct buf *b, const struct name *domain)
 enum ec listing_get(struct dir *d, struct dir_conn *c, const struct name *domain,
 		    struct listing *out, struct err *e)
 {
-	static const char *const attrs[] = { "objectClass", ADDRESS_ATTR, LOCKED_ATTR,
-					     QUOTA_ATTR,    DOMAIN_ATTR,  NULL };
 	struct gathering g = { .to = out, .domain = domain };
 	const struct dir_root *root;
 	struct buf filter = { 0 };
@@ -98,7 +98,7 @@ enum ec listing_get(struct dir *d, struct dir_conn *c, const struct name *domain
 	const struct dir_query q = { .base = domain ? root->base : listed_domains(root),
 				     .scope = LDAP_SCOPE_SUBTREE,
 				     .filter = buf_at(&filter),
-				     .attrs = attrs };
+				     .attrs = listed_attrs };
 	rc = dir_conn_search(c, &q, take_entry, &g, e);
 	buf_drop(&filter);
 	if (rc == EC_ABSENT && q.base == root->base)

@@ -20,7 +20,8 @@ struct item {
 	struct item *next; /* in the slot */
 	struct item *newer, *older;
 	uint64_t hash, seen_ms;
-	bool locked, domain_locked;
+	bool locked, domain_locked, held, domain_held;
+	uint32_t expire_days;
 	uint16_t found_at, quota_at; /* in text; what was asked is at 0 */
 	char text[];
 };
@@ -182,6 +183,9 @@ void memory_note(struct memory *m, const struct name *asked, const struct entry 
 	it->seen_ms = now_ms;
 	it->locked = found->locked;
 	it->domain_locked = found->domain_locked;
+	it->held = found->held;
+	it->domain_held = found->domain_held;
+	it->expire_days = found->expire_days;
 	queue_in(m, it);
 	pthread_mutex_unlock(&m->lock);
 }
@@ -202,7 +206,11 @@ static void tell(const struct item *it, struct entry *out)
 {
 	const char *name = it->text + it->found_at;
 
-	*out = (struct entry){ .locked = it->locked, .domain_locked = it->domain_locked };
+	*out = (struct entry){ .locked = it->locked,
+			       .domain_locked = it->domain_locked,
+			       .held = it->held,
+			       .domain_held = it->domain_held,
+			       .expire_days = it->expire_days };
 	const char *at = strchr(name, '@');
 	memcpy(out->name.local, name, (size_t)(at - name));
 	strcpy(out->name.domain, at + 1);

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include "ldap/flavour.h"
 #include "ldap/nthash.h"
+#include "ldap/schema.h"
 #include "ldap/words.h"
 #include "server/base/arena.h"
 #include "server/base/crypto.h"
@@ -124,43 +125,19 @@ static enum ec read_held(struct dir *d, struct dir_conn *c, const char *dn, stru
 
 /* ---- keeping it ---- */
 
-struct subschema {
-	const char *quoted;
-	bool known;
-};
-
-/* Definitions read ( OID NAME 'a' ... ) or ( OID NAME ( 'a' 'b' ) ... ): a name in quotes is one (RFC 4512 section 4.1). */
-static bool look_for_class(void *ctx, struct dir_entry *en)
-{
-	struct subschema *s = ctx;
-	const char *value;
-	size_t len;
-
-	for (unsigned i = 0; (value = dir_entry_value(en, "objectClasses", i, &len)); i++) {
-		if (memmem(value, len, s->quoted, strlen(s->quoted)))
-			s->known = true;
-	}
-	return false;
-}
-
 /* A schema is large, and gains more often than it loses: once is enough. */
 static enum ec our_class_known(struct dir *d, struct dir_conn *c, bool *out, struct err *e)
 {
-	static const char *const attrs[] = { "objectClasses", NULL };
-	const struct dir_query q = { .base = "cn=Subschema",
-				     .scope = LDAP_SCOPE_BASE,
-				     .filter = "(objectClass=subschema)",
-				     .attrs = attrs };
-	struct subschema s = { .quoted = "'" OUR_CLASS "'" };
+	struct schema_term ours = { .name = OUR_CLASS };
 
 	*out = atomic_load(&d->has_hash_class);
 	if (*out)
 		return EC_OK;
-	enum ec rc = dir_conn_search(c, &q, look_for_class, &s, e);
-	*out = s.known;
-	if (s.known)
+	enum ec rc = schema_look(c, &ours, 1, e);
+	*out = ours.known;
+	if (ours.known)
 		atomic_store(&d->has_hash_class, true);
-	return rc == EC_ABSENT ? EC_OK : rc;
+	return rc;
 }
 
 static bool wanted(const struct dir *d)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "ldap/escape.h"
 #include "ldap/flavour.h"
+#include "ldap/limit.h"
 #include "server/base/utf8.h"
 
 #define ENTRIES_MOST 16 /* more than one of the best kind is as bad as many */
@@ -169,6 +170,8 @@ static void read_person(const struct hunt *h, struct dir_entry *en, struct perso
 	add_implicit_upn(h->root, p);
 	weigh_logon(h, en, p);
 	read_stamp(h->root, en, &p->account);
+	if (h->d->conf->catalog == CATALOG_DIRECTORY)
+		limit_read(en, &p->account);
 	if (h->marked) {
 		read_mark(h, en, p);
 		dir_entry_text(en, h->d->flavour->changed, p->changed, sizeof(p->changed));

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "ldap/escape.h"
 #include "ldap/flavour.h"
+#include "ldap/limit.h"
 #include "ldap/words.h"
 #include "server/base/arena.h"
 
@@ -109,10 +110,12 @@ static const char *const *person_attrs(const struct dir *d, const struct dir_roo
 {
 	const char *const *state = d->flavour->state_attrs;
 	unsigned most = words_count(root->address) + words_count(root->stamp) + words_count(state);
-	const char **list = arena_alloc(root->mem, sizeof(*list) * (most + 5));
+	const char **list = arena_alloc(root->mem, sizeof(*list) * (most + 7));
 	unsigned n = 0;
 
 	list[n++] = MAILBOX_ATTR;
+	if (d->conf->catalog == CATALOG_DIRECTORY)
+		words_append(list, &n, limit_attrs);
 	list[n++] = d->names->logon;
 	words_append(list, &n, root->address);
 	words_append(list, &n, root->stamp);

@@ -13,8 +13,10 @@
 #include "ldap/escape.h"
 #include "ldap/flavour.h"
 #include "ldap/freename.h"
+#include "ldap/limit.h"
 #include "ldap/listed.h"
 #include "ldap/places.h"
+#include "ldap/schema.h"
 #include "server/base/buf.h"
 
 #define SERVERS_MOST 32
@@ -30,7 +32,7 @@ struct check {
 	void *ctx;
 	struct err *e;
 	enum ec worst;
-	bool has_schema;
+	bool has_schema, schema_whole;
 	char me[ME_MAX]; /* the service, as who_am_i has it */
 };
 
@@ -168,7 +170,6 @@ static struct dir_conn *try_servers(struct check *k, struct places *places)
 
 struct root_dse {
 	bool is_ad, pages;
-	char subschema[LISTED_DN_MAX + 1];
 };
 
 static bool take_root_dse(void *ctx, struct dir_entry *en)
@@ -177,14 +178,12 @@ static bool take_root_dse(void *ctx, struct dir_entry *en)
 
 	r->is_ad = dir_entry_has(en, "supportedCapabilities", AD_CAPABILITY);
 	r->pages = dir_entry_has(en, "supportedControl", LDAP_CONTROL_PAGEDRESULTS);
-	dir_entry_text(en, "subschemaSubentry", r->subschema, sizeof(r->subschema));
 	return false;
 }
 
 static enum ec read_root_dse(struct dir_conn *c, struct root_dse *out, struct err *e)
 {
-	static const char *const attrs[] = { "supportedCapabilities", "supportedControl",
-					     "subschemaSubentry", NULL };
+	static const char *const attrs[] = { "supportedCapabilities", "supportedControl", NULL };
 	const struct dir_query q = {
 		.base = "", .scope = LDAP_SCOPE_BASE, .filter = "(objectClass=*)", .attrs = attrs
 	};
@@ -289,50 +288,34 @@ static void check_people(struct check *k, struct dir_conn *c)
 
 /* ---- schema ---- */
 
-static const char *const wanted[] = { ADDRESS_ATTR, ALIAS_ATTR,         LOCKED_ATTR,
-				      QUOTA_ATTR,   "winpopQuotaBytes", "winpopQuotaMessages",
-				      DOMAIN_ATTR,  MAILBOX_CLASS,      DOMAIN_CLASS };
-#define N_WANTED (sizeof(wanted) / sizeof(wanted[0]))
-
-struct inventory {
-	bool has[N_WANTED];
+static const struct schema_term first[] = {
+	{ .name = ADDRESS_ATTR }, { .name = ALIAS_ATTR },       { .name = LOCKED_ATTR },
+	{ .name = QUOTA_ATTR },   { .name = LIMIT_BYTES_ATTR }, { .name = LIMIT_MESSAGES_ATTR },
+	{ .name = DOMAIN_ATTR },  { .name = MAILBOX_CLASS },    { .name = DOMAIN_CLASS },
 };
+/* What came later: with a schema that has it not nearly all goes on. */
+static const struct schema_term later[] = {
+	{ .name = HELD_ATTR, .in = MAILBOX_CLASS },
+	{ .name = EXPIRE_ATTR, .in = DOMAIN_CLASS },
+	{ .name = QUOTA_CLASS },
+};
+#define N_FIRST (sizeof(first) / sizeof(first[0]))
+#define N_LATER (sizeof(later) / sizeof(later[0]))
 
-/* ( 1.2.3 NAME 'winpopAddress' DESC ... (RFC 4512 section 4.1); slapd shows one with two names as NAME ( 'a' 'b' ). */
-static void take_definition(struct inventory *in, const char *p, size_t len)
+/* How many of them are not there, and their names. */
+static size_t missing(const struct schema_term *t, size_t n, char names[TEXT_MAX / 2])
 {
-	char quoted[40];
+	size_t n_missing = 0;
 
-	for (size_t i = 0; i < N_WANTED; i++) {
-		int n = snprintf(quoted, sizeof(quoted), "'%s'", wanted[i]);
-		if (memmem(p, len, quoted, (size_t)n))
-			in->has[i] = true;
+	names[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		if (t[i].known)
+			continue;
+		if (n_missing++)
+			strcat(names, ", ");
+		strcat(names, t[i].name);
 	}
-}
-
-static bool take_definitions(void *ctx, struct dir_entry *en)
-{
-	static const char *const attrs[] = { "attributeTypes", "objectClasses" };
-	const char *p;
-	size_t len;
-
-	for (unsigned k = 0; k < 2; k++) {
-		for (unsigned i = 0; (p = dir_entry_value(en, attrs[k], i, &len)); i++)
-			take_definition(ctx, p, len);
-	}
-	return false;
-}
-
-static enum ec take_inventory(struct dir_conn *c, const struct root_dse *r, struct inventory *in,
-			      struct err *e)
-{
-	static const char *const attrs[] = { "attributeTypes", "objectClasses", NULL };
-	const struct dir_query q = { .base = r->subschema,
-				     .scope = LDAP_SCOPE_BASE,
-				     .filter = "(objectClass=*)",
-				     .attrs = attrs };
-
-	return dir_conn_search(c, &q, take_definitions, in, e);
+	return n_missing;
 }
 
 static void tell_missing(struct check *k, const char *names, bool all)
@@ -352,29 +335,35 @@ static void tell_missing(struct check *k, const char *names, bool all)
 		    SCHEMA_DIR);
 }
 
-static void check_schema(struct check *k, struct dir_conn *c, const struct root_dse *r)
+static void tell_schema(struct check *k, const struct schema_term *t)
 {
-	struct inventory in = { 0 };
-	char names[TEXT_MAX / 2] = "";
-	size_t n_missing = 0;
+	char names[TEXT_MAX / 2], what[TEXT_MAX];
+	size_t n_missing = missing(t, N_FIRST, names);
+
+	k->has_schema = n_missing == 0;
+	if (!k->has_schema && k->d->conf->catalog == CATALOG_LOCAL)
+		return good(k, "the schema of winpop is not loaded, and not needed with catalog = "
+			       "local");
+	if (!k->has_schema)
+		return tell_missing(k, names, n_missing == N_FIRST);
+	k->schema_whole = missing(t + N_FIRST, N_LATER, names) == 0;
+	if (k->schema_whole)
+		return good(k, "the schema of winpop is loaded");
+	snprintf(what, sizeof(what), "the schema of winpop is an old one, without %s", names);
+	bad(k, EC_ABSENT, what, "%s", schema_update(k->d));
+}
+
+static void check_schema(struct check *k, struct dir_conn *c)
+{
+	struct schema_term terms[N_FIRST + N_LATER];
 	struct err why;
 
-	if (take_inventory(c, r, &in, &why) != EC_OK)
-		return trouble(k, &why);
-	for (size_t i = 0; i < N_WANTED; i++) {
-		if (in.has[i])
-			continue;
-		if (n_missing++)
-			strcat(names, ", ");
-		strcat(names, wanted[i]);
-	}
-	k->has_schema = n_missing == 0;
-	if (k->has_schema)
-		good(k, "the schema of winpop is loaded");
-	else if (k->d->conf->catalog == CATALOG_LOCAL)
-		good(k, "the schema of winpop is not loaded, and not needed with catalog = local");
+	memcpy(terms, first, sizeof(first));
+	memcpy(terms + N_FIRST, later, sizeof(later));
+	if (schema_look(c, terms, N_FIRST + N_LATER, &why) != EC_OK)
+		trouble(k, &why);
 	else
-		tell_missing(k, names, n_missing == N_WANTED);
+		tell_schema(k, terms);
 }
 
 /* ---- rights of the catalog ---- */
@@ -403,6 +392,7 @@ static void check_mailbox_rights(struct check *k, struct dir_conn *c)
 	if (!s.any)
 		return;
 	if (may_write(c, s.dn, ALIAS_ATTR, NO_ADDRESS) &&
+	    (!k->schema_whole || may_write(c, s.dn, HELD_ATTR, "FALSE")) &&
 	    (is_mailbox || may_write(c, s.dn, "objectClass", MAILBOX_CLASS)))
 		good(k, "the service may make mailboxes of people");
 	else
@@ -441,10 +431,11 @@ static void check_domains(struct check *k, struct dir_conn *c)
 		    k->root->domains);
 	else if (l.n == 0)
 		good(k, "there is a place for mail domains, and none in it");
-	else if (may_write(c, l.rows[0]->dn, LOCKED_ATTR, "FALSE"))
-		good(k, "mail domains: %zu; the service may lock them", l.n);
+	else if (may_write(c, l.rows[0]->dn, LOCKED_ATTR, "FALSE") &&
+		 (!k->schema_whole || may_write(c, l.rows[0]->dn, EXPIRE_ATTR, "0")))
+		good(k, "mail domains: %zu; the service may change them", l.n);
 	else
-		bad(k, EC_DENIED, "the service may not lock mail domains",
+		bad(k, EC_DENIED, "the service may not change mail domains",
 		    "give it the rights of %s/acl.ldif, or use --bind-as", SCHEMA_DIR);
 	listing_drop(&l);
 }
@@ -462,7 +453,7 @@ static void check_entries(struct check *k, struct dir_conn *c)
 	if (dir_root_get(k->d, c, &k->root, &why) != EC_OK)
 		return bad(k, why.class, why.text, "correct directory_base");
 	check_people(k, c);
-	check_schema(k, c, &r);
+	check_schema(k, c);
 	if (k->has_schema && k->d->conf->catalog == CATALOG_DIRECTORY) {
 		check_mailbox_rights(k, c);
 		check_domains(k, c);

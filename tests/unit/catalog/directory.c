@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "ldap/dir.h"
 #include "tests/unit/catalog/directory.h"
+#include "tests/unit/ldap/oldschema.h"
 #include "tests/unit/ldap/slapd.h"
 
 static struct slapd slapd;
@@ -15,21 +17,34 @@ static void ok(enum ec rc, const struct err *e)
 		fail_msg("%s: %s", ec_name(rc), e->text);
 }
 
+static char schema[64] = ""; /* of the server, if it is not today's */
+
 static void need_server(void)
 {
-	static const char global[] = "include " SCHEMA_DIR "/openldap/winpop.schema\n";
+	char global[200];
 	static const char database[] = "limits * size.prtotal=unlimited\n"
 				       "index uid,mail,winpopAlias eq\n"
 				       "index winpopAddress,winpopDomainName pres,eq\n";
 
-	if (!slapd.pid)
-		slapd_start_with(&slapd, global, database);
+	if (slapd.pid)
+		return;
+	snprintf(global, sizeof(global), "include %s\n",
+		 *schema ? schema : SCHEMA_DIR "/openldap/winpop.schema");
+	slapd_start_with(&slapd, global, database);
+}
+
+void directory_use_old_schema(void)
+{
+	old_schema_write(SCHEMA_DIR "/openldap/winpop.schema", schema);
 }
 
 void directory_stop_server(void)
 {
 	if (slapd.dir[0])
 		slapd_stop(&slapd);
+	if (*schema)
+		unlink(schema);
+	schema[0] = '\0';
 }
 
 void directory_kill_server(void)

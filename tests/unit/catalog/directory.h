@@ -11,6 +11,8 @@ struct directory {
 
 /* Once per program; the first world starts the server. */
 void directory_stop_server(void);
+/* Before the first world: the server has the schema from before there were holds. */
+void directory_use_old_schema(void);
 void directory_kill_server(void);  /* the process; its data stay */
 void directory_again_server(void); /* after that: as it was */
 

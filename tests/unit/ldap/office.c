@@ -1,6 +1,8 @@
 /* office.c - see office.h. */
 #include <stdio.h>
+#include <unistd.h>
 #include "tests/unit/ldap/office.h"
+#include "tests/unit/ldap/oldschema.h"
 
 #define SERVICE "cn=winpop," SLAPD_BASE
 
@@ -120,15 +122,15 @@ void office_put(const char *dn, const char *attr, const char *value)
 	people_put(office_admin, dn, attr, value);
 }
 
-int office_start(void **state)
+static void start(const char *schema)
 {
 	static struct link_setup setup;
 	struct err e = { 0 };
+	char global[1500];
 
-	(void)state;
-	slapd_start_with(&slapd,
-			 "include /etc/ldap/schema/nis.schema\n" SAMBA_SCHEMA "include " SCHEMA_DIR
-			 "/openldap/winpop.schema\n",
+	snprintf(global, sizeof(global),
+		 "include /etc/ldap/schema/nis.schema\n" SAMBA_SCHEMA "include %s\n", schema);
+	slapd_start_with(&slapd, global,
 			 "access to dn.regex=\"ou=blind,\" attrs=description by * none\n"
 			 "access to * by dn.exact=" SERVICE " write by * break\n");
 	setup = slapd_setup(&slapd);
@@ -136,7 +138,31 @@ int office_start(void **state)
 	people_add_entry(office_admin, "dn: " SERVICE "\nobjectClass: organizationalRole\n"
 				       "objectClass: simpleSecurityObject\ncn: winpop\n"
 				       "userPassword: " SLAPD_PASSWORD);
+}
+
+#define SCHEMA_TODAY SCHEMA_DIR "/openldap/winpop.schema"
+
+int office_start(void **state)
+{
+	(void)state;
+	start(SCHEMA_TODAY);
 	return 0;
+}
+
+int office_start_old(void **state)
+{
+	char path[64];
+
+	(void)state;
+	old_schema_write(SCHEMA_TODAY, path);
+	start(path);
+	unlink(path); /* it has been read */
+	return 0;
+}
+
+void office_kill_server(void)
+{
+	slapd_kill(&slapd);
 }
 
 int office_stop(void **state)

@@ -14,7 +14,9 @@ extern struct dir_conn *office_admin; /* the server's administrator */
 
 /* Group setup and teardown: a server with our schema, a password policy, and a service with the right to write. */
 int office_start(void **state);
+int office_start_old(void **state); /* with our schema as it was before accounts had limits */
 int office_stop(void **state);
+void office_kill_server(void); /* for good */
 /* For each test; *state is a struct office. */
 int office_open(void **state);
 int office_close(void **state);
