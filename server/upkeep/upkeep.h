@@ -28,10 +28,21 @@ struct upkeep {
 struct upkeep_result {
 	uint64_t mailboxes, settled, failed, expired; /* expired: messages */
 	unsigned swept;
-	uint32_t
-		expire_least; /* the shortest rule of any domain, as in `EXPIRE n USER`; EXPIRE_NEVER */
+	/* The shortest rule of any domain, as in `EXPIRE n USER`; EXPIRE_NEVER; EXPIRE_UNSET: they could not be asked for. */
+	uint32_t expire_least;
 	bool expire_differs; /* not all domains have the same */
-	bool whole;          /* it saw everything */
+	bool whole;          /* it saw everything, and settled it */
 };
-/* expire: the daily part too. */
+/* expire: the daily part too. Tells the log of its trouble, once. */
 void upkeep_pass(const struct upkeep *u, bool expire, struct upkeep_result *out);
+/* The rules alone (expire_least, expire_differs): one listing of the domains. */
+enum ec upkeep_rules(struct catalog *c, const struct conf *conf, struct upkeep_result *out,
+		     struct err *e);
+/* How long to rest after a pass. */
+uint64_t upkeep_pause_ms(const struct conf *conf, uint64_t took_ms);
+
+/* daily.c: when mail was last looked through for what has expired, whichever process did. A file of the mail root says so; without
+ * it, or with one that cannot be read, it is due. */
+#define UPKEEP_FILE ".upkeep"
+bool upkeep_due(const struct upkeep *u);
+enum ec upkeep_done(const struct upkeep *u, struct err *e);
