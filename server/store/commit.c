@@ -13,6 +13,7 @@
 #include "server/base/clock.h"
 #include "server/base/mem.h"
 #include "server/store/files.h"
+#include "server/store/tally.h"
 
 #define BATCH 64
 #define DAY_S 86400
@@ -58,16 +59,29 @@ static void mark_one(struct work *w, struct index_hold *h, uint32_t i)
 		index_mark(h, table_record(t, i), table_name(t, i, room), MSG_FETCHED);
 }
 
+/* A ledger waits to be told what is left. What goes wrong here, the next claim does again. */
+static void finish(struct work *w, struct index_hold *h)
+{
+	struct buf records = { 0 };
+
+	if (!h->clean && h->intact && h->head.ledger != 0)
+		scan_settle(h, &w->fb->files->env, &w->fb->box.name, &records, NULL);
+	buf_drop(&records);
+	index_compact(h);
+}
+
 /* Changes up to BATCH messages from *i on, in one hold. */
 static void run_batch(struct work *w, uint32_t *i)
 {
 	struct files *f = w->fb->files;
 	struct index_hold h;
+	struct tally t;
 	unsigned n = 0;
 
 	index_take(&h, f->env.root, w->fb->claim.dir, f->env.boot);
 	h.clean = h.clean && h.head.gen == w->fb->seen.gen;
 	index_begin(&h);
+	tally_loosen(&t, &f->env, &h, &w->fb->box.name);
 	for (; *i < w->fb->table->n && n < BATCH; ++*i) {
 		bool removed = is_marked(w->marks->removed, *i);
 		bool fetched = f->keep_fetched && is_marked(w->marks->fetched, *i);
@@ -77,9 +91,13 @@ static void run_batch(struct work *w, uint32_t *i)
 			mark_one(w, &h, *i);
 		n += removed || fetched;
 	}
+	struct quota_usage holds = tally_sums(&h.head);
+	if (h.clean)
+		tally_end(&t, &holds);
+	tally_drop(&t);
 	index_end(&h);
 	if (*i == w->fb->table->n)
-		index_compact(&h);
+		finish(w, &h);
 	index_drop(&h);
 }
 

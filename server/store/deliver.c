@@ -1,6 +1,6 @@
 /* deliver.c - one message into one mailbox: invisible, durable, visible, durable.
  *
- *	file without a name -> octets -> fdatasync -> [index lock: name, record] -> fsync of the directory -> EC_OK
+ *	file without a name -> octets -> fdatasync -> [index lock: room, name, record] -> fsync of the directory -> EC_OK
  *
  * A reader sees the whole message or none, and a crash leaves nothing, because until the link the
  * file has no name. Where the file system has no such files (O_TMPFILE), a temporary name stands
@@ -23,13 +23,15 @@
 #include "server/base/crypto.h"
 #include "server/base/file.h"
 #include "server/store/files.h"
+#include "server/store/tally.h"
 #include "server/store/uidl.h"
 
 #define FUTURE_US (INT64_C(86400) * 1000000)
+#define PUBLISH_TRIES 4
 
 struct incoming {
 	int dir, fd;
-	uint64_t len;
+	uint64_t len, ino;
 	char temp[40]; /* "" if the file has no name yet */
 };
 
@@ -237,32 +239,81 @@ static enum ec cannot_name(const struct incoming *in, struct err *e)
 	return err_sys(e, "cannot name the message");
 }
 
-static enum ec publish(struct files *f, struct incoming *in, uint32_t flags, struct err *e)
+/* The message gets its name: from here on it is in the mailbox. The index's change has begun. */
+static enum ec name_message(struct files *f, struct incoming *in, struct index_hold *h,
+			    uint32_t flags, struct err *e)
 {
-	struct index_hold h;
-	struct stat st;
 	char name[MESSAGE_NAME_MAX];
-	enum ec rc = EC_OK;
+	uint64_t us = stamp(f, h);
+
+	message_name_make(name, us);
+	if (give_name(in, name) < 0)
+		return cannot_name(in, e);
+	index_append(h, &(struct index_rec){ .name = name,
+					     .name_len = strlen(name),
+					     .octets = in->len,
+					     .stored = in->len,
+					     .arrived_us = (int64_t)us,
+					     .ino = in->ino,
+					     .flags = flags & (MSG_DOTS | MSG_UTF8) });
+	return EC_OK;
+}
+
+/* Inside the index's hold: room in the quota account, name, record. */
+static enum ec enter(struct files *f, struct incoming *in, struct tally *t, const struct message *m,
+		     struct err *e)
+{
+	enum ec rc = tally_room(t, m->charge, in->len, e);
+
+	if (rc != EC_OK) {
+		index_end_unchanged(t->h);
+		return rc;
+	}
+	rc = name_message(f, in, t->h, m->flags, e);
+	struct quota_usage holds = usage_add(t->own, (struct quota_usage){ in->len, 1 });
+	tally_end(t, rc == EC_OK ? &holds : rc == EC_ABSENT ? NULL : &t->own);
+	index_end(t->h);
+	return rc;
+}
+
+/* EC_BUSY: the account's own mailbox is not in its ledger yet. */
+static enum ec try_publish(struct files *f, struct incoming *in, const struct name *mailbox,
+			   const struct message *m, struct err *e)
+{
+	const struct charge *c = m->charge;
+	struct index_hold h;
+	struct tally t;
+
+	index_take(&h, f->env.root, in->dir, f->env.boot);
+	enum ec rc = tally_join(&t, &f->env, &h, mailbox, c ? c->account : NULL,
+				c && quota_limits(&c->limit), e);
+	if (rc == EC_OK)
+		rc = enter(f, in, &t, m, e);
+	else
+		index_end_unchanged(&h);
+	tally_drop(&t);
+	index_drop(&h);
+	return rc;
+}
+
+static enum ec publish(struct files *f, struct incoming *in, const struct name *mailbox,
+		       const struct message *m, struct err *e)
+{
+	struct stat st;
 
 	if (fstat(in->fd, &st) < 0)
 		return err_sys(e, "cannot look at the message");
-	index_take(&h, f->env.root, in->dir, f->env.boot);
-	uint64_t us = stamp(f, &h);
-	message_name_make(name, us);
-	index_begin(&h);
-	if (give_name(in, name) < 0)
-		rc = cannot_name(in, e);
-	else
-		index_append(&h, &(struct index_rec){ .name = name,
-						      .name_len = strlen(name),
-						      .octets = in->len,
-						      .stored = in->len,
-						      .arrived_us = (int64_t)us,
-						      .ino = st.st_ino,
-						      .flags = flags & (MSG_DOTS | MSG_UTF8) });
-	index_end(&h);
-	index_drop(&h);
-	return rc;
+	in->ino = st.st_ino;
+	for (unsigned tries = 0; tries < PUBLISH_TRIES; tries++) {
+		enum ec rc = try_publish(f, in, mailbox, m, e);
+		if (rc != EC_BUSY)
+			return rc;
+		rc = tally_owner(&f->env, m->charge->account, e);
+		if (rc != EC_OK)
+			return rc == EC_ABSENT ? EC_TEMP : rc;
+	}
+	return err_set(e, EC_TEMP, "quota account %s is changing too often; try again",
+		       m->charge->account);
 }
 
 enum ec files_deliver(struct store *s, const struct name *mailbox, const struct message *m,
@@ -282,7 +333,7 @@ enum ec files_deliver(struct store *s, const struct name *mailbox, const struct 
 	if (rc == EC_OK)
 		rc = make_durable(in.fd, false, e);
 	if (rc == EC_OK)
-		rc = publish(f, &in, m->flags, e);
+		rc = publish(f, &in, mailbox, m, e);
 	if (rc == EC_OK)
 		rc = make_durable(in.dir, true, e);
 	incoming_close(f, &in);

@@ -16,15 +16,15 @@
 #include "server/store/files.h"
 
 /* The mailbox's sums, by its index or by a scan; records too if a scan made them. */
-static enum ec count(struct files *f, int dir, struct index_head *head, struct buf *records,
-		     struct err *e)
+static enum ec count(struct files *f, int dir, const struct name *mailbox, struct index_head *head,
+		     struct buf *records, struct err *e)
 {
 	struct index_hold h;
 	enum ec rc = EC_OK;
 
 	index_take(&h, f->env.root, dir, f->env.boot);
 	if (!h.clean)
-		rc = scan_settle(&h, &f->env, records, e);
+		rc = scan_settle(&h, &f->env, mailbox, records, e);
 	*head = h.head;
 	index_drop(&h);
 	return rc;
@@ -33,7 +33,7 @@ static enum ec count(struct files *f, int dir, struct index_head *head, struct b
 enum ec files_count(struct files_box *fb, struct err *e)
 {
 	struct buf records = { 0 };
-	enum ec rc = count(fb->files, fb->claim.dir, &fb->seen, &records, e);
+	enum ec rc = count(fb->files, fb->claim.dir, &fb->box.name, &fb->seen, &records, e);
 
 	free(fb->table);
 	fb->table = NULL;
@@ -118,7 +118,7 @@ static enum ec table_by_scan(struct files_box *fb, struct msg_table **out, struc
 	int64_t last_us = fb->seen.last_us;
 
 	index_take(&h, f->env.root, fb->claim.dir, f->env.boot);
-	enum ec rc = scan_settle(&h, &f->env, &records, e);
+	enum ec rc = scan_settle(&h, &f->env, &fb->box.name, &records, e);
 	if (rc == EC_OK) {
 		fb->seen = h.head; /* whose records' places the table now knows */
 		*out = msg_table_new(&records, last_us);
@@ -161,7 +161,7 @@ static enum ec files_usage(struct store *s, const struct name *mailbox, uint32_t
 
 	if (rc != EC_OK)
 		return rc;
-	rc = count(f, dir, &head, &records, e);
+	rc = count(f, dir, mailbox, &head, &records, e);
 	if (rc == EC_OK) {
 		*n_msgs = head.n;
 		*octets = head.octets;
@@ -198,6 +198,7 @@ enum ec store_files_open(struct mailroot *root, const struct log *log, bool keep
 
 	(void)e;
 	f->store.ops = &files_ops;
+	f->store.quota = &files_quota;
 	f->env = (struct scan_env){ .root = root, .log = log, .boot = index_boot_id() };
 	f->keep_fetched = keep_fetched;
 	*out = &f->store;

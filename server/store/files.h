@@ -40,3 +40,5 @@ void files_blob_done(struct box *box, struct blob *blob);
 enum ec files_commit(struct box *box, const struct marks *marks, struct commit *out, struct err *e);
 /* Counts the mailbox anew: messages and octets, and forgets the table. */
 enum ec files_count(struct files_box *fb, struct err *e);
+
+extern const struct quota_ops files_quota; /* quota.c */

@@ -190,6 +190,14 @@ void index_end(struct index_hold *h)
 	}
 }
 
+void index_end_unchanged(struct index_hold *h)
+{
+	if (!h->changing)
+		return;
+	h->changing = false;
+	h->clean = write_head(h, h->clean ? INDEX_CLEAN : INDEX_DIRTY) && h->clean;
+}
+
 void index_append(struct index_hold *h, const struct index_rec *r)
 {
 	struct buf b = { 0 };
@@ -263,7 +271,8 @@ bool index_records(const struct index_hold *h, uint64_t end, struct buf *out)
 	return true;
 }
 
-void index_write(struct index_hold *h, const struct index_head *head, const struct buf *records)
+void index_write(struct index_hold *h, const struct index_head *head, const struct buf *records,
+		 bool clean)
 {
 	h->head = *head;
 	h->head.gen = random_u64();
@@ -275,7 +284,7 @@ void index_write(struct index_hold *h, const struct index_head *head, const stru
 	    (records->len > 0 && !write_at(h, buf_at(records), records->len, INDEX_HEAD_LEN)))
 		return;
 	h->head.end += records->len;
-	h->clean = write_head(h, INDEX_CLEAN);
+	h->clean = write_head(h, clean ? INDEX_CLEAN : INDEX_DIRTY) && clean;
 }
 
 static bool keep_live(const struct buf *all, struct buf *live)
@@ -300,7 +309,7 @@ void index_compact(struct index_hold *h)
 	    (index_records(h, h->head.end, &all) && all.len > 0 && keep_live(&all, &live))) {
 		struct index_head head = h->head;
 		head.n_dead = 0;
-		index_write(h, &head, &live);
+		index_write(h, &head, &live, true);
 	}
 	buf_drop(&all);
 	buf_drop(&live);

@@ -34,6 +34,8 @@ void index_drop(struct index_hold *h);
 
 void index_begin(struct index_hold *h);
 void index_end(struct index_hold *h);
+/* The same, if the directory was not changed: whatever else changed it meanwhile must still show. */
+void index_end_unchanged(struct index_hold *h);
 /* Between begin and end. Appending to an index that is not clean is no waste: the next scan need
  * not read the message. */
 void index_append(struct index_hold *h, const struct index_rec *r);
@@ -45,7 +47,8 @@ void index_compact(struct index_hold *h);
 
 /* The records' octets, as much as there is; false if the file cannot be read. */
 bool index_records(const struct index_hold *h, uint64_t end, struct buf *out);
-/* All anew and clean: head's sums and mtime as given, and these records. */
-void index_write(struct index_hold *h, const struct index_head *head, const struct buf *records);
+/* All anew: head's sums and mtime as given, and these records; clean or, if something else is still to be set right, not. */
+void index_write(struct index_hold *h, const struct index_head *head, const struct buf *records,
+		 bool clean);
 
 uint64_t index_boot_id(void);

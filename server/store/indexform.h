@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include "server/base/buf.h"
 
-#define INDEX_HEAD_LEN 104
+#define INDEX_HEAD_LEN 112
 
 enum index_state { INDEX_DIRTY, INDEX_CLEAN };
 
@@ -24,6 +24,7 @@ struct index_head {
 	uint64_t octets, end; /* of the live messages; of the file's valid part */
 	int64_t last_us;      /* no record has arrived later */
 	int64_t look_again_s; /* 0, or when to scan in any case */
+	uint64_t ledger;      /* the quota account's whose ledger has a line for us; 0 = none */
 	uint32_t n, n_dead;
 	uint32_t state;
 };

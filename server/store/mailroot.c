@@ -240,9 +240,7 @@ int mailroot_own(const struct mailroot *root, int fd, unsigned mode)
 	return fchmod(fd, mode);
 }
 
-/* Turns an entry into the name it stands for; false if it stands for none. The entry is in lower
- * case. */
-static bool entry_name(const char *entry, const struct name *domain, struct name *out)
+bool tree_entry_name(const char *entry, const struct name *domain, struct name *out)
 {
 	char text[NAME_MAX + 1 + NAME_DOMAIN_MAX + 1];
 	size_t len = strlen(entry);
@@ -297,7 +295,7 @@ enum ec mailroot_each(struct mailroot *root, const struct name *domain,
 		/* Two spellings of one name stand side by side now. */
 		if (i > 0 && strcmp(dirlist_name(&l, i - 1), dirlist_name(&l, i)) == 0)
 			continue;
-		if (entry_name(dirlist_name(&l, i), domain, &n) && !fn(ctx, &n))
+		if (tree_entry_name(dirlist_name(&l, i), domain, &n) && !fn(ctx, &n))
 			break;
 	}
 	dirlist_drop(&l);

@@ -9,6 +9,7 @@
 #define DRAFT_PREFIX "new~"
 #define GONE_PREFIX "gone~"
 #define SIDE_NAME_MAX 32
+#define QUOTA_DIR ".quota" /* what begins with a dot is no domain */
 
 struct mailroot {
 	int fd;
@@ -18,6 +19,8 @@ struct mailroot {
 
 /* "P3_kim.mbx" or "example.com": how we write it. */
 void tree_entry(const struct name *n, char out[NAME_MAX + 1]);
+/* Turns an entry in lower case into the name it stands for; false if it stands for none. */
+bool tree_entry_name(const char *entry, const struct name *domain, struct name *out);
 /* Opens the entry in whatever case it is written; actual gets its spelling. -1 with errno. */
 int tree_open_entry(struct mailroot *root, int dirfd, const char *entry, char actual[NAME_MAX + 1]);
 /* The directory that holds n's: the domain's for a mailbox, the root's for a domain. */

@@ -21,6 +21,8 @@
 #include "server/store/beneath.h"
 #include "server/store/claim.h"
 #include "server/store/dirlist.h"
+#include "server/store/index.h"
+#include "server/store/ledger.h"
 #include "server/store/mailtree.h"
 
 #define DEPTH_MAX 8    /* a domain holds mailboxes, a mailbox files; deeper is somebody else's */
@@ -115,10 +117,43 @@ static enum ec find(struct mailroot *root, const struct name *n, char actual[NAM
 	return rc;
 }
 
+/* Whose lines are to go: noted while the indexes are still there, dropped when no delivery can come any more. */
+struct note {
+	uint64_t account;
+	struct account_key key;
+};
+
+static void note_line(struct mailroot *root, int dir, const struct name *mailbox, struct buf *notes)
+{
+	struct index_hold h;
+	struct note n = { .key = account_of_mailbox(mailbox) };
+
+	index_take(&h, root, dir, 0);
+	if (h.intact && h.head.ledger != 0) {
+		n.account = h.head.ledger;
+		buf_add(notes, &n, sizeof(n));
+	}
+	index_drop(&h);
+}
+
+/* What cannot be dropped, the sweep of the ledgers finds. */
+static void drop_lines(struct mailroot *root, struct buf *notes)
+{
+	uint64_t boot = notes->len > 0 ? index_boot_id() : 0;
+
+	for (; notes->len > 0; buf_eat(notes, sizeof(struct note))) {
+		struct note n;
+		memcpy(&n, buf_at(notes), sizeof(n));
+		ledger_tell(root, boot, n.account, &n.key, NULL, NULL);
+	}
+	buf_drop(notes);
+}
+
 static enum ec remove_mailbox(struct mailroot *root, const struct name *n, struct err *e)
 {
 	char actual[NAME_MAX + 1], gone[SIDE_NAME_MAX];
 	int parent, dir;
+	struct buf notes = { 0 };
 	struct claim claim;
 	enum ec rc = find(root, n, actual, &parent, &dir, e);
 
@@ -126,10 +161,14 @@ static enum ec remove_mailbox(struct mailroot *root, const struct name *n, struc
 		return rc;
 	rc = claim_take_dir(root, dir, &claim, e);
 	if (rc == EC_OK) {
+		note_line(root, dir, n, &notes);
 		rc = hide(parent, actual, gone, n, e);
 		/* Out of sight is removed; should deleting fail half-way, the sweep goes on. */
-		if (rc == EC_OK)
+		if (rc == EC_OK) {
 			tree_delete(parent, gone);
+			drop_lines(root, &notes);
+		}
+		buf_drop(&notes);
 		claim_drop(&claim);
 	}
 	close(parent);
@@ -168,10 +207,29 @@ static enum ec probe_claims(const struct mailroot *root, int domain, const struc
 	return rc == EC_LOCKED ? rc : EC_OK;
 }
 
+static void note_lines(struct mailroot *root, int domain, const struct name *n, struct buf *notes)
+{
+	struct dirlist l;
+
+	if (dirlist_read(domain, is_mailbox, &l) < 0)
+		return;
+	for (size_t i = 0; i < l.n; i++) {
+		struct name mailbox;
+		int dir = beneath_open(domain, dirlist_name(&l, i), O_RDONLY | O_DIRECTORY, 0);
+		oddcase_fold(dirlist_name(&l, i));
+		if (dir >= 0 && tree_entry_name(dirlist_name(&l, i), n, &mailbox))
+			note_line(root, dir, &mailbox, notes);
+		if (dir >= 0)
+			close(dir);
+	}
+	dirlist_drop(&l);
+}
+
 static enum ec remove_domain(struct mailroot *root, const struct name *n, struct err *e)
 {
 	char actual[NAME_MAX + 1], gone[SIDE_NAME_MAX];
 	int parent, dir;
+	struct buf notes = { 0 };
 	enum ec rc = find(root, n, actual, &parent, &dir, e);
 
 	if (rc != EC_OK)
@@ -184,10 +242,13 @@ static enum ec remove_domain(struct mailroot *root, const struct name *n, struct
 		rc = hide(parent, actual, gone, n, e);
 	if (rc == EC_OK) {
 		rc = probe_claims(root, dir, n, e);
-		if (rc == EC_OK)
+		if (rc == EC_OK) {
+			note_lines(root, dir, n, &notes);
 			tree_delete(parent, gone);
-		else
+			drop_lines(root, &notes);
+		} else {
 			tree_rename_new(parent, gone, actual);
+		}
 	}
 	close(dir);
 	close(parent);
@@ -264,11 +325,21 @@ static bool sweep_domain(void *ctx, const struct name *domain)
 	return true;
 }
 
+static unsigned sweep_quota(struct mailroot *root, bool all)
+{
+	int fd = beneath_open(root->fd, QUOTA_DIR, O_RDONLY | O_DIRECTORY, 0);
+	unsigned n = fd < 0 ? 0 : sweep_dir(fd, all);
+
+	if (fd >= 0)
+		close(fd);
+	return n;
+}
+
 unsigned mailroot_sweep(struct mailroot *root, bool all)
 {
 	struct sweep s = { .root = root, .all = all };
 
-	s.n = sweep_dir(root->fd, all);
+	s.n = sweep_dir(root->fd, all) + sweep_quota(root, all);
 	mailroot_each(root, NULL, sweep_domain, &s, NULL);
 	return s.n;
 }

@@ -25,6 +25,7 @@
 #include "server/store/beneath.h"
 #include "server/store/canon.h"
 #include "server/store/dirlist.h"
+#include "server/store/ledger.h"
 #include "server/store/scan.h"
 #include "server/store/store.h"
 #include "server/store/uidl.h"
@@ -306,20 +307,53 @@ static enum ec scan_round(struct index_hold *h, const struct scan_env *env, bool
 	return rc;
 }
 
-enum ec scan_settle(struct index_hold *h, const struct scan_env *env, struct buf *records,
-		    struct err *e)
+/* records: what is known before, what is there after. */
+static enum ec scan_rounds(struct index_hold *h, const struct scan_env *env,
+			   struct index_head *head, struct buf *records, struct err *e)
 {
-	struct index_head head;
 	bool done = false;
 	enum ec rc = EC_OK;
 
+	for (unsigned round = 1; rc == EC_OK && !done; round++)
+		rc = scan_round(h, env, round == ROUNDS_MAX, records, head, &done, e);
+	if (rc != EC_OK)
+		buf_drop(records);
+	else if (h->intact)
+		head->ledger = h->head.ledger;
+	return rc;
+}
+
+/* Before the index is clean: see tally.h. */
+static bool tell_ledger(const struct scan_env *env, const struct index_head *head,
+			const struct name *mailbox)
+{
+	struct account_key key = account_of_mailbox(mailbox);
+	struct quota_usage holds = { head->octets, head->n };
+	struct err why;
+
+	if (ledger_tell(env->root, env->boot, head->ledger, &key, &holds, &why) == EC_OK)
+		return true;
+	log_event(env->log, LV_WARN, "quota-unsettled", KV("why", why.text));
+	return false;
+}
+
+enum ec scan_settle(struct index_hold *h, const struct scan_env *env, const struct name *mailbox,
+		    struct buf *records, struct err *e)
+{
+	struct index_head head;
+
 	/* Even a torn index holds sound records, each with its own sum. */
 	index_records(h, UINT64_MAX, records);
-	for (unsigned round = 1; rc == EC_OK && !done; round++)
-		rc = scan_round(h, env, round == ROUNDS_MAX, records, &head, &done, e);
-	if (rc == EC_OK)
-		index_write(h, &head, records);
-	else
-		buf_drop(records);
+	enum ec rc = scan_rounds(h, env, &head, records, e);
+	if (rc == EC_OK) {
+		bool told = head.ledger == 0 || !h->writable || tell_ledger(env, &head, mailbox);
+		index_write(h, &head, records, told);
+	}
 	return rc;
+}
+
+enum ec scan_recount(struct index_hold *h, const struct scan_env *env, struct index_head *head,
+		     struct buf *records, struct err *e)
+{
+	return scan_rounds(h, env, head, records, e);
 }

@@ -15,6 +15,10 @@ struct scan_env {
 };
 
 /* h is held before and after. records: as in the index file, live only, in order; h->head: their
- * sums. Also where no index can be written (then h->clean stays false). */
-enum ec scan_settle(struct index_hold *h, const struct scan_env *env, struct buf *records,
-		    struct err *e);
+ * sums, which the ledger of the mailbox's quota account is told. Also where no index can be written (then h->clean stays
+ * false). */
+enum ec scan_settle(struct index_hold *h, const struct scan_env *env, const struct name *mailbox,
+		    struct buf *records, struct err *e);
+/* Reads all messages anew, whatever the index says, and changes nothing: neither index nor ledger. */
+enum ec scan_recount(struct index_hold *h, const struct scan_env *env, struct index_head *head,
+		     struct buf *records, struct err *e);
