@@ -67,6 +67,7 @@ void auth_unref(struct auth **a);
 /* What the connection knows about itself; again after STLS. Copied. */
 struct auth_facts {
 	const char *sid, *peer; /* peer: address text, key of the per-address penalty */
+	const char *service;    /* who asks, for the log; NULL: POP3 */
 	bool secure;            /* TLS is on */
 	bool clear_ok; /* plain passwords allowed without TLS (loopback, or the administrator's will) */
 	unsigned tls_bits;

@@ -40,6 +40,7 @@ void login_facts(struct login *l, const struct auth_facts *f)
 	*to = *f;
 	to->sid = arena_strz(l->mem, f->sid);
 	to->peer = arena_strz(l->mem, f->peer);
+	to->service = arena_strz(l->mem, f->service);
 	to->cert_name = arena_strz(l->mem, f->cert_name);
 	to->binding_name = arena_strz(l->mem, f->binding_name);
 	if (f->binding_name)
@@ -110,8 +111,9 @@ static void log_failure(struct login *l, const struct auth_answer *out, const st
 {
 	log_event(&l->log, out->class >= EC_BUSY ? LV_WARN : LV_INFO, "signin-failed",
 		  KV("account", at ? at->typed : ""), KV("mech", out->mech),
-		  KV("reason", ec_name(out->class)), KV("why", why),
-		  KV("shield", at && at->shielded ? "yes" : NULL), KV_U("delay_ms", out->delay_ms));
+		  KV("service", l->facts.service), KV("reason", ec_name(out->class)),
+		  KV("why", why), KV("shield", at && at->shielded ? "yes" : NULL),
+		  KV_U("delay_ms", out->delay_ms));
 }
 
 /* No, before libsasl was asked. */

@@ -62,7 +62,9 @@ enum ec backends_open(const struct conf *c, const struct dir_identity *as, const
 		rc = store_files_open(out->root, log, true, &out->store, e);
 	if (rc == EC_OK)
 		rc = open_accounts(c, log, out, e);
-	if (rc != EC_OK)
+	if (rc == EC_OK)
+		limits_open(out->root, out->accounts, &out->limits);
+	else
 		backends_close(out);
 	return rc;
 }
@@ -84,6 +86,7 @@ enum ec backends_open_catalog(const struct conf *c, const struct log *log, struc
 
 void backends_close(struct backends *b)
 {
+	limits_close(&b->limits);
 	if (b->accounts)
 		b->accounts->ops->close(&b->accounts);
 	keyring_close(&b->ring);

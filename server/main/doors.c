@@ -6,15 +6,14 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "server/main/winpopd.h"
 
 #define BACKLOG 1024
 
 static const char *const door_name[] = {
-	[DOOR_POP3] = "pop3",
-	[DOOR_POP3S] = "pop3s",
-	[DOOR_LMTP] = "lmtp",
-	[DOOR_CONTROL] = "control",
+	[DOOR_POP3] = "pop3", [DOOR_POP3S] = "pop3s", [DOOR_LMTP] = "lmtp",
+	[DOOR_MAPS] = "maps", [DOOR_AUTH] = "auth",   [DOOR_CONTROL] = "control",
 };
 
 static enum ec add_door(struct winpopd *w, enum door_kind kind, struct listener *l, struct err *e)
@@ -110,20 +109,29 @@ static enum ec open_unix(struct winpopd *w, enum door_kind kind, const char *pat
 	return rc == EC_OK ? add_door(w, kind, l, e) : rc;
 }
 
-/* Any local program may hand in mail, as with sendmail(8); only root and ourselves may administer. */
+/* Any local program may hand in mail, as with sendmail(8); only root and ourselves may administer. Which mailboxes there are and
+ * whose password is right is for the MTA to ask: its group, by the set-group-id bit of the directory the sockets are in. */
 enum ec doors_open_unix(struct winpopd *w, struct err *e)
 {
 	enum ec rc = open_unix(w, DOOR_LMTP, w->conf->lmtp_socket, 0666, e);
+	if (rc == EC_OK)
+		rc = open_unix(w, DOOR_MAPS, w->conf->maps_socket, 0660, e);
+	if (rc == EC_OK)
+		rc = open_unix(w, DOOR_AUTH, w->conf->auth_socket, 0660, e);
 	return rc == EC_OK ? open_unix(w, DOOR_CONTROL, w->conf->control_socket, 0600, e) : rc;
 }
 
 static void came_in(int fd, const struct sockaddr *sa, socklen_t len, void *ctx)
 {
 	const struct door *d = ctx;
-	if (d->kind == DOOR_LMTP)
-		lmtp_accept(d->w->lmtp, fd, sa, len);
-	else
-		pop3_accept(d->w->pop3, fd, sa, len, d->kind == DOOR_POP3S);
+	switch (d->kind) {
+	case DOOR_LMTP: lmtp_accept(d->w->lmtp, fd, sa, len); break;
+	case DOOR_MAPS: mta_accept(d->w->mta, fd, MTA_MAPS); break;
+	case DOOR_AUTH: mta_accept(d->w->mta, fd, MTA_AUTH); break;
+	case DOOR_POP3:
+	case DOOR_POP3S: pop3_accept(d->w->pop3, fd, sa, len, d->kind == DOOR_POP3S); break;
+	case DOOR_CONTROL: close(fd); break; /* the control server's own */
+	}
 }
 
 static void shut_door(struct job *j)

@@ -92,7 +92,7 @@ static void idle_arrived(struct job *j)
 {
 	struct idle_job *i = (struct idle_job *)j;
 	*i->which = true;
-	if (i->w->pop3_idle && i->w->lmtp_idle)
+	if (i->w->pop3_idle && i->w->lmtp_idle && i->w->mta_idle)
 		loop_stop(i->w->keeper);
 	free(i);
 }
@@ -116,6 +116,12 @@ static void lmtp_is_idle(void *ctx)
 	post_idle(w, &w->lmtp_idle);
 }
 
+static void mta_is_idle(void *ctx)
+{
+	struct winpopd *w = ctx;
+	post_idle(w, &w->mta_idle);
+}
+
 static void drain_is_over(void *ctx)
 {
 	struct winpopd *w = ctx;
@@ -133,6 +139,7 @@ void winpopd_stop(struct winpopd *w)
 	doors_shut(w);
 	pop3_drain(w->pop3, pop3_is_idle, w);
 	lmtp_drain(w->lmtp, lmtp_is_idle, w);
+	mta_drain(w->mta, mta_is_idle, w);
 	timer_set(w->keeper, &w->drain_timer, (uint64_t)w->conf->drain_s * 1000, drain_is_over, w);
 }
 
@@ -162,13 +169,14 @@ static enum ec start_threads(struct winpopd *w, struct err *e)
 
 static enum ec start_services(struct winpopd *w, struct err *e)
 {
-	struct pop3_setup p;
-	struct lmtp_setup l;
+	struct setups s;
 	const struct pop3_work work = { w->signin_work, w->mailbox_work };
+	const struct mta_work mta_work = { w->deliver_work, w->signin_work };
 
-	session_setups(w, &p, &l);
-	w->pop3 = pop3_new(w->loops, w->n_loops, work, &p, &w->log);
-	w->lmtp = lmtp_new(w->loops, w->n_loops, w->deliver_work, &l, &w->log);
+	session_setups(w, &s);
+	w->pop3 = pop3_new(w->loops, w->n_loops, work, &s.pop3, &w->log);
+	w->lmtp = lmtp_new(w->loops, w->n_loops, w->deliver_work, &s.lmtp, &w->log);
+	w->mta = mta_new(w->loops, w->n_loops, mta_work, &s.mta, &w->log);
 	doors_start(w);
 	enum ec rc = EC_OK;
 	for (unsigned i = 0; rc == EC_OK && i < w->n_loops; i++)
@@ -188,6 +196,8 @@ static enum ec open_named(struct winpopd *w, struct err *e)
 		rc = backing_open(w, w->conf, &w->backing, e);
 	if (rc == EC_OK)
 		rc = load_auth(w, w->conf, w->backing, &w->auth, e);
+	if (rc == EC_OK)
+		rc = load_smtp_auth(w, w->conf, w->backing, w->auth, &w->smtp_auth, e);
 	return rc;
 }
 
@@ -245,6 +255,7 @@ static void say_ready(struct winpopd *w)
 	doors_text(w, DOOR_POP3S, pop3s, sizeof(pop3s));
 	log_event(&w->log, LV_CRIT, "ready", KV("version", WINPOP_VERSION), KV("pop3", pop3),
 		  KV("pop3s", pop3s), KV("lmtp", w->conf->lmtp_socket),
+		  KV("maps", w->conf->maps_socket), KV("auth", w->conf->auth_socket),
 		  KV("mailroot", w->conf->mailroot), KV_U("threads", w->n_loops),
 		  KV_U("workers", w->conf->workers));
 	notify_manager("READY=1");
@@ -279,6 +290,7 @@ static void finish(struct winpopd *w)
 	work_free(&w->deliver_work);
 	pop3_free(&w->pop3);
 	lmtp_free(&w->lmtp);
+	mta_free(&w->mta);
 	if (w->keeper) {
 		timer_cancel(&w->drain_timer);
 		timer_cancel(&w->look_timer);
@@ -286,6 +298,7 @@ static void finish(struct winpopd *w)
 	for (unsigned i = 0; i < w->n_loops; i++)
 		loop_free(&w->loops[i]);
 	loop_free(&w->keeper);
+	auth_unref(&w->smtp_auth);
 	auth_unref(&w->auth);
 	tls_unref(&w->tls);
 	backing_end(w);

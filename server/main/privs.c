@@ -22,7 +22,7 @@
 static rlim_t files_wanted(const struct conf *c)
 {
 	return (rlim_t)(c->socketmax + c->socketbacklog) * 4 + (rlim_t)c->lmtp_socketmax * 2 +
-	       c->workers * 12 + 256;
+	       c->mta_socketmax + c->workers * 12 + 256;
 }
 
 static enum ec raise_files(const struct conf *c, struct err *e)
@@ -159,5 +159,9 @@ static enum ec socket_dir(const struct conf *c, const char *setting, const char 
 enum ec privs_socket_dirs(const struct conf *c, bool look, struct err *e)
 {
 	enum ec rc = socket_dir(c, "control_socket", c->control_socket, look, e);
-	return rc == EC_OK ? socket_dir(c, "lmtp_socket", c->lmtp_socket, look, e) : rc;
+	if (rc == EC_OK)
+		rc = socket_dir(c, "lmtp_socket", c->lmtp_socket, look, e);
+	if (rc == EC_OK)
+		rc = socket_dir(c, "maps_socket", c->maps_socket, look, e);
+	return rc == EC_OK ? socket_dir(c, "auth_socket", c->auth_socket, look, e) : rc;
 }

@@ -17,11 +17,12 @@ enum ec load_tls(const struct conf *c, const struct tls *before, const struct lo
 	return rc == EC_ABSENT ? EC_OK : rc;
 }
 
-enum ec load_auth(const struct winpopd *w, const struct conf *c, struct backing *b,
-		  struct auth **out, struct err *e)
+static enum ec open_auth(const struct winpopd *w, const struct conf *c, struct backing *b,
+			 const char *service, const struct auth *before, struct auth **out,
+			 struct err *e)
 {
 	struct auth_setup setup = {
-		.service = "pop",
+		.service = service,
 		.hostname = c->hostname,
 		.mechanisms = c->mechanisms,
 		.apop = c->apop == TRI_YES ||
@@ -41,16 +42,37 @@ enum ec load_auth(const struct winpopd *w, const struct conf *c, struct backing 
 		.of_domain = c->authentication == AUTHN_AD && c->directory == DIR_AD,
 		.log = &w->log,
 	};
-	return auth_open(&setup, w->auth, out, e);
+	return auth_open(&setup, before, out, e);
 }
 
-void session_setups(const struct winpopd *w, struct pop3_setup *p, struct lmtp_setup *l)
+enum ec load_auth(const struct winpopd *w, const struct conf *c, struct backing *b,
+		  struct auth **out, struct err *e)
+{
+	return open_auth(w, c, b, "pop", w->auth, out, e);
+}
+
+/* The service's name is in Kerberos tickets alone: pop/HOST is one key, smtp/HOST another. Penalties and what is remembered of
+ * passwords are one for both doors. */
+enum ec load_smtp_auth(const struct winpopd *w, const struct conf *c, struct backing *b,
+		       struct auth *pop, struct auth **out, struct err *e)
+{
+	if (c->keytab[0] != '\0')
+		return open_auth(w, c, b, "smtp", pop, out, e);
+	*out = auth_ref(pop);
+	return EC_OK;
+}
+
+void session_setups(const struct winpopd *w, struct setups *s)
 {
 	struct backends *b = &w->backing->backends;
 	struct share *share = &w->backing->share;
 
-	*p = (struct pop3_setup){ w->conf, w->tls, w->auth, b->catalog, b->store, share };
-	*l = (struct lmtp_setup){ w->conf, b->accounts->ops->rule, b->catalog, b->store, share };
+	enum name_rule rule = b->accounts->ops->rule;
+
+	s->pop3 = (struct pop3_setup){ w->conf, w->tls, w->auth, b->catalog, b->store, share };
+	s->lmtp = (struct lmtp_setup){ w->conf, rule, b->catalog, b->store, share };
+	s->mta = (struct mta_setup){ w->conf,  rule,      w->smtp_auth, b->catalog,
+				     b->store, b->limits, share };
 }
 
 /* What a reload has built. */
@@ -59,24 +81,26 @@ struct built {
 	struct conf *conf; /* of it, what does not wait for a restart */
 	struct tls *tls;
 	struct backing *backing;
-	struct auth *auth;
+	struct auth *auth, *smtp_auth;
 };
 
 static void swap_in(struct winpopd *w, struct built *new)
 {
-	struct pop3_setup p;
-	struct lmtp_setup l;
+	struct setups s;
 
 	conf_unref(&w->conf);
 	tls_unref(&w->tls);
 	auth_unref(&w->auth);
+	auth_unref(&w->smtp_auth);
 	w->conf = new->conf;
 	w->tls = new->tls;
 	w->auth = new->auth;
+	w->smtp_auth = new->smtp_auth;
 	backing_swap(w, new->backing);
-	session_setups(w, &p, &l);
-	pop3_setup(w->pop3, &p);
-	lmtp_setup(w->lmtp, &l);
+	session_setups(w, &s);
+	pop3_setup(w->pop3, &s.pop3);
+	lmtp_setup(w->lmtp, &s.lmtp);
+	mta_setup(w->mta, &s.mta);
 	log_set_level(w->sink, (int)w->conf->logging);
 }
 
@@ -103,11 +127,14 @@ static enum ec build(struct winpopd *w, struct built *new, struct err *e)
 		rc = backing_open(w, new->conf, &new->backing, e);
 	if (rc == EC_OK)
 		rc = load_auth(w, new->conf, new->backing, &new->auth, e);
+	if (rc == EC_OK)
+		rc = load_smtp_auth(w, new->conf, new->backing, new->auth, &new->smtp_auth, e);
 	return rc;
 }
 
 static void drop(struct winpopd *w, struct built *new)
 {
+	auth_unref(&new->smtp_auth);
 	auth_unref(&new->auth);
 	backing_drop(w, &new->backing);
 	tls_unref(&new->tls);

@@ -15,13 +15,15 @@ static enum ec do_status(struct winpopd *w, const json_t *request, json_t *reply
 	(void)request, (void)e;
 	struct pop3_now p;
 	struct lmtp_now l;
+	struct mta_now m;
 	json_t *events = json_object();
 	pop3_now(w->pop3, &p);
 	lmtp_now(w->lmtp, &l);
+	mta_now(w->mta, &m);
 	log_each_count(w->sink, put_count, events);
 	json_t *s = json_pack(
 		"{s:i, s:s, s:I, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:i, s:I, s:I, s:I, s:i, s:i, "
-		"s:i, s:s, s:i, s:o}",
+		"s:i, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:o}",
 		"pid", (int)getpid(), "version", WINPOP_VERSION, "uptime",
 		(json_int_t)(clock_wall_s() - (int64_t)w->started_s), "sessions", (int)p.sessions,
 		"signed_in", (int)p.signed_in, "sessions_total", (json_int_t)p.total, "served",
@@ -31,7 +33,9 @@ static enum ec do_status(struct winpopd *w, const json_t *request, json_t *reply
 		(json_int_t)l.refused, "signin_queue", (int)work_waiting(w->signin_work),
 		"mailbox_queue", (int)work_waiting(w->mailbox_work), "deliver_queue",
 		(int)work_waiting(w->deliver_work), "authentication", backing_method(w->backing),
-		"retired", (int)backing_retired(w), "events", events);
+		"retired", (int)backing_retired(w), "mta_sessions", (int)m.sessions, "mta_total",
+		(json_int_t)m.total, "lookups", (json_int_t)m.lookups, "smtp_signins",
+		(json_int_t)m.signins, "smtp_refused", (json_int_t)m.failed, "events", events);
 	json_object_update(reply, s);
 	json_decref(s);
 	return EC_OK;

@@ -10,6 +10,7 @@
 #include "server/backends/backends.h"
 #include "server/conf/conf.h"
 #include "server/lmtp/attach.h"
+#include "server/mta/mta.h"
 #include "server/net/listen.h"
 #include "server/net/loop.h"
 #include "server/net/tls.h"
@@ -20,7 +21,7 @@
 #define WINPOPD_LOOPS_MAX 32
 #define WINPOPD_DOORS_MAX 64
 
-enum door_kind { DOOR_POP3, DOOR_POP3S, DOOR_LMTP, DOOR_CONTROL };
+enum door_kind { DOOR_POP3, DOOR_POP3S, DOOR_LMTP, DOOR_MAPS, DOOR_AUTH, DOOR_CONTROL };
 
 struct winpopd;
 struct door { /* one listening socket, and whom its connections belong to */
@@ -51,6 +52,7 @@ struct winpopd {
 	struct conf *started; /* the one we started with: some settings need a restart */
 	struct tls *tls;      /* NULL: none */
 	struct auth *auth;
+	struct auth *smtp_auth; /* for the MTA's clients: the same one, unless there is Kerberos */
 	struct backing *backing; /* for new sessions */
 	struct backing *retired; /* older sessions hold them */
 	struct timer *look_timer;
@@ -64,10 +66,11 @@ struct winpopd {
 	unsigned n_doors;
 	struct pop3 *pop3;
 	struct lmtp *lmtp;
+	struct mta *mta;
 	struct control *control;
 
 	bool stopping;
-	bool pop3_idle, lmtp_idle;
+	bool pop3_idle, lmtp_idle, mta_idle;
 	struct timer *drain_timer;
 };
 
@@ -85,8 +88,16 @@ enum ec load_tls(const struct conf *c, const struct tls *before, const struct lo
 		 struct tls **out, struct err *e);
 enum ec load_auth(const struct winpopd *w, const struct conf *c, struct backing *b,
 		  struct auth **out, struct err *e);
+/* For the MTA's clients, beside the one for POP3. */
+enum ec load_smtp_auth(const struct winpopd *w, const struct conf *c, struct backing *b,
+		       struct auth *pop, struct auth **out, struct err *e);
 /* The set that new sessions begin with. */
-void session_setups(const struct winpopd *w, struct pop3_setup *p, struct lmtp_setup *l);
+struct setups {
+	struct pop3_setup pop3;
+	struct lmtp_setup lmtp;
+	struct mta_setup mta;
+};
+void session_setups(const struct winpopd *w, struct setups *s);
 /* Reads the settings again, checks all, then swaps; on failure nothing has changed. restart: names of settings that wait. */
 enum ec winpopd_reload(struct winpopd *w, char *restart, size_t restart_len, struct err *e);
 

@@ -1,7 +1,7 @@
 /* mta.h - what an MTA asks us: which domains and mailboxes there are, and whether a sender is who he says.
  *
  * Two line protocols on unix sockets. maps_socket speaks socketmap (netstrings "MAP KEY" -> "OK value", "NOTFOUND ", "TEMP why"),
- * as Postfix, Sendmail and Exim read it. auth_socket speaks the auth protocol that Dovecot made (version 1.1 and later minors), which Postfix
+ * as Postfix, Sendmail and Exim read it. auth_socket speaks the auth protocol that Dovecot made (version 1, any minor), which Postfix
  * and Exim have built in: "AUTH id MECH service=... resp=...", "CONT", "OK", "FAIL". Sign-in is the same as for POP3, by
  * auth.h; a locked mailbox may send.
  *
@@ -27,7 +27,8 @@
 
 struct mta;
 
-/* Replaced as a whole by reload; connections take the new one with their next question. References are taken. */
+/* Replaced as a whole by reload; connections take the new one with their next question, exchanges under way keep theirs. References
+ * are taken. */
 struct mta_setup {
 	struct conf *conf;
 	enum name_rule rule;
@@ -35,11 +36,15 @@ struct mta_setup {
 	struct catalog *catalog;
 	struct store *store;
 	struct limits *limits;
-	struct share *share; /* what keeps the last three open */
+	struct share *share; /* what keeps the last three open; NULL: they outlive the service */
+};
+/* Lent: who looks up, and who signs in, which may take much longer. */
+struct mta_work {
+	struct work *lookup, *signin;
 };
 enum mta_door { MTA_MAPS, MTA_AUTH };
 
-struct mta *mta_new(struct loop **loops, unsigned n_loops, struct work *work,
+struct mta *mta_new(struct loop **loops, unsigned n_loops, struct mta_work work,
 		    const struct mta_setup *setup, const struct log *log);
 void mta_setup(struct mta *m, const struct mta_setup *setup);
 /* fd is the session's from now on. Beyond mta_socketmax it is closed. */
