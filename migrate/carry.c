@@ -1,5 +1,6 @@
 /* carry.c - looked at first, then changed only where it differs: an account that was carried over before costs one search. */
 #include <string.h>
+#include "server/catalog/expire.h"
 #include "migrate/carry.h"
 
 /* *there: registered under this very name; out is empty otherwise. */
@@ -11,7 +12,7 @@ static enum ec look(struct catalog *c, const struct name *n, bool *there, struct
 
 	*there = rc == EC_OK;
 	if (rc == EC_ABSENT) {
-		*out = (struct entry){ .name = *n };
+		*out = (struct entry){ .name = *n, .expire_days = EXPIRE_UNSET };
 		return EC_OK;
 	}
 	if (rc == EC_OK && !name_equal(n, &out->name))
@@ -40,17 +41,44 @@ static enum ec add_domain(struct catalog *to, const struct name *domain, struct 
 	return rc == EC_EXISTS ? look(to, domain, &there, out, e) : rc;
 }
 
-static enum ec carry_domain(struct catalog *to, const struct name *mailbox, bool locked,
-			    struct err *e)
+static enum ec carry_flags(struct catalog *to, const struct entry *has, bool locked, bool held,
+			   struct err *e)
+{
+	enum ec rc = EC_OK;
+
+	if (has->locked != locked)
+		rc = to->ops->set_flag(to, &has->name, ENTRY_LOCKED, locked, e);
+	if (rc == EC_OK && has->held != held)
+		rc = to->ops->set_flag(to, &has->name, ENTRY_HELD, held, e);
+	return rc;
+}
+
+/* Nothing expires by a rule that cannot be read, and without any the settings' rule would hold. */
+static uint32_t rule_to_carry(const struct entry *want)
+{
+	return want->expire_days == EXPIRE_DAMAGED ? EXPIRE_NEVER : want->expire_days;
+}
+
+/* want: of a mailbox in it. */
+static enum ec carry_domain(struct catalog *to, const struct entry *want, struct err *e)
 {
 	struct name domain = { 0 };
 	struct entry has;
 
-	strcpy(domain.domain, mailbox->domain);
+	strcpy(domain.domain, want->name.domain);
 	enum ec rc = add_domain(to, &domain, &has, e);
-	if (rc == EC_OK && has.locked != locked)
-		rc = to->ops->set_flag(to, &domain, ENTRY_LOCKED, locked, e);
+	if (rc == EC_OK)
+		rc = carry_flags(to, &has, want->domain_locked, want->domain_held, e);
+	if (rc == EC_OK && has.expire_days != rule_to_carry(want))
+		rc = to->ops->set_expire(to, &domain, rule_to_carry(want), e);
 	return rc;
+}
+
+/* What a mailbox shows of its domain. */
+static bool same_domain(const struct entry *has, const struct entry *want)
+{
+	return has->domain_locked == want->domain_locked && has->domain_held == want->domain_held &&
+	       has->expire_days == rule_to_carry(want);
 }
 
 /* Whatever else it says, it may have been added before the trouble came. */
@@ -87,12 +115,12 @@ enum ec carry_mailbox(struct catalog *from, struct catalog *to, const struct nam
 		rc = damaged_quota(mailbox, e);
 	if (rc == EC_OK)
 		rc = look(to, mailbox, &there, &has, e);
-	if (rc == EC_OK && (!there || has.domain_locked != want.domain_locked))
-		rc = carry_domain(to, mailbox, want.domain_locked, e);
+	if (rc == EC_OK && (!there || !same_domain(&has, &want)))
+		rc = carry_domain(to, &want, e);
 	if (rc == EC_OK && !there)
 		rc = add_mailbox(to, mailbox, added, e);
-	if (rc == EC_OK && has.locked != want.locked)
-		rc = to->ops->set_flag(to, mailbox, ENTRY_LOCKED, want.locked, e);
+	if (rc == EC_OK)
+		rc = carry_flags(to, &has, want.locked, want.held, e);
 	if (rc == EC_OK && strcmp(has.quota, want.quota) != 0)
 		rc = to->ops->set_quota(to, mailbox, want.quota, e);
 	return rc;

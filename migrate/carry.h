@@ -1,5 +1,6 @@
-/* carry.h - a mailbox, its lock and its quota link into the directory's catalog. Private to migrate/.
+/* carry.h - a mailbox with its lock, its hold and its quota link into the directory's catalog. Private to migrate/.
  *
+ * Its domain comes with it: lock, hold, and when mail in it expires.
  * Its mail stays where it is. A registration lies in the entry of its account: with that it is removed.
  * Thread: any; may block. Failure: that of the catalogs; EC_EXISTS the address is another mailbox's there.
  */

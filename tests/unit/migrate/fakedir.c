@@ -408,7 +408,7 @@ static enum ec do_entry(struct fakedir *f, const struct name *n, struct entry *o
 	out->domain_locked = en && d->locked;
 	out->held = en ? en->held : d->held;
 	out->domain_held = en && d->held;
-	out->expire_days = EXPIRE_UNSET;
+	out->expire_days = d->has_rule ? d->expire_days : EXPIRE_UNSET;
 	strcpy(out->quota, en ? en->quota : "");
 	return EC_OK;
 }
@@ -475,6 +475,26 @@ static enum ec fake_flag(struct catalog *c, const struct name *n, enum entry_fla
 	return rc == EC_OK ? fakedir_stepped(f, do_flag(f, n, flag, on, e), e) : rc;
 }
 
+static enum ec do_expire(struct fakedir *f, const struct name *n, uint32_t days, struct err *e)
+{
+	struct fake_domain *d = domain_of(f, n->domain);
+
+	assert_true(name_is_domain(n) && (days <= 36500 || days >= EXPIRE_UNSET));
+	if (!d)
+		return absent(e);
+	d->has_rule = days != EXPIRE_UNSET;
+	d->expire_days = days;
+	return EC_OK;
+}
+
+static enum ec fake_expire(struct catalog *c, const struct name *n, uint32_t days, struct err *e)
+{
+	struct fakedir *f = of_catalog(c);
+	enum ec rc = fakedir_step(f, STEP_ENTRIES, e);
+
+	return rc == EC_OK ? fakedir_stepped(f, do_expire(f, n, days, e), e) : rc;
+}
+
 static enum ec do_quota(struct fakedir *f, const struct name *n, const char *account, struct err *e)
 {
 	struct fake_entry *en = box_of(f, n);
@@ -501,7 +521,7 @@ static enum ec do_unlist(struct fakedir *f, const struct name *n, struct err *e)
 
 	if (!en)
 		return absent(e);
-	en->registered = en->locked = false;
+	en->registered = en->locked = en->held = false;
 	memset(en->quota, 0, sizeof(en->quota));
 	return EC_OK;
 }
@@ -530,6 +550,7 @@ static const struct catalog_ops catalog_ops = {
 	.remove = fake_remove_mail,
 	.set_flag = fake_flag,
 	.set_quota = fake_quota,
+	.set_expire = fake_expire,
 	.unlist = fake_unlist,
 };
 

@@ -24,6 +24,8 @@ struct fake_entry {
 struct fake_domain {
 	char name[NAME_DOMAIN_MAX + 1];
 	bool locked, held;
+	bool has_rule;
+	uint32_t expire_days;
 };
 
 enum fault_kind {

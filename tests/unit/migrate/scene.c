@@ -97,6 +97,9 @@ static void locked(struct scene *sc)
 
 	assert_ec(c->ops->set_flag(c, &kim, ENTRY_LOCKED, true, &e), EC_OK);
 	assert_ec(c->ops->set_flag(c, &domain, ENTRY_LOCKED, true, &e), EC_OK);
+	assert_ec(c->ops->set_flag(c, &kim, ENTRY_HELD, true, &e), EC_OK);
+	assert_ec(c->ops->set_flag(c, &domain, ENTRY_HELD, true, &e), EC_OK);
+	assert_ec(c->ops->set_expire(c, &domain, 30, &e), EC_OK);
 	assert_ec(c->ops->set_quota(c, &kim, "EXAMPLE\\kim", &e), EC_OK);
 }
 
@@ -496,6 +499,7 @@ static void others_must_be_same(struct scene *sc, bool registration_too)
 		if (!registration_too) {
 			was.registered = now.registered;
 			was.locked = now.locked;
+			was.held = now.held;
 			strcpy(was.quota, now.quota);
 		}
 		assert_memory_equal(&was, &now, sizeof(was));
@@ -569,9 +573,14 @@ static void must_be_registered(struct scene *sc, const struct fake_entry *en)
 	assert_ec(sc->boxes->ops->find(sc->boxes, &kim, &want, &e), EC_OK);
 	assert_true(en->registered);
 	assert_int_equal(en->locked, want.locked);
+	assert_int_equal(en->held, want.held);
 	assert_string_equal(en->quota, want.quota);
 	assert_string_equal(sc->dir.s->domains[0].name, "example.com");
 	assert_int_equal(sc->dir.s->domains[0].locked, want.domain_locked);
+	assert_int_equal(sc->dir.s->domains[0].held, want.domain_held);
+	assert_int_equal(sc->dir.s->domains[0].has_rule, want.expire_days != EXPIRE_UNSET);
+	if (want.expire_days != EXPIRE_UNSET)
+		assert_int_equal(sc->dir.s->domains[0].expire_days, want.expire_days);
 }
 
 void must_work(struct scene *sc, const struct single_row *row)

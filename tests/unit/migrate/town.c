@@ -47,14 +47,14 @@ static enum ec boxes_find(struct catalog *c, const struct name *n, struct entry 
 	const struct resident *r = resident_of(town_of_boxes(c), n);
 
 	if (name_is_domain(n)) {
-		*out = (struct entry){ .name = *n };
+		*out = (struct entry){ .name = *n, .expire_days = EXPIRE_UNSET };
 		return EC_OK;
 	}
 	if (!r)
 		return err_set(e, EC_ABSENT, "there is no such mailbox");
 	if (r->damaged)
 		return err_set(e, EC_BROKEN, "quota file of %s is damaged", n->local);
-	*out = (struct entry){ .name = *n };
+	*out = (struct entry){ .name = *n, .expire_days = EXPIRE_UNSET };
 	return EC_OK;
 }
 
@@ -78,7 +78,7 @@ static enum ec boxes_each(struct catalog *c, const struct name *domain,
 
 	for (size_t i = 0; i < t->n_residents; i++) {
 		const struct resident *r = &t->residents[i];
-		const struct entry found = { .name = r->name };
+		const struct entry found = { .name = r->name, .expire_days = EXPIRE_UNSET };
 
 		if (!domain && !tell_domain(t, i, fn, ctx))
 			return rc;
