@@ -189,19 +189,26 @@ static enum ec find_limit(const struct limits *l, int dir, const char *account,
 	return EC_OK;
 }
 
+/* Whatever hinders us, the account is neither absent nor refused: words that an MTA would take for an answer. */
+static enum ec as_trouble(enum ec rc)
+{
+	return rc == EC_BUSY || rc == EC_BROKEN ? rc : EC_TEMP;
+}
+
 enum ec limits_find(struct limits *l, const char *account, const struct quota_limit *standard,
 		    struct quota_limit *out, enum limit_from *from, struct err *e)
 {
+	struct err why = { 0 };
 	int dir;
-	enum ec rc = quota_dir(l->root, &dir, e);
+	enum ec rc = quota_dir(l->root, &dir, &why);
 
 	*out = (struct quota_limit){ 0 };
 	*from = LIMIT_NONE;
-	if (rc != EC_OK)
-		return rc;
-	rc = find_limit(l, dir, account, standard, out, from, e);
-	close(dir);
-	return rc;
+	if (rc == EC_OK) {
+		rc = find_limit(l, dir, account, standard, out, from, &why);
+		close(dir);
+	}
+	return rc == EC_OK ? EC_OK : err_set(e, as_trouble(rc), "%s", why.text);
 }
 
 enum ec limits_charge(struct limits *l, const struct entry *mailbox, const struct conf *conf,
@@ -210,6 +217,11 @@ enum ec limits_charge(struct limits *l, const struct entry *mailbox, const struc
 	const struct quota_limit standard = { conf->quota_bytes, conf->quota_messages };
 	enum limit_from from;
 
+	if (mailbox->quota_damaged)
+		return err_set(e, EC_BROKEN,
+			       "the quota account of %.100s cannot be read: set it anew with winpop "
+			       "createquotafile",
+			       name_text(&mailbox->name, account));
 	if (*mailbox->quota)
 		strcpy(account, mailbox->quota);
 	else

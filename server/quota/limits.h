@@ -30,7 +30,8 @@ enum limit_from { LIMIT_NONE, LIMIT_SETTINGS, LIMIT_TABLE, LIMIT_ENTRY, LIMIT_AD
 /* standard: what the settings say for accounts that have none of their own (they are reloaded more often than backends). */
 enum ec limits_find(struct limits *l, const char *account, const struct quota_limit *standard,
 		    struct quota_limit *out, enum limit_from *from, struct err *e);
-/* Whom mail to a mailbox is charged to, and that account's limit; account is room for the text. */
+/* Whom mail to a mailbox is charged to, and that account's limit; account is room for the text. EC_BROKEN also where that
+ * cannot be read (quota_damaged). */
 enum ec limits_charge(struct limits *l, const struct entry *mailbox, const struct conf *conf,
 		      char account[NAME_TEXT_MAX + 1], struct charge *out, struct err *e);
 /* Where the account's limit is kept: with its entry if the accounts keep limits and have it, else in the table. NULL takes its

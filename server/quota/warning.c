@@ -29,8 +29,8 @@ static const char ours[] =
 	"\n"
 	"The mailbox {mailbox} is {percent} % full:\n"
 	"\n"
-	"    size      {used} of {limit}\n"
-	"    messages  {messages} of {messages_limit}\n"
+	"    size      {used}, limit {limit}\n"
+	"    messages  {messages}, limit {messages_limit}\n"
 	"\n"
 	"When it is full, mail to you is sent back to whoever wrote it. Please delete what\n"
 	"you no longer need. Look into the settings of your mail programs too: messages that\n"
@@ -105,8 +105,8 @@ static void write_amounts(struct letter *l, const struct charge *c)
 	snprintf(l->percent, sizeof(l->percent), "%u", percent_full(c));
 	amount_about(c->after.octets, l->used);
 	number_text(c->after.messages, l->messages);
-	strcpy(l->limit, "unlimited");
-	strcpy(l->messages_limit, "unlimited");
+	strcpy(l->limit, "none");
+	strcpy(l->messages_limit, "none");
 	if (c->limit.octets > 0)
 		amount_about(c->limit.octets, l->limit);
 	if (c->limit.messages > 0)
