@@ -25,7 +25,7 @@ struct backends {
  * log are lent until it is closed. */
 enum ec backends_open(const struct conf *c, const struct dir_identity *as, const struct log *log,
 		      struct backends *out, struct err *e);
-/* Root, catalog and what they need; no store and no accounts. For asking which mailboxes there are where nobody's password can be
+/* Root, catalog and what they need; no store, accounts and limits. For asking which mailboxes there are where nobody's password can be
  * asked about any more. */
 enum ec backends_open_catalog(const struct conf *c, const struct log *log, struct backends *out,
 			      struct err *e);

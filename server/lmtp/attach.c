@@ -284,6 +284,10 @@ static void answer(struct session *s, struct task *t)
 	q->class = t->class;
 	q->err = t->err;
 	q->name = t->name;
+	q->charge = t->charge;
+	strcpy(q->account, t->account);
+	q->charge.account = q->account;
+	q->full_waits = s->setup.conf->quota_full == FULL_DEFER;
 	q->mail = t->mail;
 	t->mail = NULL;
 	s->q = NULL;
@@ -398,6 +402,7 @@ static bool ask_rcpt(struct session *s, struct lm_ask *q)
 	struct task *t = new_task(s, TASK_RCPT);
 
 	t->name = name;
+	t->size_hint = q->size_hint;
 	return !send_off(s, t, q);
 }
 

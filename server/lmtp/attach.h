@@ -13,6 +13,7 @@
 #include "server/conf/conf.h"
 #include "server/net/conn.h"
 #include "server/net/work.h"
+#include "server/quota/limits.h"
 #include "server/store/store.h"
 
 struct lmtp;
@@ -23,7 +24,8 @@ struct lmtp_setup {
 	enum name_rule rule;
 	struct catalog *catalog;
 	struct store *store;
-	struct share *share; /* what keeps catalog and store open; NULL: they outlive the service */
+	struct limits *limits;
+	struct share *share; /* what keeps the last three open; NULL: they outlive the service */
 };
 struct lmtp *lmtp_new(struct loop **loops, unsigned n_loops, struct work *work,
 		      const struct lmtp_setup *setup, const struct log *log);

@@ -55,10 +55,11 @@ static enum lm_verdict spool(struct lm *s, enum lm_state back)
 
 static enum lm_verdict answer_all(struct lm *s, const struct lm_words *why)
 {
-	enum ec class = why == &lm_too_big ? EC_QUOTA : EC_TEMP;
+	struct err e;
 
+	err_set(&e, why == &lm_too_big ? EC_QUOTA : EC_TEMP, "%s", why->text);
 	for (struct lm_rcpt *r = s->mail->rcpts; r; r = r->next) {
-		lm_log_refused(s->log, r->address, s->mail->from, class, why->text);
+		lm_log_refused(s->log, r->address, s->mail->from, &e, NULL);
 		lm_say(s, why, r->address);
 	}
 	s->totals.n_refused += s->mail->n_rcpts;
@@ -92,7 +93,7 @@ enum lm_verdict lm_delivered(struct lm *s)
 			s->totals.n_delivered++;
 		else
 			s->totals.n_refused++;
-		lm_say(s, lm_words_final(r->class), r->address);
+		lm_say(s, lm_words_final(r->class, s->q.full_waits), r->address);
 	}
 	return lm_transaction_over(s);
 }
@@ -178,7 +179,7 @@ static void spool_failed(struct lm *s)
 	bool busy = s->q.class == EC_BUSY;
 
 	log_event(s->log, busy ? LV_WARN : LV_CRIT, "spool-failed", KV("text", s->q.err.text));
-	refuse(s, lm_words_final(busy ? EC_BUSY : EC_TEMP));
+	refuse(s, lm_words_final(busy ? EC_BUSY : EC_TEMP, true));
 }
 
 enum lm_verdict lm_spooled(struct lm *s)

@@ -4,6 +4,7 @@
  * is added at final delivery; Delivered-To shows later which address brought it here). A Return-Path
  * that the message already carries is left alone: it is the sender's octets, and readers take the
  * first. A recipient named twice, in whatever spelling, receives once and is answered twice.
+ * Whether there is room was asked at RCPT and may have changed since: the store decides again, for good.
  */
 #include <assert.h>
 #include <string.h>
@@ -11,17 +12,31 @@
 #include "server/base/utf8.h"
 #include "server/lmtp/mail.h"
 
-void lm_log_refused(const struct log *log, const char *account, const char *from, enum ec class,
-		    const char *text)
+static void log_over_quota(const struct log *log, const char *mailbox, const char *from,
+			   const struct err *why, const struct charge *c)
+{
+	log_event(log, LV_WARN, "over-quota", KV("account", c->account), KV("mailbox", mailbox),
+		  KV("from", from), KV_U("used", c->before.octets), KV_U("limit", c->limit.octets),
+		  KV_U("messages", c->before.messages), KV_U("messages_limit", c->limit.messages),
+		  KV("text", why->text));
+}
+
+void lm_log_refused(const struct log *log, const char *account, const char *from,
+		    const struct err *why, const struct charge *charge)
 {
 	static const enum lv level[EC_COUNT] = {
-		[EC_QUOTA] = LV_WARN,  [EC_BUSY] = LV_WARN,   [EC_TEMP] = LV_WARN,
-		[EC_BROKEN] = LV_CRIT, [EC_LOCKED] = LV_WARN,
+		[EC_QUOTA] = LV_WARN,
+		[EC_BUSY] = LV_WARN,
+		[EC_TEMP] = LV_WARN,
+		[EC_BROKEN] = LV_CRIT,
 	};
-	enum lv lv = level[class] ? level[class] : LV_INFO;
+	enum lv lv = level[why->class] ? level[why->class] : LV_INFO;
 
-	log_event(log, lv, "delivery-refused", KV("account", account), KV("from", from),
-		  KV("class", ec_name(class)), KV("text", text));
+	if (why->class == EC_QUOTA && charge)
+		log_over_quota(log, account, from, why, charge);
+	else
+		log_event(log, lv, "delivery-refused", KV("account", account), KV("from", from),
+			  KV("class", ec_name(why->class)), KV("text", why->text));
 }
 
 static struct lm_rcpt *served_before(struct lm_mail *m, const struct lm_rcpt *r)
@@ -33,9 +48,9 @@ static struct lm_rcpt *served_before(struct lm_mail *m, const struct lm_rcpt *r)
 	return NULL;
 }
 
-static void deliver_one(struct lm_mail *m, struct lm_rcpt *r, struct store *store,
-			const struct log *log)
+static void deliver_one(struct lm_mail *m, struct lm_rcpt *r, const struct quota_warner *with)
 {
+	struct store *store = with->store;
 	uint64_t began_us = clock_mono_us(), octets = m->body.len + m->spool_len;
 	struct buf head = { 0 };
 	char account[NAME_TEXT_MAX + 1];
@@ -51,19 +66,22 @@ static void deliver_one(struct lm_mail *m, struct lm_rcpt *r, struct store *stor
 		.spool_fd = m->spool_fd,
 		.spool_len = m->spool_len,
 		.flags = m->flags | (ascii_only(buf_at(&head), head.len) ? 0 : MSG_UTF8),
+		.charge = &r->charge,
 	};
 	r->class = store->ops->deliver(store, &r->name, &msg, &r->err);
 	name_text(&r->name, account);
 	if (r->class == EC_OK)
-		log_event(log, LV_INFO, "delivered", KV("account", account), KV("from", m->from),
-			  KV_U("octets", head.len + octets),
+		log_event(with->log, LV_INFO, "delivered", KV("account", account),
+			  KV("from", m->from), KV_U("octets", head.len + octets),
 			  KV_U("ms", (clock_mono_us() - began_us) / 1000));
 	else
-		lm_log_refused(log, account, m->from, r->class, r->err.text);
+		lm_log_refused(with->log, account, m->from, &r->err, &r->charge);
 	buf_drop(&head);
+	if (r->class == EC_OK)
+		quota_warn(with, &r->name, &r->charge);
 }
 
-void lm_mail_deliver(struct lm_mail *m, struct store *store, const struct log *log)
+void lm_mail_deliver(struct lm_mail *m, const struct quota_warner *with)
 {
 	assert(m->spool_fd < 0 || m->body.len == 0);
 	for (struct lm_rcpt *r = m->rcpts; r; r = r->next) {
@@ -73,7 +91,7 @@ void lm_mail_deliver(struct lm_mail *m, struct store *store, const struct log *l
 			r->class = before->class;
 			r->err = before->err;
 		} else {
-			deliver_one(m, r, store, log);
+			deliver_one(m, r, with);
 		}
 	}
 }

@@ -43,13 +43,15 @@ void lm_mail_free(struct lm_mail **m)
 	*m = NULL;
 }
 
-struct lm_rcpt *lm_mail_add(struct lm_mail *m, const struct name *name, const char *address,
-			    size_t address_len)
+struct lm_rcpt *lm_mail_add(struct lm_mail *m, const struct name *name, const struct charge *charge,
+			    const char *address, size_t address_len)
 {
 	struct lm_rcpt *r = arena_alloc(m->mem, sizeof(*r));
 
 	r->name = *name;
 	r->address = arena_str(m->mem, address, address_len);
+	r->charge = *charge;
+	r->charge.account = arena_strz(m->mem, charge->account);
 	if (m->last)
 		m->last->next = r;
 	else

@@ -15,8 +15,10 @@ struct lm_words {
 };
 extern const struct lm_words lm_too_big; /* above the announced SIZE */
 
-const struct lm_words *lm_words_rcpt(enum ec class);  /* to RCPT; EC_OK too */
-const struct lm_words *lm_words_final(enum ec class); /* after the data, per recipient */
+/* To RCPT; EC_OK too. full_waits: the MTA is to try again at a full mailbox. */
+const struct lm_words *lm_words_rcpt(enum ec class, bool full_waits);
+/* After the data, per recipient. */
+const struct lm_words *lm_words_final(enum ec class, bool full_waits);
 /* "550 5.1.1 <kim@example.com> no such mailbox here" CRLF; address NULL or very long: without.
  * Returns the length. */
 size_t lm_reply(char out[LM_REPLY_MAX + 1], const struct lm_words *w, const char *address);

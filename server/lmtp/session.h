@@ -27,7 +27,7 @@
 enum lm_verdict { LM_NEXT, LM_WAIT, LM_BYE }; /* read on | an answer will come | hang up */
 
 enum lm_ask_kind {
-	LM_ASK_RCPT,    /* address, size_hint, begins -> class, name: the mailbox it goes to */
+	LM_ASK_RCPT, /* address, size_hint, begins -> class; the mailbox it goes to: name, charge */
 	LM_ASK_SPOOL,   /* mail: its body in memory goes to its spool file -> class */
 	LM_ASK_DELIVER, /* mail -> class and err of each recipient; class itself is not looked at */
 };
@@ -42,6 +42,9 @@ struct lm_ask {
 	enum ec class;
 	struct err err; /* text for the log; never for the client */
 	struct name name;
+	struct charge charge;
+	char account[NAME_TEXT_MAX + 1]; /* room for the charge's */
+	bool full_waits;                 /* EC_QUOTA is something that waiting may change */
 };
 struct lm_out {
 	void (*put)(void *ctx, const void *p, size_t len);

@@ -5,12 +5,38 @@
 #include "server/base/mem.h"
 #include "server/lmtp/task.h"
 
-/* A lock, the domain's or the mailbox's, refuses retrieval and never delivery. */
+static enum ec check_hold(const struct entry *found, struct err *e)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	if (!found->held && !found->domain_held)
+		return EC_OK;
+	return err_set(e, EC_LOCKED, "delivery to %.100s is on hold",
+		       found->held ? name_text(&found->name, text) : found->name.domain);
+}
+
+/* What the MTA said the message's size is may save both of us the message; delivery decides. */
+static enum ec check_room(struct task *t, const struct entry *found)
+{
+	struct store *store = t->with.store;
+	enum ec rc =
+		limits_charge(t->with.limits, found, t->with.conf, t->account, &t->charge, &t->err);
+
+	if (rc != EC_OK || !quota_limits(&t->charge.limit))
+		return rc;
+	return store->quota->fits(store, &found->name, &t->charge, t->size_hint, &t->err);
+}
+
+/* A lock, the domain's or the mailbox's, refuses retrieval and never delivery; a hold does. */
 static void run_rcpt(struct task *t)
 {
 	struct entry found;
 
 	t->class = catalog_find_for_mail(t->with.catalog, &t->name, &found, &t->err);
+	if (t->class == EC_OK)
+		t->class = check_hold(&found, &t->err);
+	if (t->class == EC_OK)
+		t->class = check_room(t, &found);
 	if (t->class == EC_OK)
 		t->name = found.name;
 	else
@@ -25,8 +51,11 @@ static void run_spool(struct task *t)
 static void run_deliver(struct task *t)
 {
 	struct log log = { .sink = t->sink, .sid = t->id.sid, .peer = t->id.peer };
+	const struct lmtp_setup *with = &t->with;
+	const struct quota_warner warner = { with->store, with->catalog, with->limits, with->conf,
+					     &log };
 
-	lm_mail_deliver(t->mail, t->with.store, &log);
+	lm_mail_deliver(t->mail, &warner);
 	for (const struct lm_rcpt *r = t->mail->rcpts; r; r = r->next)
 		counter_add(r->class == EC_OK ? &t->counts->delivered : &t->counts->refused, 1);
 	lm_mail_unspool(t->mail);

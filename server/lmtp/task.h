@@ -32,6 +32,9 @@ struct task {
 	struct lmtp_setup with; /* references */
 	struct lm_mail *mail;   /* SPOOL, DELIVER, FORGET: owned */
 	struct name name;       /* RCPT, in and out */
+	uint64_t size_hint;     /* RCPT, in */
+	struct charge charge;   /* RCPT, out; its account is the next */
+	char account[NAME_TEXT_MAX + 1];
 	enum ec class;
 	struct err err;
 };

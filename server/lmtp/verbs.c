@@ -267,12 +267,12 @@ enum lm_verdict lm_rcpt_answered(struct lm *s)
 {
 	lm_enter(s, LM_ENVELOPE);
 	if (s->q.class == EC_OK) {
-		lm_mail_add(s->mail, &s->q.name, s->rcpt, strlen(s->rcpt));
+		lm_mail_add(s->mail, &s->q.name, &s->q.charge, s->rcpt, strlen(s->rcpt));
 	} else {
 		s->totals.n_refused++;
-		lm_log_refused(s->log, s->rcpt, s->mail->from, s->q.class, s->q.err.text);
+		lm_log_refused(s->log, s->rcpt, s->mail->from, &s->q.err, &s->q.charge);
 	}
-	lm_say(s, lm_words_rcpt(s->q.class), s->rcpt);
+	lm_say(s, lm_words_rcpt(s->q.class, s->q.full_waits), s->rcpt);
 	arena_drop(&s->asked);
 	return LM_NEXT;
 }

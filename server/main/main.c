@@ -16,6 +16,7 @@
 #include "server/main/notify.h"
 #include "server/main/privs.h"
 #include "server/main/winpopd.h"
+#include "server/quota/warning.h"
 
 /* A session has one question away at most, so only an administrator who allows thousands of sessions can meet this; whoever
  * is above it would wait longer than a client does, and is told to try later instead. */
@@ -136,6 +137,7 @@ void winpopd_stop(struct winpopd *w)
 	w->stopping = true;
 	notify_manager("STOPPING=1");
 	log_event(&w->log, LV_CRIT, "stopping");
+	caretaker_stop(w);
 	doors_shut(w);
 	pop3_drain(w->pop3, pop3_is_idle, w);
 	lmtp_drain(w->lmtp, lmtp_is_idle, w);
@@ -173,6 +175,7 @@ static enum ec start_services(struct winpopd *w, struct err *e)
 	const struct pop3_work work = { w->signin_work, w->mailbox_work };
 	const struct mta_work mta_work = { w->deliver_work, w->signin_work };
 
+	caretaker_rules(w);
 	session_setups(w, &s);
 	w->pop3 = pop3_new(w->loops, w->n_loops, work, &s.pop3, &w->log);
 	w->lmtp = lmtp_new(w->loops, w->n_loops, w->deliver_work, &s.lmtp, &w->log);
@@ -190,6 +193,8 @@ static enum ec open_named(struct winpopd *w, struct err *e)
 	enum ec rc = privs_drop(w->conf, e);
 	if (rc == EC_OK)
 		rc = conf_check_world(w->conf, e);
+	if (rc == EC_OK)
+		rc = quota_warning_check(w->conf->quota_warning, e);
 	if (rc == EC_OK)
 		rc = load_tls(w->conf, NULL, &w->log, &w->tls, e);
 	if (rc == EC_OK)
@@ -216,6 +221,8 @@ static enum ec start(struct winpopd *w, struct err *e)
 		rc = start_threads(w, e);
 	if (rc == EC_OK)
 		rc = start_services(w, e);
+	if (rc == EC_OK)
+		rc = caretaker_start(w, e);
 	return rc;
 }
 
@@ -280,6 +287,7 @@ static void serve(struct winpopd *w)
 static void finish(struct winpopd *w)
 {
 	control_free(&w->control);
+	caretaker_end(w);
 	for (unsigned i = 0; i < w->n_loops; i++) {
 		loop_stop(w->loops[i]);
 		loop_join(w->loops[i]);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "server/main/notify.h"
 #include "server/main/winpopd.h"
+#include "server/quota/warning.h"
 
 enum ec load_tls(const struct conf *c, const struct tls *before, const struct log *log,
 		 struct tls **out, struct err *e)
@@ -69,8 +70,9 @@ void session_setups(const struct winpopd *w, struct setups *s)
 
 	enum name_rule rule = b->accounts->ops->rule;
 
-	s->pop3 = (struct pop3_setup){ w->conf, w->tls, w->auth, b->catalog, b->store, share };
-	s->lmtp = (struct lmtp_setup){ w->conf, rule, b->catalog, b->store, share };
+	s->pop3 = (struct pop3_setup){ w->conf,  w->tls, w->auth,        b->catalog,
+				       b->store, share,  w->expire_days, w->expire_differs };
+	s->lmtp = (struct lmtp_setup){ w->conf, rule, b->catalog, b->store, b->limits, share };
 	s->mta = (struct mta_setup){ w->conf,  rule,      w->smtp_auth, b->catalog,
 				     b->store, b->limits, share };
 }
@@ -97,11 +99,13 @@ static void swap_in(struct winpopd *w, struct built *new)
 	w->auth = new->auth;
 	w->smtp_auth = new->smtp_auth;
 	backing_swap(w, new->backing);
+	caretaker_rules(w);
 	session_setups(w, &s);
 	pop3_setup(w->pop3, &s.pop3);
 	lmtp_setup(w->lmtp, &s.lmtp);
 	mta_setup(w->mta, &s.mta);
 	log_set_level(w->sink, (int)w->conf->logging);
+	caretaker_look(w);
 }
 
 /* Certificates are live, but the port that begins with TLS is opened at start, and only if there was one. */
@@ -122,7 +126,9 @@ static enum ec build(struct winpopd *w, struct built *new, struct err *e)
 	if (rc != EC_OK)
 		return rc;
 	new->conf = conf_in_force(w->started, new->read);
-	rc = load_tls(new->conf, w->tls, &w->log, &new->tls, e);
+	rc = quota_warning_check(new->conf->quota_warning, e);
+	if (rc == EC_OK)
+		rc = load_tls(new->conf, w->tls, &w->log, &new->tls, e);
 	if (rc == EC_OK)
 		rc = backing_open(w, new->conf, &new->backing, e);
 	if (rc == EC_OK)

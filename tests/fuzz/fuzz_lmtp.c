@@ -40,12 +40,16 @@ static void put(void *ctx, const void *p, size_t len)
 static void answer(struct run *r, struct lm_ask *q)
 {
 	static const enum ec some[] = { EC_OK,   EC_OK,     EC_OK,      EC_ABSENT, EC_QUOTA,
-					EC_TEMP, EC_BROKEN, EC_REFUSED, EC_BUSY };
+					EC_TEMP, EC_BROKEN, EC_REFUSED, EC_BUSY,   EC_LOCKED };
+
+	q->full_waits = r->seed % 2;
+	strcpy(q->account, "fuzz");
+	q->charge = (struct charge){ .account = q->account };
 
 	if (q->kind == LM_ASK_RCPT) {
 		q->class = name_parse(&q->name, q->address, strlen(q->address), NAME_FILE, NULL);
 		if (q->class == EC_OK)
-			q->class = some[strlen(q->address) % 9];
+			q->class = some[strlen(q->address) % 10];
 		return;
 	}
 	const char *body = buf_at(&q->mail->body);
@@ -56,7 +60,7 @@ static void answer(struct run *r, struct lm_ask *q)
 	for (size_t i = 0; i < len; i++)
 		MUST(body[i] != '\n' || (i > 0 && body[i - 1] == '\r'));
 	for (struct lm_rcpt *p = q->mail->rcpts; p; p = p->next)
-		p->class = some[strlen(p->address) * 7 % 9];
+		p->class = some[strlen(p->address) * 7 % 10];
 	buf_add(&r->got, body, len);
 	buf_addz(&r->got, "|");
 	r->n_final = q->mail->n_rcpts;

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ static enum ec fate(const char *local)
 	} table[] = {
 		{ "nobody", EC_ABSENT }, { "full", EC_QUOTA },    { "busy", EC_BUSY },
 		{ "away", EC_TEMP },     { "broken", EC_BROKEN }, { "closed", EC_REFUSED },
+		{ "held", EC_LOCKED },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -38,7 +40,9 @@ static void answer_rcpt(struct lm_ask *q)
 {
 	q->class = name_parse(&q->name, q->address, strlen(q->address), NAME_FILE, &q->err);
 	if (q->class == EC_OK)
-		q->class = fate(q->name.local);
+		q->class = err_set(&q->err, fate(q->name.local), "fate");
+	snprintf(q->account, sizeof(q->account), "account-of-%s", q->name.local);
+	q->charge = (struct charge){ .account = q->account, .limit = { 1000, 10 } };
 }
 
 static void keep_spooled(struct fake *f, const struct lm_mail *m)
@@ -57,6 +61,9 @@ static void answer_deliver(struct fake *f, struct lm_mail *m)
 	for (struct lm_rcpt *r = m->rcpts; r; r = r->next) {
 		bool late = strncmp(r->name.local, "late-", 5) == 0;
 
+		assert_int_equal(strncmp(r->charge.account, "account-of-", 11), 0);
+		assert_string_equal(r->charge.account + 11, r->name.local);
+		assert_int_equal(r->charge.limit.messages, 10);
 		r->class = late ? fate(r->name.local + 5) : EC_OK;
 		buf_fmt(&f->got, "%s%s", r == m->rcpts ? " " : ",", r->address);
 	}
@@ -69,6 +76,7 @@ static void answer_deliver(struct fake *f, struct lm_mail *m)
 
 static void answer(struct fake *f, struct lm_ask *q)
 {
+	q->full_waits = f->full_waits;
 	switch (q->kind) {
 	case LM_ASK_RCPT: answer_rcpt(q); break;
 	case LM_ASK_SPOOL:

@@ -1,7 +1,7 @@
 /* fake.h - a client and an answerer for the LMTP engine: no network, no disk but for spool files.
  *
  * The local part decides what a recipient meets: "nobody" is absent, "full" over quota, "busy",
- * "away" and "broken" trouble of ours, "closed" refused; "late-X" passes RCPT and meets X at
+ * "away" and "broken" trouble of ours, "closed" refused, "held" on hold; "late-X" passes RCPT and meets X at
  * delivery; everybody else receives.
  */
 #pragma once
@@ -16,6 +16,7 @@ struct fake {
 	struct lm *lm;
 	bool later;        /* answers come by lm_answered, not at once */
 	bool spool_broken; /* the spool file can't be written */
+	bool full_waits;   /* as settings have it: mail to a full mailbox is to be tried again */
 	struct lm_ask *asked;
 	struct buf in, out;
 	struct buf got; /* "<from> to,to: " octets and "|" of every delivery */

@@ -27,6 +27,9 @@
 struct rig {
 	struct catalog catalog;
 	struct store store;
+	struct accounts accounts;
+	struct mailroot *root;
+	struct limits *limits;
 	struct loop *loop;
 	struct work *work;
 	struct conf *conf;
@@ -35,6 +38,8 @@ struct rig {
 	pthread_mutex_t lock;
 	struct buf got;    /* under the lock */
 	atomic_bool empty; /* no domain, no mailbox */
+	atomic_bool held, full;
+	uint64_t asked; /* octets that were to fit */
 	atomic_bool slow;
 	sem_t entered, go; /* slow: deliver says when it is in, and waits */
 	sem_t idle;
@@ -48,6 +53,9 @@ static enum ec find(struct catalog *c, const struct name *n, struct entry *out, 
 	if (strcmp(n->local, "nobody") == 0 || atomic_load(&rig.empty))
 		return err_set(e, EC_ABSENT, "no mailbox");
 	*out = (struct entry){ .name = *n, .locked = true, .domain_locked = true };
+	out->domain_held = atomic_load(&rig.held);
+	if (strcmp(n->local, "lee") == 0)
+		strcpy(out->quota, "all@c");
 	return EC_OK;
 }
 
@@ -62,10 +70,22 @@ static enum ec each(struct catalog *c, const struct name *domain,
 	return EC_OK;
 }
 
+static enum ec fits(struct store *st, const struct name *to, struct charge *charge, uint64_t octets,
+		    struct err *e)
+{
+	(void)st;
+	assert_string_equal(charge->account, strcmp(to->local, "lee") ? "kim@c" : "all@c");
+	assert_int_equal(charge->limit.octets, 1000);
+	assert_int_equal(charge->limit.messages, 7);
+	rig.asked = octets;
+	return atomic_load(&rig.full) ? err_set(e, EC_QUOTA, "no room") : EC_OK;
+}
+
 static enum ec deliver(struct store *st, const struct name *to, const struct message *m,
 		       struct err *e)
 {
-	(void)st, (void)e, (void)to;
+	(void)st, (void)e;
+	assert_string_equal(m->charge->account, strcmp(to->local, "lee") ? "kim@c" : "all@c");
 	if (atomic_load(&rig.slow)) {
 		sem_post(&rig.entered);
 		sem_wait(&rig.go);
@@ -85,6 +105,8 @@ static enum ec deliver(struct store *st, const struct name *to, const struct mes
 
 static const struct catalog_ops catalog_ops = { .name = "test", .find = find, .each = each };
 static const struct store_ops store_ops = { .name = "test", .deliver = deliver };
+static const struct quota_ops quota_ops = { .fits = fits };
+static const struct accounts_ops accounts_ops = { .name = "test", .rule = NAME_FILE };
 static const struct log silent;
 
 static void rig_begin(const char *settings, unsigned max_jobs)
@@ -92,7 +114,9 @@ static void rig_begin(const char *settings, unsigned max_jobs)
 	char text[400];
 	struct err e;
 
-	rig = (struct rig){ .catalog.ops = &catalog_ops, .store.ops = &store_ops };
+	rig = (struct rig){ .catalog.ops = &catalog_ops,
+			    .store = { &store_ops, &quota_ops },
+			    .accounts.ops = &accounts_ops };
 	strcpy(rig.dir, "/tmp/winpop-lmtp-XXXXXX");
 	assert_non_null(mkdtemp(rig.dir));
 	pthread_mutex_init(&rig.lock, NULL);
@@ -104,7 +128,9 @@ static void rig_begin(const char *settings, unsigned max_jobs)
 		fail_msg("%s", e.text);
 	assert_int_equal(loop_new(0, &rig.loop, &e), EC_OK);
 	assert_int_equal(work_new("test", 2, max_jobs, &rig.work, &e), EC_OK);
-	struct lmtp_setup setup = { rig.conf, NAME_FILE, &rig.catalog, &rig.store };
+	assert_int_equal(mailroot_open(rig.dir, &rig.root, &e), EC_OK);
+	limits_open(rig.root, &rig.accounts, &rig.limits);
+	struct lmtp_setup setup = { rig.conf, NAME_FILE, &rig.catalog, &rig.store, rig.limits };
 
 	rig.lmtp = lmtp_new(&rig.loop, 1, rig.work, &setup, &silent);
 	assert_int_equal(loop_start(rig.loop, &e), EC_OK);
@@ -112,6 +138,8 @@ static void rig_begin(const char *settings, unsigned max_jobs)
 
 static void rig_end(void)
 {
+	char quota[sizeof(rig.dir) + 8];
+
 	loop_stop(rig.loop);
 	loop_join(rig.loop);
 	work_free(&rig.work);
@@ -119,6 +147,10 @@ static void rig_end(void)
 	loop_free(&rig.loop);
 	conf_unref(&rig.conf);
 	buf_drop(&rig.got);
+	limits_close(&rig.limits);
+	mailroot_close(&rig.root);
+	snprintf(quota, sizeof(quota), "%s/.quota", rig.dir);
+	rmdir(quota);
 	assert_int_equal(rmdir(rig.dir), 0); /* nothing was left in the mail root */
 }
 
@@ -424,11 +456,11 @@ static void test_client_that_never_reads(void **state)
 static void test_new_setup(void **state)
 {
 	static const char text[] = "mailroot = /tmp\nhostname = new.test\n";
-	struct lmtp_setup setup = { NULL, NAME_FILE, &rig.catalog, &rig.store };
 	struct err e;
 
 	(void)state;
 	rig_begin("", 100);
+	struct lmtp_setup setup = { NULL, NAME_FILE, &rig.catalog, &rig.store, rig.limits };
 	int before = client();
 
 	hear(before, "220 mx.test ");
@@ -462,7 +494,8 @@ static void test_new_setup_between_two_mails(void **state)
 	rig_begin("", 100);
 	share_begin(&before);
 	share_begin(&after);
-	setup = (struct lmtp_setup){ rig.conf, NAME_FILE, &rig.catalog, &rig.store, &before };
+	setup = (struct lmtp_setup){ rig.conf,   NAME_FILE,  &rig.catalog,
+				     &rig.store, rig.limits, &before };
 	lmtp_setup(rig.lmtp, &setup);
 	int fd = client(), gone = client();
 
@@ -497,7 +530,8 @@ static void test_a_delivery_outlives_its_session(void **state)
 	(void)state;
 	rig_begin("", 100);
 	share_begin(&before);
-	setup = (struct lmtp_setup){ rig.conf, NAME_FILE, &rig.catalog, &rig.store, &before };
+	setup = (struct lmtp_setup){ rig.conf,   NAME_FILE,  &rig.catalog,
+				     &rig.store, rig.limits, &before };
 	lmtp_setup(rig.lmtp, &setup);
 	int fd = client();
 
@@ -511,6 +545,45 @@ static void test_a_delivery_outlives_its_session(void **state)
 	assert_false(share_alone(&before));
 	sem_post(&rig.go);
 	wait_until(nobody_holds_before);
+	rig_end();
+}
+
+/* What is known at RCPT is said at RCPT. */
+static void test_quota_and_hold(void **state)
+{
+	static const char settings[] = "quota_bytes = 1000\nquota_messages = 7\n";
+	static const char again[] = "RSET" N "MAIL FROM:<a@b>" N "RCPT TO:<lee@c>" N;
+
+	(void)state;
+	rig_begin(settings, 100);
+	int fd = client();
+
+	sayz(fd, "LHLO me" N "MAIL FROM:<a@b> SIZE=900" N "RCPT TO:<kim@c>" N);
+	hear(fd, "250 2.1.5 <kim@c> recipient ok" N);
+	assert_int_equal(rig.asked, 900);
+	atomic_store(&rig.full, true);
+	sayz(fd, again);
+	hear(fd, "552 5.2.2 <lee@c> mailbox is full (over quota)" N);
+	assert_int_equal(rig.asked, 0);
+	atomic_store(&rig.held, true);
+	sayz(fd, again);
+	hear(fd, "450 4.2.1 <lee@c> mailbox takes no mail for now" N);
+	close(fd);
+	wait_until(nobody_left);
+	rig_end();
+}
+
+static void test_full_waits_by_setting(void **state)
+{
+	(void)state;
+	rig_begin("quota_bytes = 1000\nquota_messages = 7\nquota_full = defer\n", 100);
+	atomic_store(&rig.full, true);
+	int fd = client();
+
+	sayz(fd, ENVELOPE);
+	hear(fd, "452 4.2.2 <kim@c> mailbox is full (over quota), try again later" N);
+	close(fd);
+	wait_until(nobody_left);
 	rig_end();
 }
 
@@ -533,6 +606,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_message),
+		cmocka_unit_test(test_quota_and_hold),
+		cmocka_unit_test(test_full_waits_by_setting),
 		cmocka_unit_test(test_no_domain_at_all),
 		cmocka_unit_test(test_new_setup_between_two_mails),
 		cmocka_unit_test(test_a_delivery_outlives_its_session),

@@ -46,19 +46,20 @@ static const struct script scripts[] = {
 		  "550 5.1.1 <nobody@a> no such mailbox here" N RCPT_OK
 		  "250 2.1.5 <late-away@a> recipient ok" N
 		  "250 2.1.5 <late-nobody@a> recipient ok" N RCPT_OK GO
-		  "552 5.2.2 <late-full@a> mailbox is full" N DONE
+		  "552 5.2.2 <late-full@a> mailbox is full (over quota)" N DONE
 		  "451 4.3.0 <late-away@a> trouble here, try again later" N
 		  "550 5.1.1 <late-nobody@a> no such mailbox here any more" N DONE,
 	  "<ann@far.example> late-full@a,kim@example.com,late-away@a,late-nobody@a,"
 	  "kim@example.com: x" N "|" },
 	{ "trouble of ours is never 5xx",
 	  MAIL "RCPT TO:<away@a>" N "RCPT TO:<busy@a>" N "RCPT TO:<broken@a>" N "RCPT TO:<full@a>" N
-	       "RCPT TO:<closed@a>" N,
+	       "RCPT TO:<closed@a>" N "RCPT TO:<held@a>" N,
 	  MAIL_OK "451 4.3.0 <away@a> trouble here, try again later" N
 		  "451 4.3.2 <busy@a> too busy, try again later" N
 		  "451 4.3.5 <broken@a> trouble here, an administrator must look" N
-		  "552 5.2.2 <full@a> mailbox is full" N
-		  "550 5.2.1 <closed@a> mailbox takes no mail" N,
+		  "552 5.2.2 <full@a> mailbox is full (over quota)" N
+		  "550 5.2.1 <closed@a> mailbox takes no mail" N
+		  "450 4.2.1 <held@a> mailbox takes no mail for now" N,
 	  "" },
 	{ "DATA without a valid recipient", MAIL "RCPT TO:<nobody@a>" N "DATA" N "NOOP" N,
 	  MAIL_OK "550 5.1.1 <nobody@a> no such mailbox here" N "503 5.5.1 no valid recipients" N
@@ -246,6 +247,23 @@ static void test_smuggling(void **state)
 		snprintf(got, sizeof(got), GOT("a%sMAIL FROM:<evil@a>" N), smuggled[i].stored);
 		play(&t, false);
 	}
+}
+
+/* By a setting the MTA keeps what is for a full mailbox, before the data and behind it. */
+static void test_full_waits(void **state)
+{
+	struct fake f;
+
+	(void)state;
+	fake_begin(&f, true);
+	f.full_waits = true;
+	fake_sendz(&f, MAIL "RCPT TO:<full@a>" N "RCPT TO:<late-full@a>" N "DATA" N "x" N "." N);
+	assert_string_equal(
+		fake_out(&f),
+		MAIL_OK "452 4.2.2 <full@a> mailbox is full (over quota), try again later" N
+			"250 2.1.5 <late-full@a> recipient ok" N GO
+			"452 4.2.2 <late-full@a> mailbox is full (over quota), try again later" N);
+	fake_end(&f);
 }
 
 static void test_nul_is_refused(void **state)
@@ -444,6 +462,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scripts),
 		cmocka_unit_test(test_smuggling),
+		cmocka_unit_test(test_full_waits),
 		cmocka_unit_test(test_nul_is_refused),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_too_many_recipients),
