@@ -52,7 +52,7 @@ struct winpopd {
 	struct conf *started; /* the one we started with: some settings need a restart */
 	struct tls *tls;      /* NULL: none */
 	struct auth *auth;
-	struct auth *smtp_auth; /* for the MTA's clients: the same one, unless there is Kerberos */
+	struct auth *smtp_auth;  /* for the MTA's clients: the same one, unless there is Kerberos */
 	struct backing *backing; /* for new sessions */
 	struct backing *retired; /* older sessions hold them */
 	struct timer *look_timer;
@@ -68,6 +68,11 @@ struct winpopd {
 	struct lmtp *lmtp;
 	struct mta *mta;
 	struct control *control;
+	struct caretaker *caretaker;
+
+	/* What strangers are told of expiry (struct p3_policy). */
+	uint32_t expire_days;
+	bool expire_differs;
 
 	bool stopping;
 	bool pop3_idle, lmtp_idle, mta_idle;
@@ -109,6 +114,18 @@ void backing_swap(struct winpopd *w, struct backing *now); /* retires what was t
 unsigned backing_retired(const struct winpopd *w);         /* how many are still held */
 const char *backing_method(const struct backing *b);
 void backing_end(struct winpopd *w); /* after everybody: closes all */
+
+/* caretaker.c */
+/* The thread that does upkeep; it begins at once, with the present backends. */
+enum ec caretaker_start(struct winpopd *w, struct err *e);
+/* It begins anew, with those that are present now. */
+void caretaker_look(struct winpopd *w);
+/* Looks for the rules that strangers are told: w->expire_days, w->expire_differs. */
+void caretaker_rules(struct winpopd *w);
+/* The same for a running service: new sessions are told, and upkeep begins anew. */
+void caretaker_look_again(struct winpopd *w);
+void caretaker_stop(struct winpopd *w); /* soon; does not wait */
+void caretaker_end(struct winpopd *w);  /* waits: as long as one mailbox takes */
 
 /* requests.c */
 enum ec winpopd_request(void *ctx, const struct json_t *request, struct json_t *reply,

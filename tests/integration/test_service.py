@@ -279,7 +279,7 @@ def test_root_becomes_an_ordinary_user(make_server):
     subprocess.run(["chown", "-R", "nobody:nogroup", server.mailroot, server.settings["key_file"]], check=True)
     sockets = server.home / "run"  # made by the service while it is still root
     server.lmtp_socket = sockets / "lmtp"
-    server.write_conf(user="nobody", group="nogroup", lmtp_socket=sockets / "lmtp", control_socket=sockets / "control")
+    server.write_conf(user="nobody", group="nogroup", **{f"{door}_socket": sockets / door for door in ("lmtp", "maps", "auth", "control")})
     address = server.mailbox()
     server.start()
     status = open(f"/proc/{server.pid}/status").read()
