@@ -88,6 +88,14 @@ static enum ec do_forget(struct winpopd *w, const json_t *request, json_t *reply
 	return rc;
 }
 
+/* Rules, or quota files, have changed. */
+static enum ec do_upkeep(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
+{
+	(void)request, (void)reply, (void)e;
+	caretaker_look_again(w);
+	return EC_OK;
+}
+
 static enum ec do_stop(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
 {
 	(void)request, (void)reply, (void)e;
@@ -100,7 +108,7 @@ static const struct {
 	enum ec (*run)(struct winpopd *, const json_t *request, json_t *reply, struct err *);
 } requests[] = {
 	{ "status", do_status }, { "reload", do_reload }, { "kick", do_kick },
-	{ "forget", do_forget }, { "stop", do_stop },
+	{ "forget", do_forget }, { "upkeep", do_upkeep }, { "stop", do_stop },
 };
 
 enum ec winpopd_request(void *ctx, const json_t *request, json_t *reply, struct err *e)
@@ -110,5 +118,5 @@ enum ec winpopd_request(void *ctx, const json_t *request, json_t *reply, struct 
 		if (strcmp(what, requests[i].name) == 0)
 			return requests[i].run(ctx, request, reply, e);
 	return err_set(e, EC_USAGE,
-		       "unknown request; known are status, reload, kick, forget, stop");
+		       "unknown request; known are status, reload, kick, forget, upkeep, stop");
 }

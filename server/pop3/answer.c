@@ -11,6 +11,7 @@
 #include <string.h>
 #include "server/base/clock.h"
 #include "server/base/mem.h"
+#include "server/catalog/expire.h"
 #include "server/pop3/link.h"
 
 #define RETRY_MS 20 /* a full queue in the middle of a message */
@@ -31,13 +32,16 @@ struct asking {
 
 /* ---- on a worker ---- */
 
-static void judge_locks(struct asking *a, struct p3_ask *q, const struct name *who)
+static void judge_entry(struct asking *a, struct p3_ask *q, const struct name *who)
 {
 	struct catalog *c = a->set->with.catalog;
 	struct entry entry;
 
 	q->class = c->ops->find(c, who, &entry, &q->err);
-	if (q->class != EC_OK || !(entry.locked || entry.domain_locked))
+	if (q->class != EC_OK)
+		return;
+	q->expire_days = expire_rule(&entry, a->set->with.conf->expire_days);
+	if (!entry.locked && !entry.domain_locked)
 		return;
 	q->class = err_set(&q->err, EC_REFUSED, "%s is locked",
 			   entry.domain_locked ? "domain" : "mailbox");
@@ -58,7 +62,7 @@ static void judge_delay(struct asking *a, struct p3_ask *q, const struct name *w
 /* EXPIRE n: mail fetched long ago goes before its owner counts it. Failing at that keeps nobody out. */
 static void expire(struct asking *a, struct box *box)
 {
-	uint32_t days = a->set->policy.expire_days, n = 0;
+	uint32_t days = a->q->expire_days, n = 0;
 	struct err e = { 0 };
 
 	if (days == EXPIRE_NEVER || days == 0)
@@ -74,7 +78,7 @@ static void open_maildrop(struct asking *a, const struct name *who)
 	struct store *store = a->set->with.store;
 	struct p3_ask *q = a->q;
 
-	judge_locks(a, q, who);
+	judge_entry(a, q, who);
 	if (q->class == EC_OK)
 		judge_delay(a, q, who);
 	if (q->class == EC_OK)

@@ -27,6 +27,9 @@ struct pop3_setup {
 	struct catalog *catalog;
 	struct store *store;
 	struct share *share; /* what keeps catalog and store open; NULL: they outlive the service */
+	/* As in struct p3_policy: for CAPA before sign-in. */
+	uint32_t expire_days;
+	bool expire_differs;
 };
 /* Two sets of workers, lent: a directory that is slow may hold all those of sign-in, and whoever is in still gets his mail. */
 struct pop3_work {

@@ -5,6 +5,7 @@
  * client asks once, and one that asks again can see whether somebody tampered with the first answer.
  */
 #include <inttypes.h>
+#include "server/catalog/catalog.h"
 #include "server/conf/conf.h"
 #include "server/pop3/p3.h"
 
@@ -26,15 +27,26 @@ void p3_capa_utf8(struct p3 *s, const struct p3_verb *v)
 	p3_line(s, "%s USER", v->name);
 }
 
+/* RFC 2449 section 6.7: before sign-in the shortest rule that there is, with USER where it is not everybody's; after it the user's
+ * own, which is what a client goes by. What is not known yet is not promised. */
+static void expire_line(struct p3 *s)
+{
+	bool own = p3_signed_in(s);
+	uint32_t days = own ? s->expire_days : s->policy->expire_days;
+
+	if (days == EXPIRE_NEVER)
+		p3_putz(s, "EXPIRE NEVER\r\n");
+	else if (days != EXPIRE_UNSET)
+		p3_line(s, "EXPIRE %" PRIu32 "%s", days,
+			!own && s->policy->expire_differs ? " USER" : "");
+}
+
 static void policy_lines(struct p3 *s)
 {
 	const struct p3_policy *is = s->policy;
 
 	p3_putz(s, "RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n");
-	if (is->expire_days == EXPIRE_NEVER)
-		p3_putz(s, "EXPIRE NEVER\r\n");
-	else
-		p3_line(s, "EXPIRE %" PRIu32, is->expire_days);
+	expire_line(s);
 	if (is->login_delay_s)
 		p3_line(s, "LOGIN-DELAY %u", is->login_delay_s);
 	p3_line(s, "IMPLEMENTATION %s", is->implementation);

@@ -67,6 +67,7 @@ struct p3 {
 	const char *cancelled; /* why the present AUTH ends, for the client */
 
 	struct box *box;
+	uint32_t expire_days; /* the mailbox's own rule */
 	enum ec table_failed; /* to be told by the command that waits for the table */
 	uint8_t *removed, *fetched;
 	uint32_t n_removed, n_fetched;

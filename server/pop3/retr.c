@@ -47,7 +47,7 @@ static enum verdict cut_off(struct p3 *s, const char *why)
 static void count_retr(struct p3 *s)
 {
 	const struct msg *m = &s->box->msgs[s->send.msg];
-	bool note = !(m->flags & MSG_FETCHED) || s->policy->expire_days == 0;
+	bool note = !(m->flags & MSG_FETCHED) || s->expire_days == 0;
 
 	s->totals.n_retr++;
 	s->totals.octets_retr += m->octets;

@@ -77,6 +77,7 @@ struct p3_ask {
 		*code;   /* a response code better than the class's own, e.g. "LOGIN-DELAY"; NULL */
 	const char *say; /* a text better than the class's own, e.g. "mailbox is locked"; NULL */
 	struct box *box; /* claimed; the engine reads it, the answerer releases it at the end */
+	uint32_t expire_days; /* of the mailbox: EXPIRE_NEVER, 0, n */
 	size_t got;
 	struct commit commit;
 };
@@ -101,9 +102,11 @@ struct p3_policy {
 	const char *implementation; /* "winpop-0.1.0"; RFC 2449 6.9 */
 	bool stls_offered;          /* a certificate is there */
 	unsigned login_delay_s;     /* 0 = not announced */
-	uint32_t expire_days;       /* EXPIRE_NEVER, 0, n */
-	bool kerberos;              /* sign-in messages may be as long as tickets */
-	bool spa_only;              /* no password in the clear, TLS or not: sparequired */
+	/* What a stranger is told: the shortest rule of any domain, and whether there are others; EXPIRE_UNSET: not known. */
+	uint32_t expire_days;
+	bool expire_differs;
+	bool kerberos;     /* sign-in messages may be as long as tickets */
+	bool spa_only;     /* no password in the clear, TLS or not: sparequired */
 	bool ntlm_plus_ok; /* AUTH NTLM is answered "+OK", as MS-POP3 has it, instead of "+ " */
 };
 /* The longest line of this server, for whoever buffers input. */

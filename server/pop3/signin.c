@@ -186,6 +186,7 @@ static void keep_mech(struct p3 *s, const char *name)
 static enum verdict welcome(struct p3 *s)
 {
 	s->box = s->q.box;
+	s->expire_days = s->q.expire_days;
 	s->totals.who = s->q.who;
 	keep_mech(s, s->q.mech_done ? s->q.mech_done : "");
 	s->n_bad_row = 0;

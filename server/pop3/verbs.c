@@ -238,9 +238,9 @@ static enum verdict do_quit(struct p3 *s, const struct p3_req *req)
 		p3_ok(s, "good bye");
 		return p3_bye(s, "quit");
 	}
-	if (s->policy->expire_days == 0)
+	if (s->expire_days == 0)
 		expire_now(s);
-	bool keeps = s->policy->expire_days != EXPIRE_NEVER && s->n_fetched;
+	bool keeps = s->expire_days != EXPIRE_NEVER && s->n_fetched;
 	struct marks *marks = arena_alloc(s->mem, sizeof(*marks));
 	marks->removed = s->n_removed ? s->removed : NULL;
 	marks->fetched = keeps ? s->fetched : NULL;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "server/base/buf.h"
+#include "server/catalog/catalog.h"
 #include "server/conf/conf.h"
 #include "server/pop3/session.h"
 
@@ -27,6 +28,8 @@ struct fake {
 	/* set by the test before fake_begin */
 	struct p3_policy policy;
 	struct p3_allowed allowed, secured;
+	bool own_rule; /* the mailbox's EXPIRE is `rule`, else the policy's */
+	uint32_t rule;
 	bool async, slow;
 	size_t read_max;
 	const struct fake_msg *mail;
@@ -104,6 +107,7 @@ static inline void fake_open(struct fake *f, struct p3_ask *q, const char *mech)
 	f->n_claims++;
 	q->class = EC_OK;
 	q->box = &f->box;
+	q->expire_days = f->own_rule ? f->rule : f->policy.expire_days;
 	q->mech_done = mech;
 	q->who = (struct name){ .local = "kim", .domain = "example.com" };
 }

@@ -23,7 +23,9 @@ static enum ec find(struct catalog *c, const struct name *n, struct entry *out, 
 	(void)c;
 	if (strcmp(n->domain, "example.org") == 0)
 		return err_set(e, EC_ABSENT, "no mailbox");
-	*out = (struct entry){ .name = *n, .locked = atomic_load(&rig.locked) };
+	*out = (struct entry){ .name = *n,
+			       .locked = atomic_load(&rig.locked),
+			       .expire_days = EXPIRE_UNSET };
 	return EC_OK;
 }
 
@@ -180,7 +182,11 @@ struct pop3_setup rig_settings(const char *settings)
 	if (conf_parse("test", text, strlen(text), &rig.conf, &e) != EC_OK)
 		fail_msg("%s", e.text);
 	return (struct pop3_setup){
-		.conf = rig.conf, .auth = rig.auth, .catalog = &rig.catalog, .store = &rig.store
+		.conf = rig.conf,
+		.auth = rig.auth,
+		.catalog = &rig.catalog,
+		.store = &rig.store,
+		.expire_days = rig.conf->expire_days,
 	};
 }
 

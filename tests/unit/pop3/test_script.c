@@ -149,8 +149,36 @@ static void expire_7(struct fake *f)
 	f->policy.login_delay_s = 60;
 }
 
+static void rules_differ(struct fake *f)
+{
+	fake_with_mail(f);
+	f->policy.expire_days = 3;
+	f->policy.expire_differs = true;
+	f->own_rule = true;
+	f->rule = 30;
+}
+
+static void rules_differ_never(struct fake *f)
+{
+	rules_differ(f);
+	f->rule = EXPIRE_NEVER;
+}
+
+/* A directory that is away keeps the rules to itself. */
+static void rules_unknown(struct fake *f)
+{
+	rules_differ(f);
+	f->policy.expire_days = EXPIRE_UNSET;
+	f->rule = 0;
+}
+
 #define CAPA_TAIL                                                                                  \
 	"RESP-CODES\nAUTH-RESP-CODE\nPIPELINING\nEXPIRE NEVER\nIMPLEMENTATION winpop-test\n.\n"
+#define CAPA_WITH(expire)                                                                          \
+	"+OK *\nSTLS\nUSER\nSASL PLAIN LOGIN\nUTF8 USER\nLANG\nUIDL\nTOP\nRESP-CODES\n"            \
+	"AUTH-RESP-CODE\nPIPELINING\n" expire "IMPLEMENTATION winpop-test\n.\n"
+#define SIGN_IN "USER kim\nPASS secret word\n"
+#define SIGNED_IN "+OK *\n+OK *\n"
 #define CAPA_FULL "+OK *\nSTLS\nUSER\nSASL PLAIN LOGIN\nUTF8 USER\nLANG\nUIDL\nTOP\n" CAPA_TAIL
 
 /* clang-format off */
@@ -171,6 +199,12 @@ static const struct script before_sign_in_table[] = {
 	  "+OK *\nSTLS\nUSER\nSASL PLAIN LOGIN\nUTF8 USER\nLANG\nUIDL\nTOP\nRESP-CODES\n"
 	  "AUTH-RESP-CODE\nPIPELINING\nEXPIRE 7\nLOGIN-DELAY 60\nIMPLEMENTATION winpop-test\n.\n",
 	  expire_7 },
+	{ "capa, rules for expiry differ", "CAPA\n" SIGN_IN "CAPA\n",
+	  CAPA_WITH("EXPIRE 3 USER\n") SIGNED_IN CAPA_WITH("EXPIRE 30\n"), rules_differ },
+	{ "capa, rules differ, never here", "CAPA\n" SIGN_IN "CAPA\n",
+	  CAPA_WITH("EXPIRE 3 USER\n") SIGNED_IN CAPA_WITH("EXPIRE NEVER\n"), rules_differ_never },
+	{ "capa, rules not known yet", "CAPA\n" SIGN_IN "CAPA\n",
+	  CAPA_WITH("") SIGNED_IN CAPA_WITH("EXPIRE 0\n"), rules_unknown },
 	{ "quit", "QUIT\n", "+OK good bye\n", .over = true },
 	{ "nothing after quit", "QUIT\nCAPA\n", "+OK good bye\n", .over = true },
 	{ "not before sign-in",

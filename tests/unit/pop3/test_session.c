@@ -105,7 +105,9 @@ static void quit_says_what_goes(void **state)
 	for (size_t i = 0; i < LEN(cases); i++) {
 		struct fake f;
 		fake_with_mail(&f);
-		f.policy.expire_days = cases[i].expire_days;
+		f.policy.expire_days = i % 2 ? 0 : EXPIRE_NEVER; /* others' */
+		f.own_rule = true;
+		f.rule = cases[i].expire_days;
 		TALK(&f, "USER kim\r\nPASS secret word\r\n");
 		fake_send(&f, cases[i].commands, strlen(cases[i].commands));
 		assert_int_equal(f.n_commits, cases[i].n_commits);
