@@ -12,7 +12,6 @@
  * A limit replaces the whole of the next weaker one. An account limited to 500M in the table may hold any number of messages,
  * whatever the settings say: otherwise nobody could exempt it.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +24,7 @@
 #include "server/quota/known.h"
 #include "server/quota/limits.h"
 #include "server/quota/table.h"
+#include "server/store/account.h"
 
 #define CHANGES_FILE "changes"
 
@@ -53,25 +53,40 @@ void limits_close(struct limits **l)
 
 /* ---- changes, counted over all processes ---- */
 
-static uint64_t count_changes(int dir)
+/* None was ever made, or it cannot be seen: then changes are seen after a minute. */
+static uint64_t count_changes(const struct limits *l)
 {
-	struct stat st;
-
-	return fstatat(dir, CHANGES_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)st.st_size : 0;
-}
-
-static enum ec note_change(const struct limits *l, int dir, struct err *e)
-{
-	const int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(dir, CHANGES_FILE, flags, 0640);
-	enum ec rc = EC_OK;
+	int fd = quota_open(l->root, CHANGES_FILE, O_RDONLY);
+	struct stat st = { 0 };
 
 	if (fd < 0)
-		return err_sys(e, "the limit is set, but seen after a minute only: .quota/%s",
-			       CHANGES_FILE);
+		return 0;
+	fstat(fd, &st);
+	close(fd);
+	return (uint64_t)st.st_size;
+}
+
+static int open_changes(int dir)
+{
+	const int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+
+	return openat(dir, CHANGES_FILE, flags, 0640);
+}
+
+static enum ec note_change(const struct limits *l, struct err *e)
+{
+	static const char late[] = "the limit is set, but others see it after a minute only";
+	int dir, fd;
+	enum ec rc = quota_dir(l->root, &dir, e);
+
+	if (rc != EC_OK)
+		return rc;
+	fd = open_changes(dir);
+	close(dir);
+	if (fd < 0)
+		return err_sys(e, "%s: .quota/%s", late, CHANGES_FILE);
 	if (mailroot_own(l->root, fd, 0640) < 0 || file_write_all(fd, "\n", 1) < 0)
-		rc = err_sys(e, "the limit is set, but seen after a minute only: .quota/%s",
-			     CHANGES_FILE);
+		rc = err_sys(e, "%s: .quota/%s", late, CHANGES_FILE);
 	close(fd);
 	return rc;
 }
@@ -124,10 +139,10 @@ static enum ec ask(const struct limits *l, const char *account, struct answer *o
 	return EC_OK;
 }
 
-static enum ec ask_or_remember(const struct limits *l, int dir, const char *account,
-			       struct answer *out, struct err *e)
+static enum ec ask_or_remember(const struct limits *l, const char *account, struct answer *out,
+			       struct err *e)
 {
-	uint64_t changes = l->accounts->keeps_limits ? count_changes(dir) : 0;
+	uint64_t changes = l->accounts->keeps_limits ? count_changes(l) : 0;
 	uint64_t now_ms = clock_mono_ms();
 	struct answer answer;
 	enum known_age age = known_ask(l->known, account, changes, now_ms, out);
@@ -155,10 +170,11 @@ static bool accounts_matter(const struct limits *l, const struct quota_limit *fo
 
 /* ---- all together ---- */
 
-static enum ec find_kept(int dir, const char *account, const struct quota_limit *standard,
-			 struct quota_limit *out, enum limit_from *from, struct err *e)
+static enum ec find_kept(const struct limits *l, const char *account,
+			 const struct quota_limit *standard, struct quota_limit *out,
+			 enum limit_from *from, struct err *e)
 {
-	enum ec rc = limit_table_read(dir, account, out, e);
+	enum ec rc = limit_table_read(l->root, account, out, e);
 
 	*from = LIMIT_TABLE;
 	if (rc != EC_ABSENT)
@@ -168,15 +184,15 @@ static enum ec find_kept(int dir, const char *account, const struct quota_limit 
 	return EC_OK;
 }
 
-static enum ec find_limit(const struct limits *l, int dir, const char *account,
+static enum ec find_limit(const struct limits *l, const char *account,
 			  const struct quota_limit *standard, struct quota_limit *out,
 			  enum limit_from *from, struct err *e)
 {
 	struct answer said = { 0 };
-	enum ec rc = find_kept(dir, account, standard, out, from, e);
+	enum ec rc = find_kept(l, account, standard, out, from, e);
 
 	if (rc == EC_OK && accounts_matter(l, out))
-		rc = ask_or_remember(l, dir, account, &said, e);
+		rc = ask_or_remember(l, account, &said, e);
 	if (rc != EC_OK)
 		return rc;
 	if (said.admin) {
@@ -198,17 +214,14 @@ static enum ec as_trouble(enum ec rc)
 enum ec limits_find(struct limits *l, const char *account, const struct quota_limit *standard,
 		    struct quota_limit *out, enum limit_from *from, struct err *e)
 {
-	struct err why = { 0 };
-	int dir;
-	enum ec rc = quota_dir(l->root, &dir, &why);
+	struct err why;
+	enum ec rc = find_limit(l, account, standard, out, from, &why);
 
+	if (rc == EC_OK)
+		return EC_OK;
 	*out = (struct quota_limit){ 0 };
 	*from = LIMIT_NONE;
-	if (rc == EC_OK) {
-		rc = find_limit(l, dir, account, standard, out, from, &why);
-		close(dir);
-	}
-	return rc == EC_OK ? EC_OK : err_set(e, as_trouble(rc), "%s", why.text);
+	return err_set(e, as_trouble(rc), "%s", why.text);
 }
 
 enum ec limits_charge(struct limits *l, const struct entry *mailbox, const struct conf *conf,
@@ -218,10 +231,11 @@ enum ec limits_charge(struct limits *l, const struct entry *mailbox, const struc
 	enum limit_from from;
 
 	if (mailbox->quota_damaged)
-		return err_set(e, EC_BROKEN,
-			       "the quota account of %.100s cannot be read: set it anew with winpop "
-			       "createquotafile",
-			       name_text(&mailbox->name, account));
+		return err_set(
+			e, EC_BROKEN,
+			"the quota account of %.100s cannot be read: set it anew with winpop "
+			"createquotafile",
+			name_text(&mailbox->name, account));
 	if (*mailbox->quota)
 		strcpy(account, mailbox->quota);
 	else
@@ -232,58 +246,44 @@ enum ec limits_charge(struct limits *l, const struct entry *mailbox, const struc
 
 /* ---- changes ---- */
 
-static enum ec set_in_table(const struct limits *l, int dir, const char *account,
+static enum ec set_in_table(const struct limits *l, const char *account,
 			    const struct quota_limit *limit, struct err *e)
 {
-	return limit ? limit_table_write(l->root, dir, account, limit, e)
-		     : limit_table_drop(dir, account, e);
+	return limit ? limit_table_write(l->root, account, limit, e)
+		     : limit_table_drop(l->root, account, e);
 }
 
 /* What the table says of it would come to light again when the entry's is taken away. */
-static enum ec set_in_entry(const struct limits *l, int dir, const struct account *who,
-			    const char *account, const struct quota_limit *limit, struct err *e)
+static enum ec set_in_entry(const struct limits *l, const struct account *who, const char *account,
+			    const struct quota_limit *limit, struct err *e)
 {
 	enum ec rc = l->accounts->ops->set_limit(l->accounts, &who->name, limit, e);
 
 	if (rc == EC_OK)
-		rc = limit_table_drop(dir, account, e);
-	return rc == EC_OK ? note_change(l, dir, e) : rc;
+		rc = limit_table_drop(l->root, account, e);
+	return rc == EC_OK ? note_change(l, e) : rc;
 }
 
 enum ec limits_set(struct limits *l, const char *account, const struct quota_limit *limit,
 		   enum limit_from *kept, struct err *e)
 {
 	struct account who = { 0 };
-	enum ec known = find_account(l, account, &who, e);
-	int dir;
+	enum ec rc = find_account(l, account, &who, e);
+	bool entry = rc == EC_OK && l->accounts->keeps_limits;
 
-	if (known != EC_OK && known != EC_ABSENT)
-		return known;
+	if (rc != EC_OK && rc != EC_ABSENT)
+		return rc;
 	if (who.admin && limit)
 		return err_set(e, EC_REFUSED, "%.100s is an administrator and cannot be limited",
 			       account);
-	enum ec rc = quota_dir(l->root, &dir, e);
-
-	if (rc != EC_OK)
-		return rc;
-	bool entry = known == EC_OK && l->accounts->keeps_limits;
 	*kept = entry ? LIMIT_ENTRY : LIMIT_TABLE;
-	rc = entry ? set_in_entry(l, dir, &who, account, limit, e)
-		   : set_in_table(l, dir, account, limit, e);
-	close(dir);
-	return rc;
+	return entry ? set_in_entry(l, &who, account, limit, e)
+		     : set_in_table(l, account, limit, e);
 }
 
 enum ec limits_each(struct limits *l,
 		    bool (*fn)(void *ctx, const char *account, const struct quota_limit *),
 		    void *ctx, struct err *e)
 {
-	int dir;
-	enum ec rc = quota_dir(l->root, &dir, e);
-
-	if (rc != EC_OK)
-		return rc;
-	rc = limit_table_each(dir, fn, ctx, e);
-	close(dir);
-	return rc;
+	return limit_table_each(l->root, fn, ctx, e);
 }

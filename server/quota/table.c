@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include "server/base/amount.h"
 #include "server/base/kv.h"
 #include "server/quota/table.h"
+#include "server/store/account.h"
 #include "server/store/dirlist.h"
 
 #define SUFFIX ".limit"
@@ -66,27 +68,34 @@ enum ec limit_table_parse(const char *text, size_t len, char account[NAME_TEXT_M
 }
 
 /* A file that is there is EC_OK or EC_BROKEN. */
-static enum ec read_file(int dir, const char *file, char account[NAME_TEXT_MAX + 1],
-			 struct quota_limit *out, struct err *e)
+static enum ec read_file(const struct mailroot *root, const char *file,
+			 char account[NAME_TEXT_MAX + 1], struct quota_limit *out, struct err *e)
 {
+	int fd = quota_open(root, file, O_RDONLY);
+
+	if (fd < 0)
+		return err_sys(e, "cannot open limit file .quota/%s", file);
 	struct arena *mem = arena_new("limit", 256);
 	struct err why;
 	char *text;
 	size_t len;
-	enum ec rc = mailroot_read(mem, dir, file, FILE_MAX_BYTES, &text, &len, e);
-
-	if (rc == EC_OK && limit_table_parse(text, len, account, out, &why) != EC_OK)
-		rc = err_set(e, EC_BROKEN, "limit file .quota/%s: %s", file, why.text);
+	enum ec rc = file_read_fd(mem, fd, file, FILE_MAX_BYTES, &text, &len, &why);
+	if (rc == EC_OK)
+		rc = limit_table_parse(text, len, account, out, &why);
+	if (rc != EC_OK)
+		err_set(e, rc, "limit file .quota/%s: %s", file, why.text);
+	close(fd);
 	arena_drop(&mem);
 	return rc;
 }
 
-enum ec limit_table_read(int dir, const char *account, struct quota_limit *out, struct err *e)
+enum ec limit_table_read(const struct mailroot *root, const char *account, struct quota_limit *out,
+			 struct err *e)
 {
 	char file[FILE_NAME_MAX], whose[NAME_TEXT_MAX + 1];
 
 	file_name(account, file);
-	enum ec rc = read_file(dir, file, whose, out, e);
+	enum ec rc = read_file(root, file, whose, out, e);
 	if (rc == EC_OK && strcasecmp(whose, account) != 0)
 		return err_set(e, EC_BROKEN, "limit file .quota/%s is of %.60s, not of %.60s", file,
 			       whose, account);
@@ -98,9 +107,10 @@ static const char *amount_or_none(uint64_t n, char out[AMOUNT_TEXT_MAX])
 	return n > 0 ? amount_text(n, out) : "none";
 }
 
-enum ec limit_table_write(struct mailroot *root, int dir, const char *account,
+enum ec limit_table_write(struct mailroot *root, const char *account,
 			  const struct quota_limit *limit, struct err *e)
 {
+	int dir;
 	char file[FILE_NAME_MAX], text[NAME_TEXT_MAX + 100];
 	char octets[AMOUNT_TEXT_MAX], messages[AMOUNT_TEXT_MAX];
 
@@ -108,15 +118,34 @@ enum ec limit_table_write(struct mailroot *root, int dir, const char *account,
 	int len = snprintf(text, sizeof(text), "account = %s\nbytes = %s\nmessages = %s\n", account,
 			   amount_or_none(limit->octets, octets),
 			   amount_or_none(limit->messages, messages));
-	return mailroot_replace(root, dir, file, text, (size_t)len, 0640, e);
+	enum ec rc = quota_dir(root, &dir, e);
+
+	if (rc != EC_OK)
+		return rc;
+	rc = mailroot_replace(root, dir, file, text, (size_t)len, 0640, e);
+	close(dir);
+	return rc;
 }
 
-enum ec limit_table_drop(int dir, const char *account, struct err *e)
+/* EC_ABSENT: there is no file of any account. */
+static enum ec open_dir(const struct mailroot *root, int *dir, struct err *e)
+{
+	*dir = quota_open(root, ".", O_RDONLY | O_DIRECTORY);
+	return *dir < 0 ? err_sys(e, "cannot open the directory .quota in the mail root") : EC_OK;
+}
+
+enum ec limit_table_drop(struct mailroot *root, const char *account, struct err *e)
 {
 	char file[FILE_NAME_MAX];
+	int dir;
+	enum ec rc = open_dir(root, &dir, e);
 
+	if (rc != EC_OK)
+		return rc == EC_ABSENT ? EC_OK : rc;
 	file_name(account, file);
-	return mailroot_unlink(dir, file, e);
+	rc = mailroot_unlink(dir, file, e);
+	close(dir);
+	return rc;
 }
 
 static bool is_limit_file(const char *name)
@@ -124,20 +153,33 @@ static bool is_limit_file(const char *name)
 	return strlen(name) == FILE_NAME_MAX - 2 && strcmp(name + QUOTA_STEM_MAX - 1, SUFFIX) == 0;
 }
 
-enum ec limit_table_each(int dir,
+static enum ec list_files(const struct mailroot *root, struct dirlist *out, struct err *e)
+{
+	int dir;
+	enum ec rc = open_dir(root, &dir, e);
+
+	if (rc != EC_OK)
+		return rc;
+	if (dirlist_read(dir, is_limit_file, out) < 0)
+		rc = err_sys(e, "cannot list the limits in .quota");
+	close(dir);
+	return rc;
+}
+
+enum ec limit_table_each(struct mailroot *root,
 			 bool (*fn)(void *ctx, const char *account, const struct quota_limit *),
 			 void *ctx, struct err *e)
 {
 	struct dirlist l;
-	enum ec rc = EC_OK;
+	enum ec rc = list_files(root, &l, e);
 
-	if (dirlist_read(dir, is_limit_file, &l) < 0)
-		return err_sys(e, "cannot list the limits in .quota");
+	if (rc != EC_OK)
+		return rc == EC_ABSENT ? EC_OK : rc;
 	for (size_t i = 0; i < l.n; i++) {
 		char account[NAME_TEXT_MAX + 1];
 		struct quota_limit limit;
 		struct err why;
-		enum ec one = read_file(dir, dirlist_name(&l, i), account, &limit, &why);
+		enum ec one = read_file(root, dirlist_name(&l, i), account, &limit, &why);
 
 		if (one == EC_OK && !fn(ctx, account, &limit))
 			break;

@@ -1,6 +1,6 @@
 /* table.h - limits that are files: `.quota/<stem>.limit` in the mail root, one for each account that has a limit there.
  *
- * `dir` is that directory, from quota_dir. Files are replaced as a whole and belong to the mail root's owner.
+ * Files are replaced as a whole and belong to the mail root's owner; reading makes nothing, not even the directory.
  * Thread: any; may block. Failure: EC_BROKEN names the file.
  */
 #pragma once
@@ -10,13 +10,14 @@
 #include "server/store/quota.h"
 
 /* EC_ABSENT: none is kept for this account. */
-enum ec limit_table_read(int dir, const char *account, struct quota_limit *out, struct err *e);
-enum ec limit_table_write(struct mailroot *root, int dir, const char *account,
+enum ec limit_table_read(const struct mailroot *root, const char *account, struct quota_limit *out,
+			 struct err *e);
+enum ec limit_table_write(struct mailroot *root, const char *account,
 			  const struct quota_limit *limit, struct err *e);
 /* EC_OK also if there was none. */
-enum ec limit_table_drop(int dir, const char *account, struct err *e);
+enum ec limit_table_drop(struct mailroot *root, const char *account, struct err *e);
 /* In no order; fn false stops. A damaged file is an error, after all others were told. */
-enum ec limit_table_each(int dir,
+enum ec limit_table_each(struct mailroot *root,
 			 bool (*fn)(void *ctx, const char *account, const struct quota_limit *),
 			 void *ctx, struct err *e);
 /* The text of such a file. NULL limit or account: only checks. Pure. */

@@ -138,8 +138,6 @@ static void rig_begin(const char *settings, unsigned max_jobs)
 
 static void rig_end(void)
 {
-	char quota[sizeof(rig.dir) + 8];
-
 	loop_stop(rig.loop);
 	loop_join(rig.loop);
 	work_free(&rig.work);
@@ -149,8 +147,6 @@ static void rig_end(void)
 	buf_drop(&rig.got);
 	limits_close(&rig.limits);
 	mailroot_close(&rig.root);
-	snprintf(quota, sizeof(quota), "%s/.quota", rig.dir);
-	rmdir(quota);
 	assert_int_equal(rmdir(rig.dir), 0); /* nothing was left in the mail root */
 }
 

@@ -155,13 +155,10 @@ static void test_administrator_with_a_limit_in_the_table(void **state)
 {
 	const struct quota_limit limit = { 500, 0 };
 	struct scene s;
-	int dir;
 
 	(void)state;
 	begin(&s, NAME_DIRECTORY, false);
-	assert_int_equal(quota_dir(s.root, &dir, NULL), EC_OK);
-	assert_int_equal(limit_table_write(s.root, dir, "boss@a", &limit, NULL), EC_OK);
-	close(dir);
+	assert_int_equal(limit_table_write(s.root, "boss@a", &limit, NULL), EC_OK);
 	expect(s.here, "boss@a", &none, LIMIT_ADMIN, 0, 0);
 	end(&s);
 }

@@ -63,15 +63,15 @@ static void test_there_and_back(void **state)
 		struct quota_limit got;
 		struct err e;
 
-		assert_int_equal(limit_table_read(p->dir, "kim@a", &got, &e), EC_ABSENT);
-		assert_int_equal(limit_table_write(p->root, p->dir, "kim@a", &cases[i], &e), EC_OK);
-		assert_int_equal(limit_table_read(p->dir, "kim@a", &got, &e), EC_OK);
+		assert_int_equal(limit_table_read(p->root, "kim@a", &got, &e), EC_ABSENT);
+		assert_int_equal(limit_table_write(p->root, "kim@a", &cases[i], &e), EC_OK);
+		assert_int_equal(limit_table_read(p->root, "kim@a", &got, &e), EC_OK);
 		assert_int_equal(got.octets, cases[i].octets);
 		assert_int_equal(got.messages, cases[i].messages);
-		assert_int_equal(limit_table_read(p->dir, "KIM@A", &got, &e), EC_OK);
-		assert_int_equal(limit_table_read(p->dir, "kim@b", &got, &e), EC_ABSENT);
-		assert_int_equal(limit_table_drop(p->dir, "kim@a", &e), EC_OK);
-		assert_int_equal(limit_table_drop(p->dir, "kim@a", &e), EC_OK);
+		assert_int_equal(limit_table_read(p->root, "KIM@A", &got, &e), EC_OK);
+		assert_int_equal(limit_table_read(p->root, "kim@b", &got, &e), EC_ABSENT);
+		assert_int_equal(limit_table_drop(p->root, "kim@a", &e), EC_OK);
+		assert_int_equal(limit_table_drop(p->root, "kim@a", &e), EC_OK);
 	}
 }
 
@@ -87,7 +87,7 @@ static void test_text_and_mode(void **state)
 	char *text;
 	size_t len;
 
-	assert_int_equal(limit_table_write(p->root, p->dir, "kim@a", &limit, NULL), EC_OK);
+	assert_int_equal(limit_table_write(p->root, "kim@a", &limit, NULL), EC_OK);
 	quota_stem("kim@a", file);
 	strcat(file, ".limit");
 	assert_int_equal(file_read_at(mem, p->dir, file, 1000, &text, &len, NULL), EC_OK);
@@ -128,7 +128,7 @@ static void test_texts(void **state)
 		struct err e;
 
 		put(p, "kim@a", texts[i].text);
-		enum ec rc = limit_table_read(p->dir, "kim@a", &got, &e);
+		enum ec rc = limit_table_read(p->root, "kim@a", &got, &e);
 		if (rc != texts[i].class)
 			fail_msg("%s: %s", texts[i].text, ec_name(rc));
 		if (rc == EC_OK) {
@@ -150,7 +150,7 @@ static void test_account_too_long(void **state)
 	memcpy(text, "account = ", 10);
 	text[sizeof(text) - 1] = '\0';
 	put(p, "kim@a", text);
-	assert_int_equal(limit_table_read(p->dir, "kim@a", &got, NULL), EC_BROKEN);
+	assert_int_equal(limit_table_read(p->root, "kim@a", &got, NULL), EC_BROKEN);
 }
 
 static void test_link_is_not_followed(void **state)
@@ -162,7 +162,7 @@ static void test_link_is_not_followed(void **state)
 	quota_stem("kim@a", file);
 	strcat(file, ".limit");
 	assert_int_equal(symlinkat("/etc/hostname", p->dir, file), 0);
-	assert_int_equal(limit_table_read(p->dir, "kim@a", &got, NULL), EC_BROKEN);
+	assert_int_equal(limit_table_read(p->root, "kim@a", &got, NULL), EC_BROKEN);
 }
 
 struct seen {
@@ -181,6 +181,22 @@ static bool see(void *ctx, const char *account, const struct quota_limit *limit)
 	return !s->stop;
 }
 
+/* Whoever only looks leaves a mail root as it is. */
+static void test_nothing_is_made_by_looking(void **state)
+{
+	struct place *p = *state;
+	struct seen seen = { 0 };
+	struct quota_limit got;
+	char path[sizeof(p->path) + 8];
+
+	snprintf(path, sizeof(path), "%s/.quota", p->path);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(limit_table_read(p->root, "kim@a", &got, NULL), EC_ABSENT);
+	assert_int_equal(limit_table_drop(p->root, "kim@a", NULL), EC_OK);
+	assert_int_equal(limit_table_each(p->root, see, &seen, NULL), EC_OK);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 static void test_each(void **state)
 {
 	struct place *p = *state;
@@ -188,28 +204,28 @@ static void test_each(void **state)
 	char account[20];
 	struct err e;
 
-	assert_int_equal(limit_table_each(p->dir, see, &seen, &e), EC_OK);
+	assert_int_equal(limit_table_each(p->root, see, &seen, &e), EC_OK);
 	assert_int_equal(seen.n, 0);
 	for (unsigned i = 1; i <= 20; i++) {
 		const struct quota_limit limit = { i, 0 };
 
 		snprintf(account, sizeof(account), "user%u@a", i);
-		assert_int_equal(limit_table_write(p->root, p->dir, account, &limit, &e), EC_OK);
+		assert_int_equal(limit_table_write(p->root, account, &limit, &e), EC_OK);
 	}
 	/* What else is in there. */
 	assert_int_equal(file_replace_at(p->dir, "changes", "\n", 1, 0640, NULL), EC_OK);
 	assert_int_equal(file_replace_at(p->dir, "0123456789abcdef.ledger", "x", 1, 0640, NULL),
 			 EC_OK);
 	assert_int_equal(file_replace_at(p->dir, "notes.limit", "x", 1, 0640, NULL), EC_OK);
-	assert_int_equal(limit_table_each(p->dir, see, &seen, &e), EC_OK);
+	assert_int_equal(limit_table_each(p->root, see, &seen, &e), EC_OK);
 	assert_int_equal(seen.n, 20);
 	assert_int_equal(seen.octets, 210);
 	seen = (struct seen){ .stop = true };
-	assert_int_equal(limit_table_each(p->dir, see, &seen, &e), EC_OK);
+	assert_int_equal(limit_table_each(p->root, see, &seen, &e), EC_OK);
 	assert_int_equal(seen.n, 1);
 	put(p, "damaged", "x");
 	seen = (struct seen){ 0 };
-	assert_int_equal(limit_table_each(p->dir, see, &seen, &e), EC_BROKEN);
+	assert_int_equal(limit_table_each(p->root, see, &seen, &e), EC_BROKEN);
 	assert_int_equal(seen.n, 20);
 }
 
@@ -223,6 +239,7 @@ int main(void)
 		IN_PLACE(test_texts),
 		IN_PLACE(test_account_too_long),
 		IN_PLACE(test_link_is_not_followed),
+		IN_PLACE(test_nothing_is_made_by_looking),
 		IN_PLACE(test_each),
 	};
 
