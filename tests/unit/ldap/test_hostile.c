@@ -189,6 +189,55 @@ static void a_part_of_a_dn_is_no_dn(void **state)
 	rig_stop(&r);
 }
 
+/* ---- half an account ---- */
+
+#define SETS_PASSWORDS "supportedExtension: 1.3.6.1.4.1.4203.1.11.1\n" /* RFC 3062 */
+
+/* The entry is made, its password refused: the entry is taken back. */
+static enum ec create(struct rig *r, int taken_back, struct err *e)
+{
+	struct secret password = { .bytes = (unsigned char *)"secret", .len = 6 };
+	const struct account_wish wish = { .name = tree_name("kim@example.com") };
+	const struct new_person np = { .wish = &wish, .password = &password };
+
+	rig_start(r, "openldap");
+	answer(r, "", "namingContexts: dc=test\n" SETS_PASSWORDS);
+	canned_end(r->to, r->id++, LDAP_SUCCESS); /* nobody is called kim */
+	canned_result(r->to, r->id++, LDAP_RES_ADD, LDAP_SUCCESS);
+	canned_result(r->to, r->id++, LDAP_RES_EXTENDED, LDAP_CONSTRAINT_VIOLATION);
+	if (taken_back >= 0)
+		canned_result(r->to, r->id, LDAP_RES_DELETE, taken_back);
+	r->conn = canned_open(&r->server, &anonymous);
+	return flavour_openldap.create(r->dir, r->conn, &np, e);
+}
+
+/* Whoever hears EC_REFUSED may try again at once with another password; EC_TEMP says that the account may be there. */
+static void half_an_account_is_taken_back(void **state)
+{
+	static const struct {
+		int taken_back; /* below 0: no answer */
+		enum ec want;
+		bool left;
+	} cases[] = {
+		{ LDAP_SUCCESS, EC_REFUSED, false },
+		{ LDAP_INSUFFICIENT_ACCESS, EC_REFUSED, true },
+		{ LDAP_BUSY, EC_TEMP, true },
+		{ -1, EC_TEMP, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rig r;
+		struct err e = { 0 };
+
+		assert_says(create(&r, cases[i].taken_back, &e), cases[i].want, &e);
+		assert_int_equal(e.class, cases[i].want);
+		assert_true((strstr(e.text, "uid=kim,ou=people,dc=test was left behind") != NULL) ==
+			    cases[i].left);
+		rig_stop(&r);
+	}
+}
+
 /* ---- Active Directory ---- */
 
 /* A schema may hold one name several times, all but one given up; a server that lies holds it any number of times. */
@@ -313,6 +362,7 @@ int main(void)
 		cmocka_unit_test(an_entry_that_was_not_asked_for),
 		cmocka_unit_test(mailboxes_that_were_cut_off),
 		cmocka_unit_test(a_part_of_a_dn_is_no_dn),
+		cmocka_unit_test(half_an_account_is_taken_back),
 		cmocka_unit_test(a_schema_full_of_one_name),
 		cmocka_unit_test(password_policies_of_a_domain),
 		cmocka_unit_test(an_entry_is_no_result),
