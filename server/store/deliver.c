@@ -285,6 +285,8 @@ static enum ec try_publish(struct files *f, struct incoming *in, const struct na
 	struct tally t;
 
 	index_take(&h, f->env.root, in->dir, f->env.boot);
+	/* To look again is for those who read: a delivery walks through no directory that it can help. */
+	h.clean = h.clean || h.due;
 	enum ec rc = tally_join(&t, &f->env, &h, mailbox, c ? c->account : NULL,
 				c && quota_limits(&c->limit), e);
 	if (rc == EC_OK)
@@ -294,6 +296,14 @@ static enum ec try_publish(struct files *f, struct incoming *in, const struct na
 	tally_drop(&t);
 	index_drop(&h);
 	return rc;
+}
+
+/* Whatever is wrong with the other mailbox, this one's mail waits. */
+static enum ec later(struct err *e)
+{
+	if (e)
+		e->class = EC_TEMP;
+	return EC_TEMP;
 }
 
 static enum ec publish(struct files *f, struct incoming *in, const struct name *mailbox,
@@ -310,7 +320,7 @@ static enum ec publish(struct files *f, struct incoming *in, const struct name *
 			return rc;
 		rc = tally_owner(&f->env, m->charge->account, e);
 		if (rc != EC_OK)
-			return rc == EC_ABSENT ? EC_TEMP : rc;
+			return later(e);
 	}
 	return err_set(e, EC_TEMP, "quota account %s is changing too often; try again",
 		       m->charge->account);

@@ -94,12 +94,18 @@ static void read_head(struct index_hold *h)
 	struct stat st;
 	ssize_t got = pread(h->fd, raw, sizeof(raw), 0);
 
+	/* A disk's hiccup is no damage: what stands there (in which ledger we count) is not to be written over. */
+	if (got < 0) {
+		index_drop(h);
+		return;
+	}
 	h->intact = got > 0 && index_head_parse(raw, (size_t)got, &h->head);
 	if (!h->intact || fstat(h->dir, &st) < 0)
 		return;
-	h->clean = h->head.state == INDEX_CLEAN && h->head.boot == h->boot &&
-		   h->head.dir_ino == st.st_ino && h->head.dir_mtime_ns == dir_mtime_ns(&st) &&
-		   (h->head.look_again_s == 0 || h->head.look_again_s > clock_wall_s());
+	bool holds = h->head.state == INDEX_CLEAN && h->head.boot == h->boot &&
+		     h->head.dir_ino == st.st_ino && h->head.dir_mtime_ns == dir_mtime_ns(&st);
+	h->due = holds && h->head.look_again_s != 0 && h->head.look_again_s <= clock_wall_s();
+	h->clean = holds && !h->due;
 }
 
 void index_take(struct index_hold *h, struct mailroot *root, int dir, uint64_t boot)
@@ -122,7 +128,7 @@ void index_drop(struct index_hold *h)
 	if (h->fd >= 0)
 		close(h->fd);
 	h->fd = -1;
-	h->writable = h->intact = h->clean = false;
+	h->writable = h->intact = h->clean = h->due = false;
 }
 
 static bool write_at(const struct index_hold *h, const void *p, size_t len, uint64_t off)

@@ -24,6 +24,7 @@ struct index_hold {
 	struct mailroot *root;
 	bool writable, intact,
 		clean; /* may write; the head was readable; it describes the directory */
+	bool due;      /* it would be clean, but it is time to look again */
 	bool changing;
 	uint64_t boot;
 	struct index_head head;

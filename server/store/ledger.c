@@ -20,6 +20,7 @@
 #include "server/base/file.h"
 #include "server/base/mem.h"
 #include "server/store/ledger.h"
+#include "server/store/mailtree.h"
 
 #define NO_PAGE UINT64_MAX
 #define TAKE_TRIES 8
@@ -178,8 +179,8 @@ static int lock(int fd, short kind)
 	return rc;
 }
 
-/* A locked file with that content takes the ledger's name. Returns its descriptor, or -1 with errno. */
-static int put_in_place(const struct ledger *l, int dir, const struct image *m)
+/* A locked file with that content takes the ledger's name: fresh, or in place of another. Its descriptor, or -1 with errno. */
+static int put_in_place(const struct ledger *l, int dir, const struct image *m, bool fresh)
 {
 	char temp[TEMP_NAME_MAX], name[LEDGER_NAME_MAX];
 
@@ -189,7 +190,8 @@ static int put_in_place(const struct ledger *l, int dir, const struct image *m)
 	if (fd < 0)
 		return -1;
 	if (mailroot_own(l->root, fd, 0640) == 0 && lock(fd, F_WRLCK) == 0 &&
-	    image_write(m, fd) == 0 && renameat(dir, temp, dir, name) == 0)
+	    image_write(m, fd) == 0 &&
+	    (fresh ? tree_rename_new(dir, temp, name) : renameat(dir, temp, dir, name)) == 0)
 		return fd;
 	int failed = errno;
 	unlinkat(dir, temp, 0);
@@ -198,29 +200,37 @@ static int put_in_place(const struct ledger *l, int dir, const struct image *m)
 	return -1;
 }
 
-/* Another file with these lines, held instead of this one. */
-static enum ec replace(struct ledger *l, const struct ledger_line *lines, uint64_t n, struct err *e)
+/* Another file with these lines, held from now on. EC_EXISTS: it is not fresh. */
+static enum ec rewrite(struct ledger *l, const struct ledger_line *lines, uint64_t n, bool fresh,
+		       struct err *e)
 {
 	struct image m;
 	int dir;
-	enum ec rc = l->writable ? quota_dir(l->root, &dir, e)
-				 : err_set(e, EC_TEMP, "the quota ledgers are read-only");
+	enum ec rc = quota_dir(l->root, &dir, e);
 
 	if (rc != EC_OK)
 		return rc;
 	image_make(l, lines, n, &m);
-	int fd = put_in_place(l, dir, &m);
+	int fd = put_in_place(l, dir, &m, fresh);
 	if (fd < 0) {
-		rc = trouble(l, "cannot write", e);
+		rc = fresh && errno == EEXIST ? EC_EXISTS : trouble(l, "cannot write", e);
 	} else {
-		close(l->fd);
+		ledger_drop(l);
 		l->fd = fd;
 		l->head = m.head;
 		l->page_at = NO_PAGE;
+		l->writable = true;
 	}
 	free(m.lines);
 	close(dir);
 	return rc;
+}
+
+static enum ec replace(struct ledger *l, const struct ledger_line *lines, uint64_t n, struct err *e)
+{
+	if (!l->writable)
+		return err_set(e, EC_TEMP, "the quota ledgers are read-only");
+	return rewrite(l, lines, n, false, e);
 }
 
 /* What can be had of it. The owner may be among what is lost. loose: the lines may be wrong in any way. */
@@ -254,25 +264,15 @@ static enum ec grow(struct ledger *l, struct err *e)
 	return rc;
 }
 
-static int open_ledger(struct ledger *l, bool make)
+static int open_ledger(struct ledger *l)
 {
 	char name[LEDGER_NAME_MAX];
-	int dir;
 
 	ledger_name(l->account, name);
 	l->fd = quota_open(l->root, name, O_RDWR);
 	l->writable = l->fd >= 0;
 	if (l->fd < 0 && (errno == EROFS || errno == EACCES))
 		l->fd = quota_open(l->root, name, O_RDONLY);
-	if (l->fd >= 0 || errno != ENOENT || !make)
-		return l->fd;
-	if (quota_dir(l->root, &dir, NULL) != EC_OK)
-		return -1;
-	l->fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
-	int failed = errno;
-	close(dir);
-	errno = failed;
-	l->writable = l->fd >= 0;
 	return l->fd;
 }
 
@@ -288,65 +288,63 @@ static int hold(struct ledger *l, struct stat *st)
 	return st->st_nlink > 0;
 }
 
-/* Whoever dies here leaves a file that is empty or all zero: no head, so the next one begins anew. */
-static enum ec begin(struct ledger *l, const char *text, struct err *e)
+static void begin(struct ledger *l, const char *text)
 {
-	struct image m;
-
 	l->head = (struct ledger_head){ .owner_due = true };
 	snprintf(l->head.text, sizeof(l->head.text), "%s", text ? text : "");
-	image_make(l, NULL, 0, &m);
-	bool done = ftruncate(l->fd, 0) == 0 && mailroot_own(l->root, l->fd, 0640) == 0 &&
-		    image_write(&m, l->fd) == 0;
-	l->head = m.head;
-	l->page_at = NO_PAGE;
-	free(m.lines);
-	return done ? EC_OK : trouble(l, "cannot write", e);
 }
 
-/* Is it what we left there? A file that somebody copied here from another account's, or that was cut short, is not. */
+/* Is it what we left there? What somebody cut short, wrote over or copied here from another account is not. */
 static enum ec load(struct ledger *l, const struct stat *st, const char *text, struct err *e)
 {
-	if (st->st_size == 0 && l->writable)
-		return begin(l, text, e);
 	if (read_page(l, 0) < 0)
 		return trouble(l, "cannot read", e);
-	bool sound = ledger_head_parse(l->page, sizeof(l->page), &l->head);
-	if (sound && l->head.account != l->account && l->writable)
-		return begin(l, text, e);
-	sound = sound && (uint64_t)st->st_size == ledger_line_at(l->head.n_slots);
-	if (sound && l->head.boot == l->boot)
-		return EC_OK;
-	if (!sound)
-		l->head = (struct ledger_head){ 0 };
-	if (l->head.text[0] == '\0' && text)
-		snprintf(l->head.text, sizeof(l->head.text), "%s", text);
-	if (sound && !l->writable)
-		return EC_OK; /* an estimate, for those who only look */
-	return mend(l, sound, e);
+	bool sound = ledger_head_parse(l->page, sizeof(l->page), &l->head) &&
+		     (uint64_t)st->st_size == ledger_line_at(l->head.n_slots);
+	bool ours = sound && l->head.account == l->account;
+	if (ours && (l->head.boot == l->boot || !l->writable))
+		return EC_OK; /* what can be read only is an estimate, for those who only look */
+	if (!ours)
+		begin(l, text);
+	return sound && !ours ? replace(l, NULL, 0, e) : mend(l, ours, e);
+}
+
+/* EC_EXISTS: it has become another file in between. */
+static enum ec try_take(struct ledger *l, const char *text, struct err *e)
+{
+	struct stat st;
+
+	if (open_ledger(l) < 0) {
+		if (errno != ENOENT)
+			return trouble(l, "cannot open", e);
+		if (!text)
+			return EC_ABSENT;
+		begin(l, text);
+		return rewrite(l, NULL, 0, true, e);
+	}
+	int held = hold(l, &st);
+	if (held < 0)
+		return trouble(l, "cannot lock", e);
+	return held > 0 ? load(l, &st, text, e) : EC_EXISTS;
 }
 
 enum ec ledger_take(struct ledger *l, struct mailroot *root, uint64_t boot, uint64_t account,
 		    const char *text, struct err *e)
 {
-	struct stat st;
-	int got = 0;
+	enum ec rc = EC_EXISTS;
 
 	*l = (struct ledger){
 		.root = root, .boot = boot, .account = account, .fd = -1, .page_at = NO_PAGE
 	};
-	for (unsigned tries = 0; got == 0 && tries < TAKE_TRIES; tries++) {
+	for (unsigned tries = 0; rc == EC_EXISTS && tries < TAKE_TRIES; tries++) {
 		ledger_drop(l);
-		if (open_ledger(l, text != NULL) < 0)
-			return errno == ENOENT && !text ? EC_ABSENT : trouble(l, "cannot open", e);
-		got = hold(l, &st);
+		rc = try_take(l, text, e);
 	}
-	enum ec rc = got > 0   ? load(l, &st, text, e)
-		     : got < 0 ? trouble(l, "cannot lock", e)
-			       : err_set(e, EC_TEMP, "a quota ledger is being replaced; try again");
-	if (rc != EC_OK)
-		ledger_drop(l);
-	return rc;
+	if (rc == EC_OK)
+		return EC_OK;
+	ledger_drop(l);
+	return rc == EC_EXISTS ? err_set(e, EC_TEMP, "a quota ledger is being replaced; try again")
+			       : rc;
 }
 
 void ledger_drop(struct ledger *l)

@@ -64,9 +64,14 @@ static inline struct quota_usage usage_add(struct quota_usage a, struct quota_us
 	return (struct quota_usage){ amount_add(a.octets, b.octets),
 				     amount_add(a.messages, b.messages) };
 }
+static inline uint64_t amount_less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
 static inline struct quota_usage usage_less(struct quota_usage a, struct quota_usage b)
 {
-	return (struct quota_usage){ a.octets - b.octets, a.messages - b.messages };
+	return (struct quota_usage){ amount_less(a.octets, b.octets),
+				     amount_less(a.messages, b.messages) };
 }
 /* Both amounts. */
 static inline bool usage_covers(struct quota_usage a, struct quota_usage b)

@@ -88,7 +88,7 @@ static enum ec quota_fits(struct store *s, const struct name *mailbox, struct ch
 	charge->before = charge->after = (struct quota_usage){ 0 };
 	enum ec there = look(v.f, mailbox, charge->account, &c, NULL);
 	/* No message is empty. */
-	if (v.h.clean && (there == EC_OK || there == EC_ABSENT) && !c.owner_due)
+	if ((v.h.clean || v.h.due) && (there == EC_OK || there == EC_ABSENT) && !c.owner_due)
 		rc = tally_decide(charge, mailbox, c.others, c.loose, tally_sums(&v.h.head),
 				  octets > 0 ? octets : 1, e);
 	leave(&v);

@@ -33,12 +33,14 @@ static void begin(struct tally *t, const struct scan_env *env, struct index_hold
 	t->counted = h->clean;
 	t->own = tally_sums(&h->head);
 	t->ledger.fd = -1;
+	t->in_ledger = false;
 	t->owner_due = false;
 }
 
 void tally_drop(struct tally *t)
 {
 	ledger_drop(&t->ledger);
+	t->in_ledger = false;
 }
 
 static uint64_t named(const struct index_hold *h)
@@ -57,19 +59,21 @@ static enum ec scan(struct tally *t, struct err *e)
 	return rc;
 }
 
-/* Out of the ledger it was in, if that is another. What cannot be changed there, the sweep drops one day. */
-static void leave(struct tally *t, uint64_t account)
+/* Out of the ledger it was in, if that is another. */
+static enum ec leave(struct tally *t, uint64_t account, struct err *e)
 {
 	struct index_hold *h = t->h;
 	uint64_t old = named(h);
-	struct err why;
 
 	if (old == 0 || old == account)
-		return;
+		return EC_OK;
 	index_begin(h);
-	if (ledger_tell(t->env->root, t->env->boot, old, &t->key, NULL, &why) != EC_OK)
-		passed_over(t, &why);
-	h->head.ledger = 0;
+	enum ec rc = ledger_tell(t->env->root, t->env->boot, old, &t->key, NULL, e);
+	if (rc == EC_OK)
+		h->head.ledger = 0;
+	else
+		h->clean = false;
+	return rc;
 }
 
 static void set_ledger(struct index_hold *h, uint64_t account)
@@ -96,14 +100,17 @@ static enum ec no_index(const struct tally *t, struct err *e)
 /* text: the account's name if its ledger shall be made. */
 static enum ec join(struct tally *t, uint64_t account, const char *text, struct err *e)
 {
-	leave(t, account);
-	enum ec rc = ledger_take(&t->ledger, t->env->root, t->env->boot, account, text, e);
+	enum ec rc = leave(t, account, e);
+	if (rc != EC_OK)
+		return rc;
+	rc = ledger_take(&t->ledger, t->env->root, t->env->boot, account, text, e);
 	if (rc == EC_OK && !t->counted) {
 		/* Company that we did not know of; a scan is too long for a ledger's lock. */
 		ledger_drop(&t->ledger);
 		rc = scan(t, e);
 		return rc != EC_OK ? rc : join(t, account, text, e);
 	}
+	t->in_ledger = rc == EC_OK;
 	if (rc == EC_OK || rc == EC_ABSENT)
 		set_ledger(t->h, rc == EC_OK ? account : 0);
 	return rc == EC_ABSENT ? EC_OK : rc;
@@ -198,7 +205,7 @@ static enum ec look(struct tally *t, struct ledger_line *line, struct quota_usag
 {
 	*line = (struct ledger_line){ .key = t->key };
 	*others = *loose = (struct quota_usage){ 0 };
-	if (t->ledger.fd < 0)
+	if (!t->in_ledger)
 		return EC_OK;
 	enum ec rc = ledger_find(&t->ledger, &t->key, line, e);
 	if (rc != EC_OK && rc != EC_ABSENT)
@@ -219,28 +226,46 @@ static enum ec put(struct tally *t, struct ledger_line *line, struct quota_usage
 	return ledger_set(&t->ledger, line, e);
 }
 
-static enum ec take_room(struct tally *t, struct charge *charge, uint64_t octets, struct err *e)
+/* EC_OK: the message fits, and more says how much it is. */
+static enum ec decide(struct tally *t, struct charge *charge, struct quota_usage others,
+		      struct quota_usage loose, uint64_t octets, struct err *e)
 {
 	bool limited = charge && quota_limits(&charge->limit);
-	struct quota_usage others, loose, more = { octets, 1 };
-	struct ledger_line line;
-	enum ec rc = look(t, &line, &others, &loose, e), fits = EC_OK;
 
-	if (rc != EC_OK)
-		return rc;
-	t->owner_due = t->ledger.fd >= 0 && t->ledger.head.owner_due &&
-		       t->key.word[0] != t->ledger.account;
+	t->owner_due =
+		t->in_ledger && t->ledger.head.owner_due && t->key.word[0] != t->ledger.account;
 	if (limited && t->owner_due)
 		return err_set(e, EC_BUSY, "account %s is being counted; try again",
 			       charge->account);
-	if (charge && t->counted)
-		fits = tally_decide(charge, t->mailbox, others, loose, t->own, octets, e);
+	enum ec rc = charge && t->counted
+			     ? tally_decide(charge, t->mailbox, others, loose, t->own, octets, e)
+			     : EC_OK;
+	if (rc == EC_OK && !t->h->changing)
+		index_begin(t->h);
+	/* What is not dirty while it is changed may be taken for clean afterwards. */
+	if (rc == EC_OK && limited && !t->h->changing)
+		rc = err_set(e, EC_TEMP, "the mailbox's index cannot be written");
+	return rc;
+}
+
+static enum ec take_room(struct tally *t, struct charge *charge, uint64_t octets, struct err *e)
+{
+	struct quota_usage others, loose, more = { octets, 1 };
+	struct ledger_line line;
+	struct err ledger_err;
+	enum ec rc = look(t, &line, &others, &loose, e);
+
+	if (rc != EC_OK)
+		return rc;
+	enum ec fits = decide(t, charge, others, loose, octets, e);
 	if (fits != EC_OK)
 		more = (struct quota_usage){ 0 };
-	else if (!t->h->changing)
-		index_begin(t->h);
-	if (t->ledger.fd >= 0)
-		rc = put(t, &line, more, charge != NULL, fits == EC_OK ? e : NULL);
+	if (t->in_ledger)
+		rc = put(t, &line, more, charge != NULL, &ledger_err);
+	if (rc != EC_OK)
+		t->h->clean = false;
+	if (rc != EC_OK && fits == EC_OK && e)
+		*e = ledger_err;
 	return fits != EC_OK ? fits : rc;
 }
 
@@ -254,7 +279,7 @@ enum ec tally_room(struct tally *t, struct charge *charge, uint64_t octets, stru
 	if (rc == EC_OK || limited)
 		return rc;
 	passed_over(t, &why);
-	ledger_drop(&t->ledger);
+	tally_drop(t);
 	if (!t->h->changing)
 		index_begin(t->h);
 	t->h->clean = false;
@@ -279,21 +304,24 @@ static enum ec loosen(struct tally *t, struct err *e)
 }
 
 void tally_loosen(struct tally *t, const struct scan_env *env, struct index_hold *h,
-		  const struct name *mailbox)
+		  const struct name *mailbox, uint64_t account)
 {
 	struct err why;
 
 	begin(t, env, h, mailbox);
-	if (named(h) == 0)
+	if (named(h) != 0)
+		account = named(h);
+	if (account == 0)
 		return;
-	enum ec rc = ledger_take(&t->ledger, env->root, env->boot, h->head.ledger, NULL, &why);
+	enum ec rc = ledger_take(&t->ledger, env->root, env->boot, account, NULL, &why);
+	t->in_ledger = rc == EC_OK;
 	if (rc == EC_OK)
 		rc = loosen(t, &why);
 	ledger_pause(&t->ledger);
 	if (rc == EC_OK || rc == EC_ABSENT)
 		return;
 	passed_over(t, &why);
-	ledger_drop(&t->ledger);
+	tally_drop(t);
 	h->clean = false;
 }
 
@@ -318,13 +346,13 @@ void tally_end(struct tally *t, const struct quota_usage *holds)
 {
 	struct err why;
 
-	if (t->ledger.fd < 0)
+	if (!t->in_ledger)
 		return;
 	if (end(t, holds, &why) != EC_OK) {
 		passed_over(t, &why);
 		t->h->clean = false;
 	}
-	ledger_drop(&t->ledger);
+	tally_drop(t);
 }
 
 enum ec tally_settle(struct tally *t, struct err *e)
@@ -332,12 +360,13 @@ enum ec tally_settle(struct tally *t, struct err *e)
 	struct ledger_line line;
 	enum ec rc = EC_OK;
 
-	if (t->ledger.fd < 0)
+	if (!t->in_ledger)
 		return EC_OK;
 	rc = ledger_find(&t->ledger, &t->key, &line, e);
 	if (rc == EC_OK || rc == EC_ABSENT)
 		rc = put(t, &line, (struct quota_usage){ 0 }, true, e);
 	t->owner_due = t->ledger.head.owner_due;
+	t->h->clean = t->h->clean && rc == EC_OK;
 	return rc;
 }
 

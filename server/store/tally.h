@@ -20,8 +20,9 @@ struct tally {
 	struct account_key key; /* the mailbox's, in ledgers */
 	bool counted;           /* own is known */
 	struct quota_usage own; /* what the mailbox holds, without what is about to change */
-	struct ledger ledger;   /* fd -1: it has none, or none that can be used */
-	bool owner_due;         /* tally_owner() is due, when all locks are dropped */
+	struct ledger ledger;
+	bool in_ledger; /* it has one that can be used */
+	bool owner_due; /* tally_owner() is due, when all locks are dropped */
 };
 
 /* Which ledger does the mailbox count in: account's, as in struct charge, or (NULL) where it did. Leaves the one it was in if
@@ -31,9 +32,10 @@ enum ec tally_join(struct tally *t, const struct scan_env *env, struct index_hol
 		   const struct name *mailbox, const char *account, bool must, struct err *e);
 /* Takes room for a message, and begins the index's change; charge may be NULL. EC_BUSY: owner_due, then once more. */
 enum ec tally_room(struct tally *t, struct charge *charge, uint64_t octets, struct err *e);
-/* Instead of both, when messages are about to be removed, and the index's change has begun: nothing is sure until tally_end. */
+/* Instead of both, when messages are about to be removed, and the index's change has begun: nothing is sure until tally_end.
+ * account: whose ledger it was in at last, should the index not say. */
 void tally_loosen(struct tally *t, const struct scan_env *env, struct index_hold *h,
-		  const struct name *mailbox);
+		  const struct name *mailbox, uint64_t account);
 /* The change is over and the mailbox holds this; NULL: it is gone. Before index_end. */
 void tally_end(struct tally *t, const struct quota_usage *holds);
 /* The line is as the mailbox is, and the mailbox counts there, as of now. */
