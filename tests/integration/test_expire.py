@@ -177,9 +177,10 @@ def test_a_copied_quota_file_is_found(two):
 def test_a_pass_does_not_hold_up_the_end(make_server):
     """A stop comes in the middle of a large mail root."""
     server = make_server(start=False, logging=4)
-    for n in range(20_000):
+    for n in range(5_000):
         (server.mailroot / "example.com" / f"P3_u{n}.mbx").mkdir()
     server.start()
+    wait_until(lambda: any((server.mailroot / "example.com/P3_u0.mbx").iterdir()), why="no mailbox is settled")
     began = time.monotonic()
     server.stop()
     assert time.monotonic() - began < 3
