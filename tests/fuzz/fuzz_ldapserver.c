@@ -11,10 +11,13 @@
 #include "ldap/conn_own.h"
 #include "ldap/flavour.h"
 #include "ldap/group.h"
+#include "ldap/limit.h"
 #include "ldap/listed.h"
 #include "ldap/nthash.h"
+#include "ldap/schema.h"
 #include "server/base/arena.h"
 #include "server/base/utf8.h"
+#include "server/catalog/expire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__asan_default_options(void);
@@ -58,6 +61,7 @@ static void rig_start(struct rig *r, const char *kind)
 
 	snprintf(text, sizeof(text),
 		 "role = member\nauthentication = ad\ndirectory = %s\nspa = hash\n"
+		 "catalog = directory\n"
 		 "directory_servers = ldap://127.0.0.1:1\ndirectory_user = cn=x\n"
 		 "directory_password_file = /nonexistent\n",
 		 kind);
@@ -93,6 +97,8 @@ static void ask_person(struct rig *r, struct dir_conn *c, const char *typed)
 	enum ec rc = person_search(r->dir, c, &who, &p, &e);
 	check(rc == EC_OK ? p.match != MATCH_NONE : *e.text != '\0');
 	check(p.n_addresses <= PERSON_ADDRESSES_MAX);
+	check(p.account.limit.octets <= INT64_MAX && p.account.limit.messages <= INT64_MAX);
+	check(p.account.has_limit || !quota_limits(&p.account.limit));
 	for (unsigned i = 0; rc == EC_OK && i < p.n_addresses; i++) {
 		name_text(&p.addresses[i], text);
 		check(name_parse(&n, text, strlen(text), NAME_DIRECTORY, NULL) == EC_OK);
@@ -124,6 +130,13 @@ static void ask_mark(struct rig *r, struct dir_conn *c)
 	check(strnlen(p.changed, sizeof(p.changed)) <= ACCOUNT_STAMP_MAX);
 }
 
+static bool expires_sanely(const struct entry *en)
+{
+	uint32_t days = expire_rule(en, EXPIRE_NEVER);
+
+	return days == EXPIRE_NEVER || days <= EXPIRE_DAYS_MAX;
+}
+
 static void ask_mailbox(struct rig *r, struct dir_conn *c)
 {
 	struct name n;
@@ -136,7 +149,8 @@ static void ask_mailbox(struct rig *r, struct dir_conn *c)
 	if (rc == EC_OK)
 		rc = listed_judge(&l, &n, &found, &e);
 	if (rc == EC_OK)
-		check(l.n_boxes == 1 && *l.box.dn && *found.name.local && *found.name.domain);
+		check(l.n_boxes == 1 && *l.box.dn && *found.name.local && *found.name.domain &&
+		      expires_sanely(&found));
 	else
 		check(*e.text != '\0');
 }
@@ -196,15 +210,40 @@ static void ask_root(struct rig *r, struct dir_conn *c)
 	}
 }
 
-static void (*const questions[])(struct rig *,
-				 struct dir_conn *) = { ask_address,  ask_logon, ask_mailbox,
-							ask_list,     ask_hash,  ask_group,
-							ask_password, ask_root,  ask_mark };
-#define OF_AD 8
-#define LAST 16 /* the last question; else one of the eight in front of it */
-#define N_QUESTIONS (sizeof(questions) / sizeof(questions[0]))
+/* Nothing is known that was not looked for. */
+static void ask_schema(struct rig *r, struct dir_conn *c)
+{
+	struct schema_term terms[] = { { .name = HELD_ATTR, .in = MAILBOX_CLASS },
+				       { .name = QUOTA_CLASS, .known = true },
+				       { .name = "noSuchThing" } };
+	struct err e = { 0 };
 
-static void answer(struct rig *r, unsigned question, const uint8_t *said, size_t len)
+	(void)r;
+	if (schema_look(c, terms, 2, &e) != EC_OK)
+		check(*e.text != '\0');
+	check(!terms[2].known);
+}
+
+static void (*const questions[])(struct rig *, struct dir_conn *) = {
+	ask_address, ask_logon, ask_mailbox, ask_list, ask_hash, ask_group, ask_password, ask_root
+};
+#define N_QUESTIONS (sizeof(questions) / sizeof(questions[0]))
+#define OF_AD 8
+/* Those that came later have a bit each. */
+#define MARK 16
+#define SCHEMA 32
+
+static void put(struct rig *r, struct dir_conn *c, uint8_t question)
+{
+	if (question & SCHEMA)
+		ask_schema(r, c);
+	else if (question & MARK)
+		ask_mark(r, c);
+	else
+		questions[question % N_QUESTIONS](r, c);
+}
+
+static void answer(struct rig *r, uint8_t question, const uint8_t *said, size_t len)
 {
 	struct dir_conn *c = dir_conn_new("ldapi:///", &anonymous);
 	int ends[2];
@@ -214,7 +253,7 @@ static void answer(struct rig *r, unsigned question, const uint8_t *said, size_t
 	check(shutdown(ends[0], SHUT_WR) == 0);
 	check(dir_conn_attach(c, ends[1], NULL) == EC_OK);
 	know_root(r, &r->root);
-	questions[question](r, c);
+	put(r, c, question);
 	know_root(r, NULL);
 	dir_conn_close(&c);
 	close(ends[0]);
@@ -230,7 +269,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (size == 0 || size > SAID_MAX)
 		return 0;
-	unsigned question = data[0] & LAST ? N_QUESTIONS - 1 : data[0] % (N_QUESTIONS - 1);
-	answer(data[0] & OF_AD ? &ad : &openldap, question, data + 1, size - 1);
+	answer(data[0] & OF_AD ? &ad : &openldap, data[0], data + 1, size - 1);
 	return 0;
 }
