@@ -29,7 +29,12 @@ static bool defines(const char *p, size_t len, const char *name)
 	return memmem(p, len, quoted, (size_t)n) != NULL;
 }
 
-/* As a word of its own: winpopQuota is no mention of winpopQuotaBytes, nor the other way. */
+static bool is_key(char c)
+{
+	return isalnum((unsigned char)c) || c == '-';
+}
+
+/* As a word of its own: winpopQuota is no mention of winpopQuotaBytes. Blanks around '$' may be missing. */
 static bool allows(const char *p, size_t len, const char *name)
 {
 	const char *end = p + len, *at = p;
@@ -37,8 +42,7 @@ static bool allows(const char *p, size_t len, const char *name)
 
 	while ((at = memmem(at, (size_t)(end - at), name, n))) {
 		const char *behind = at + n;
-		if ((at == p || strchr(" (", at[-1])) &&
-		    (behind == end || !isalnum((unsigned char)*behind)))
+		if ((at == p || !is_key(at[-1])) && (behind == end || !is_key(*behind)))
 			return true;
 		at = behind;
 	}

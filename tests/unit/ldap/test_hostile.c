@@ -2,7 +2,9 @@
  * else by them, and nothing breaks. */
 #include <stdio.h>
 #include <string.h>
+#include "ldap/limit.h"
 #include "ldap/listed.h"
+#include "ldap/schema.h"
 #include "server/base/clock.h"
 #include "tests/unit/ldap/canned.h"
 #include "tests/unit/ldap/people.h"
@@ -189,6 +191,47 @@ static void a_part_of_a_dn_is_no_dn(void **state)
 	rig_stop(&r);
 }
 
+/* ---- schemas ---- */
+
+/* RFC 4512 section 4.1 leaves room. */
+static void definitions_in_all_spellings(void **state)
+{
+	static const struct {
+		const char *class;
+		bool held, quota;
+	} cases[] = {
+		{ "( 1 NAME 'winpopMailbox' MAY ( winpopAlias $ winpopHeld ) )", true, false },
+		{ "(1 NAME ( 'x' 'winpopMailbox' ) MAY(winpopAlias$winpopHeld))", true, false },
+		{ "( 1 NAME 'winpopMailbox' MAY winpopHeld )", true, false },
+		{ "( 1 NAME 'winpopMailbox' MAY ( winpopHeldBy $ xwinpopHeld ) )", false, false },
+		{ "( 1 NAME 'winpopMailbox' MAY ( winpopHeld-2 $ my-winpopHeld ) )", false, false },
+		{ "( 1 NAME 'winpopDomain' MAY winpopHeld )", false, false },
+		{ "( 1 NAME 'winpopQuota' MAY winpopQuotaBytes )", false, true },
+		{ "( 1 NAME 'winpopQuotas' MAY winpopQuota )", false, false },
+		{ "( 1 NAME 'winpopMailbox' MAY winpopHel", false, false },
+		{ "winpopHeld", false, false },
+	};
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct schema_term terms[] = { { .name = HELD_ATTR, .in = MAILBOX_CLASS },
+					       { .name = QUOTA_CLASS, .known = true } };
+		char lines[200];
+		struct rig r;
+
+		rig_start(&r, "openldap");
+		answer(&r, "", "subschemaSubentry: cn=schema\n");
+		snprintf(lines, sizeof(lines), "objectClasses: %s\n", cases[i].class);
+		answer(&r, "cn=schema", lines);
+		r.conn = canned_open(&r.server, &anonymous);
+		assert_says(schema_look(r.conn, terms, 2, &e), EC_OK, &e);
+		assert_int_equal(terms[0].known, cases[i].held);
+		assert_int_equal(terms[1].known, cases[i].quota);
+		rig_stop(&r);
+	}
+}
+
 /* ---- half an account ---- */
 
 #define SETS_PASSWORDS "supportedExtension: 1.3.6.1.4.1.4203.1.11.1\n" /* RFC 3062 */
@@ -362,6 +405,7 @@ int main(void)
 		cmocka_unit_test(an_entry_that_was_not_asked_for),
 		cmocka_unit_test(mailboxes_that_were_cut_off),
 		cmocka_unit_test(a_part_of_a_dn_is_no_dn),
+		cmocka_unit_test(definitions_in_all_spellings),
 		cmocka_unit_test(half_an_account_is_taken_back),
 		cmocka_unit_test(a_schema_full_of_one_name),
 		cmocka_unit_test(password_policies_of_a_domain),
