@@ -359,7 +359,11 @@ static void check_socket(struct mta *m, const struct pf_socket *s)
 		     "winpop mta postfix /apply");
 		return;
 	}
-	if (probe(s, path, &why) != EC_OK)
+	enum ec rc = probe(s, path, &why);
+	if (rc == EC_BUSY)
+		find(m, false, arena_strz(mem, why.text),
+		     "is there no domain yet? winpop add DomainName; else look at winpopd's log");
+	else if (rc != EC_OK)
 		find(m, false, arena_strz(mem, why.text),
 		     "systemctl restart winpopd, and look at its log if that does not help");
 	else

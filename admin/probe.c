@@ -158,7 +158,10 @@ enum ec probe_maps(const char *path, const char *map, const char *key, bool *fou
 	if (rc == EC_OK) {
 		const char *answer = strchr(t.said, ':') + 1;
 		*found = strncmp(answer, "OK ", 3) == 0;
-		if (!*found && strncmp(answer, "NOTFOUND ", 9) != 0)
+		if (strncmp(answer, "TEMP ", 5) == 0)
+			rc = err_set(e, EC_BUSY, "%s: %.*s", path, (int)strcspn(answer + 5, ","),
+				     answer + 5);
+		else if (!*found && strncmp(answer, "NOTFOUND ", 9) != 0)
 			rc = not_so(&t);
 	}
 	end(&t);

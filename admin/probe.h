@@ -1,6 +1,7 @@
 /* probe.h - does the running service answer an MTA on its sockets?
  *
- * Failure: EC_ABSENT nobody listens; EC_DENIED we may not connect; EC_TEMP no answer, or not the one there should be.
+ * Failure: EC_ABSENT nobody listens; EC_DENIED we may not connect; EC_TEMP no answer, or not the one there should be; EC_BUSY the
+ * answer is that it cannot tell just now.
  * Thread: any; blocks, a few seconds at most.
  */
 #pragma once

@@ -84,7 +84,7 @@ static const struct {
 	{ lmtp, { NULL, { NULL } }, EC_TEMP, false, "no answer" },
 	{ maps, { NULL, { "14:OK example.com," } }, EC_OK, true },
 	{ maps, { NULL, { "9:NOTFOUND ," } }, EC_OK, false },
-	{ maps, { NULL, { "9:TEMP away," } }, EC_TEMP, false, "TEMP away" },
+	{ maps, { NULL, { "9:TEMP away," } }, EC_BUSY, false, ": away" },
 	{ maps, { NULL, { "99:OK" } }, EC_TEMP, false, "99:OK" },
 	{ maps, { NULL, { "5:OK a;" } }, EC_TEMP, false, "5:OK a;" },
 	{ auth,
