@@ -37,7 +37,8 @@ static inline bool quota_limits(const struct quota_limit *l)
 struct charge {
 	const char *account; /* as the catalog has it; "" = the mailbox itself */
 	struct quota_limit limit;
-	/* Filled in by deliver (EC_OK, EC_QUOTA) and fits: what the account holds without the message, and with it. */
+	/* Filled in by deliver (EC_OK, EC_QUOTA) and fits: what the account holds without the message, and with it. 0 if nobody
+	 * has counted it yet: nothing limits it then, or (fits) deliver will find out. */
 	struct quota_usage before, after;
 };
 

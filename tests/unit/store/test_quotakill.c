@@ -1,0 +1,164 @@
+/* Processes that deliver, remove, settle and sweep on shared and own accounts, killed at random moments.
+ *
+ * Whenever all of them stand still, no account holds more than its limit; and when the dead ones' mailboxes have been visited,
+ * files, indexes and ledgers agree.
+ */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "tests/unit/store/quotaworld.h"
+#include "server/base/clock.h"
+#include "server/base/crypto.h"
+
+#define WORKERS 7
+#define ROUNDS 30
+#define LOOKS 4
+
+struct board {
+	_Atomic unsigned delivered, refused, waited, removed;
+};
+
+static void deliver_loop(struct world *w, struct board *b)
+{
+	for (;;) {
+		unsigned to = (unsigned)(random_u64() % N_MAILBOXES);
+		struct err e;
+		if (to == NOMAD)
+			w->nomad_in = random_u64() % 2 ? TEAM : "ann@example.com";
+		switch (world_deliver(w, to, 2 + random_u64() % 700, &e)) {
+		case EC_OK: b->delivered++; break;
+		case EC_QUOTA: b->refused++; break;
+		case EC_TEMP: b->waited++; break;
+		default: _exit(2);
+		}
+	}
+}
+
+static void remove_loop(struct world *w, struct board *b)
+{
+	for (;;) {
+		world_remove(w, (unsigned)(random_u64() % N_MAILBOXES),
+			     (unsigned)(random_u64() % 4));
+		b->removed++;
+	}
+}
+
+static void upkeep_loop(struct world *w)
+{
+	struct store *s = w->tree.store;
+	unsigned n;
+
+	for (;;) {
+		int64_t since_s = clock_wall_s();
+		for (unsigned i = 0; i < NOMAD; i++) {
+			struct name name = tree_name(world_address(i));
+			if (s->quota->settle(s, &name, world_account(w, i), NULL) != EC_OK)
+				_exit(3);
+		}
+		if (s->quota->sweep(s, since_s - 5, &n, NULL) != EC_OK)
+			_exit(4);
+	}
+}
+
+static pid_t start(struct world *w, struct board *b, unsigned who)
+{
+	fflush(NULL);
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid > 0)
+		return pid;
+	tree_reopen(&w->tree, false);
+	if (who < 4)
+		deliver_loop(w, b);
+	else if (who < 6)
+		remove_loop(w, b);
+	else
+		upkeep_loop(w);
+	_exit(1);
+}
+
+static void signal_all(const pid_t *pid, int which)
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		assert_int_equal(kill(pid[i], which), 0);
+}
+
+/* The nomad is in one of two accounts; who knows in which. */
+static void check_while_still(struct world *w, const pid_t *pid)
+{
+	int status;
+
+	signal_all(pid, SIGSTOP);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		assert_int_equal(waitpid(pid[i], &status, WUNTRACED), pid[i]);
+		if (!WIFSTOPPED(status))
+			fail_msg("process %u ended: %x", i, (unsigned)status);
+	}
+	w->nomad_in = NULL;
+	world_check_limits(w);
+	signal_all(pid, SIGCONT);
+}
+
+static void visit_somehow(struct world *w, unsigned mailbox)
+{
+	struct box *box;
+
+	if (random_u64() % 2) {
+		world_settle(w, mailbox, world_account(w, mailbox));
+	} else {
+		box = tree_claim(&w->tree, world_address(mailbox));
+		box->ops->release(&box);
+	}
+}
+
+static void killed_at_random(void **state)
+{
+	struct board *b =
+		mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct world w;
+	int status;
+
+	(void)state;
+	assert_true(b != MAP_FAILED);
+	world_setup(&w);
+	for (int round = 0; round < ROUNDS; round++) {
+		pid_t pid[WORKERS];
+		for (unsigned i = 0; i < WORKERS; i++)
+			pid[i] = start(&w, b, i);
+		for (int look = 0; look < LOOKS; look++) {
+			usleep((useconds_t)(random_u64() % 20000)); /* any moment */
+			check_while_still(&w, pid);
+		}
+		for (unsigned i = 0; i < WORKERS; i++) {
+			assert_int_equal(kill(pid[i], SIGKILL), 0);
+			assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+			assert_true(WIFSIGNALED(status));
+		}
+		for (unsigned i = 0; i < NOMAD; i++) {
+			visit_somehow(&w, i);
+			world_check_mailbox(&w, i, "after a kill");
+		}
+		w.nomad_in = round % 2 ? TEAM : "nomad@example.com";
+		world_settle(&w, NOMAD, w.nomad_in);
+		world_check_accounts(&w, "after all was settled");
+	}
+	print_message("%u delivered, %u refused, %u told to wait, %u removals\n", b->delivered,
+		      b->refused, b->waited, b->removed);
+	assert_true(b->delivered > ROUNDS && b->refused > 0);
+	world_teardown(&w);
+	munmap(b, sizeof(*b));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(killed_at_random),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
