@@ -79,7 +79,7 @@ static void run_batch(struct work *w, uint32_t *i)
 	unsigned n = 0;
 
 	index_take(&h, f->env.root, w->fb->claim.dir, f->env.boot);
-	h.clean = h.clean && h.head.gen == w->fb->seen.gen;
+	h.clean = (h.clean || h.due) && h.head.gen == w->fb->seen.gen;
 	index_begin(&h);
 	tally_loosen(&t, &f->env, &h, &w->fb->box.name, w->fb->seen.ledger);
 	for (; *i < w->fb->table->n && n < BATCH; ++*i) {

@@ -285,7 +285,7 @@ static enum ec try_publish(struct files *f, struct incoming *in, const struct na
 	struct tally t;
 
 	index_take(&h, f->env.root, in->dir, f->env.boot);
-	/* To look again is for those who read: a delivery walks through no directory that it can help. */
+	/* To look again is for those who read: a delivery walks through no directory if it can help it. */
 	h.clean = h.clean || h.due;
 	enum ec rc = tally_join(&t, &f->env, &h, mailbox, c ? c->account : NULL,
 				c && quota_limits(&c->limit), e);

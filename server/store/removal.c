@@ -21,9 +21,8 @@
 #include "server/store/beneath.h"
 #include "server/store/claim.h"
 #include "server/store/dirlist.h"
-#include "server/store/index.h"
-#include "server/store/ledger.h"
 #include "server/store/mailtree.h"
+#include "server/store/tally.h"
 
 #define DEPTH_MAX 8    /* a domain holds mailboxes, a mailbox files; deeper is somebody else's */
 #define REMOVE_TRIES 8 /* a delivery that had the directory open may still put a file into it */
@@ -117,34 +116,48 @@ static enum ec find(struct mailroot *root, const struct name *n, char actual[NAM
 	return rc;
 }
 
-/* Whose lines are to go: noted while the indexes are still there, dropped when no delivery can come any more. */
+/* Lines in quota ledgers that are to go: noted while the indexes are still there, dropped when no delivery can come any more.
+ * Until then they are loose, so that nobody is refused for what is gone should we die in between. */
 struct note {
 	uint64_t account;
 	struct account_key key;
 };
 
-static void note_line(struct mailroot *root, int dir, const struct name *mailbox, struct buf *notes)
+static struct scan_env env_of(struct mailroot *root)
+{
+	static const struct log silent = { 0 };
+
+	return (struct scan_env){ .root = root, .log = &silent, .boot = index_boot_id() };
+}
+
+static void note_line(const struct scan_env *env, int dir, const struct name *mailbox,
+		      struct buf *notes)
 {
 	struct index_hold h;
+	struct tally t;
 	struct note n = { .key = account_of_mailbox(mailbox) };
 
-	index_take(&h, root, dir, 0);
+	index_take(&h, env->root, dir, env->boot);
 	if (h.intact && h.head.ledger != 0) {
 		n.account = h.head.ledger;
 		buf_add(notes, &n, sizeof(n));
+		index_begin(&h);
+		tally_loosen(&t, env, &h, mailbox, n.account);
+		tally_drop(&t);
+		/* Should it stay after all, the next visit settles it. */
+		h.clean = false;
+		index_end_unchanged(&h);
 	}
 	index_drop(&h);
 }
 
 /* What cannot be dropped, the sweep of the ledgers finds. */
-static void drop_lines(struct mailroot *root, struct buf *notes)
+static void drop_lines(const struct scan_env *env, struct buf *notes)
 {
-	uint64_t boot = notes->len > 0 ? index_boot_id() : 0;
-
 	for (; notes->len > 0; buf_eat(notes, sizeof(struct note))) {
 		struct note n;
 		memcpy(&n, buf_at(notes), sizeof(n));
-		ledger_tell(root, boot, n.account, &n.key, NULL, NULL);
+		ledger_tell(env->root, env->boot, n.account, &n.key, NULL, NULL);
 	}
 	buf_drop(notes);
 }
@@ -153,6 +166,7 @@ static enum ec remove_mailbox(struct mailroot *root, const struct name *n, struc
 {
 	char actual[NAME_MAX + 1], gone[SIDE_NAME_MAX];
 	int parent, dir;
+	const struct scan_env env = env_of(root);
 	struct buf notes = { 0 };
 	struct claim claim;
 	enum ec rc = find(root, n, actual, &parent, &dir, e);
@@ -161,12 +175,12 @@ static enum ec remove_mailbox(struct mailroot *root, const struct name *n, struc
 		return rc;
 	rc = claim_take_dir(root, dir, &claim, e);
 	if (rc == EC_OK) {
-		note_line(root, dir, n, &notes);
+		note_line(&env, dir, n, &notes);
 		rc = hide(parent, actual, gone, n, e);
 		/* Out of sight is removed; should deleting fail half-way, the sweep goes on. */
 		if (rc == EC_OK) {
 			tree_delete(parent, gone);
-			drop_lines(root, &notes);
+			drop_lines(&env, &notes);
 		}
 		buf_drop(&notes);
 		claim_drop(&claim);
@@ -207,7 +221,8 @@ static enum ec probe_claims(const struct mailroot *root, int domain, const struc
 	return rc == EC_LOCKED ? rc : EC_OK;
 }
 
-static void note_lines(struct mailroot *root, int domain, const struct name *n, struct buf *notes)
+static void note_lines(const struct scan_env *env, int domain, const struct name *n,
+		       struct buf *notes)
 {
 	struct dirlist l;
 
@@ -218,7 +233,7 @@ static void note_lines(struct mailroot *root, int domain, const struct name *n, 
 		int dir = beneath_open(domain, dirlist_name(&l, i), O_RDONLY | O_DIRECTORY, 0);
 		oddcase_fold(dirlist_name(&l, i));
 		if (dir >= 0 && tree_entry_name(dirlist_name(&l, i), n, &mailbox))
-			note_line(root, dir, &mailbox, notes);
+			note_line(env, dir, &mailbox, notes);
 		if (dir >= 0)
 			close(dir);
 	}
@@ -229,6 +244,7 @@ static enum ec remove_domain(struct mailroot *root, const struct name *n, struct
 {
 	char actual[NAME_MAX + 1], gone[SIDE_NAME_MAX];
 	int parent, dir;
+	const struct scan_env env = env_of(root);
 	struct buf notes = { 0 };
 	enum ec rc = find(root, n, actual, &parent, &dir, e);
 
@@ -238,18 +254,21 @@ static enum ec remove_domain(struct mailroot *root, const struct name *n, struct
 		rc = err_set(e, EC_LOCKED, "%s is being removed already", n->domain);
 	if (rc == EC_OK)
 		rc = probe_claims(root, dir, n, e);
-	if (rc == EC_OK)
+	if (rc == EC_OK) {
+		note_lines(&env, dir, n, &notes);
 		rc = hide(parent, actual, gone, n, e);
+	}
 	if (rc == EC_OK) {
 		rc = probe_claims(root, dir, n, e);
 		if (rc == EC_OK) {
-			note_lines(root, dir, n, &notes);
+			note_lines(&env, dir, n, &notes); /* who came meanwhile */
 			tree_delete(parent, gone);
-			drop_lines(root, &notes);
+			drop_lines(&env, &notes);
 		} else {
 			tree_rename_new(parent, gone, actual);
 		}
 	}
+	buf_drop(&notes);
 	close(dir);
 	close(parent);
 	return rc;

@@ -22,7 +22,7 @@ enum ec world_deliver(struct world *w, unsigned mailbox, size_t n, struct err *e
 void world_remove(struct world *w, unsigned mailbox, unsigned n);
 void world_settle(struct world *w, unsigned mailbox, const char *account);
 
-/* What the files say. */
+/* What the files say; nothing if it was removed. */
 struct quota_usage world_files(const struct world *w, unsigned mailbox);
 struct quota_usage world_files_of(const struct world *w, const char *account);
 /* No account holds more than LIMIT. */

@@ -9,6 +9,7 @@
 #include "tests/unit/store/tree.h"
 #include "server/base/clock.h"
 #include "server/store/account.h"
+#include "server/store/files.h"
 
 #define KIM "kim@example.com"
 #define LEE "lee@example.com"
@@ -308,6 +309,96 @@ static void recounted(void **state)
 	assert_int_equal(r.charged.octets, 100);
 }
 
+/* A deletion is on the disk, and the ledger's change is not: nobody is refused before all was settled. */
+static void power_was_cut(void **state)
+{
+	struct tree *t = *state;
+	char path[512], below[64], *before;
+
+	assert_ec(put_free(t, KIM, TEAM, 200), EC_OK);
+	assert_ec(put_free(t, LEE, TEAM, 50), EC_OK);
+	ledger_path(TEAM, below);
+	tree_path(t, below, path);
+	FILE *f = fopen(path, "r");
+	before = calloc(1, 4096);
+	assert_int_equal(fread(before, 1, 4096, f), 4096);
+	fclose(f);
+	struct box *box = tree_claim(t, KIM);
+	tree_remove_message(box, 0);
+	box->ops->release(&box);
+	tree_write(t, below, before, 4096);
+	free(before);
+	files_of(t->store)->env.boot++;
+	assert_ec(put_within(t, LEE, TEAM, 100, 250), EC_TEMP);
+	settle(t, KIM, TEAM);
+	assert_ec(put_within(t, LEE, TEAM, 100, 250), EC_OK);
+	assert_ec(put_within(t, LEE, TEAM, 101, 250), EC_QUOTA);
+	assert_usage(t, TEAM, 150, 2);
+}
+
+static bool count_name(void *ctx, const struct name *n)
+{
+	assert_string_equal(n->domain, "example.com");
+	++*(unsigned *)ctx;
+	return true;
+}
+
+/* It lies in the mail root, and is no domain; what a crash leaves in it is swept. */
+static void its_directory(void **state)
+{
+	struct tree *t = *state;
+	unsigned n = 0;
+	char path[512];
+	struct stat st;
+	struct err e;
+
+	assert_ec(put_free(t, KIM, TEAM, 200), EC_OK);
+	assert_ec(mailroot_each(t->root, NULL, count_name, &n, &e), EC_OK);
+	assert_int_equal(n, 1);
+	tree_path(t, ".quota", path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0750);
+	tree_write(t, ".quota/.tmp-left", "", 0);
+	mailroot_sweep(t->root, true);
+	assert_true(tree_has(t, ".quota/.tmp-left")); /* somebody may be at work */
+	assert_true(has_ledger(t, TEAM));
+}
+
+/* No ledger can be made: mail without a limit comes in, other mail waits. */
+static void no_ledger_can_be(void **state)
+{
+	struct tree *t = *state;
+	char path[512];
+
+	tree_path(t, ".quota", path);
+	tree_write(t, ".quota", "", 0);
+	assert_ec(put_free(t, KIM, TEAM, 200), EC_OK);
+	assert_ec(put_within(t, KIM, TEAM, 200, 1000), EC_TEMP);
+	assert_ec(put_within(t, LEE, "", 100, 1000), EC_TEMP);
+	assert_ec(put_free(t, LEE, "", 100), EC_OK);
+	tree_unlink(t, ".quota");
+	assert_ec(put_within(t, KIM, TEAM, 801, 1000), EC_QUOTA);
+	assert_ec(put_within(t, KIM, TEAM, 800, 1000), EC_OK);
+	assert_ec(put_within(t, LEE, "", 900, 1000), EC_OK);
+	assert_usage(t, TEAM, 1000, 2);
+}
+
+/* Nor can the index be locked. */
+static void no_index_can_be(void **state)
+{
+	struct tree *t = *state;
+	char path[512];
+
+	tree_path(t, "example.com/P3_kim.mbx/index", path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_ec(put_free(t, KIM, "", 200), EC_OK);
+	assert_ec(put_free(t, KIM, TEAM, 200), EC_OK);
+	assert_ec(put_within(t, KIM, "", 200, 1000), EC_TEMP);
+	assert_int_equal(rmdir(path), 0);
+	assert_ec(put_within(t, KIM, "", 600, 1000), EC_OK);
+	assert_ec(put_within(t, KIM, "", 2, 1000), EC_QUOTA);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -316,7 +407,9 @@ int main(void)
 		cmocka_unit_test(stems), CASE(own_account),
 		CASE(shared_account),    CASE(owner_gets_company),
 		CASE(settled_elsewhere), CASE(asked_before),
-		CASE(removed),           CASE(swept),
+		CASE(removed),           CASE(power_was_cut),
+		CASE(its_directory),     CASE(no_ledger_can_be),
+		CASE(no_index_can_be),   CASE(swept),
 		CASE(recounted),
 	};
 

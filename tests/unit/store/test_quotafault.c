@@ -459,6 +459,66 @@ static void killed_anywhere(void **state)
 	world_teardown(&w);
 }
 
+static bool has_nomad(const struct world *w)
+{
+	return tree_has(&w->tree, "example.com/P3_nomad.mbx");
+}
+
+/* In TEAM, with a message, and settled so long ago that the sweep would take it. */
+static void nomad_is_old(struct world *w)
+{
+	struct ledger l;
+	struct ledger_line line;
+	struct account_key key = account_key("nomad@example.com");
+	struct err e;
+
+	if (!has_nomad(w))
+		tree_add_mailbox(&w->tree, "nomad@example.com");
+	w->nomad_in = TEAM;
+	make_room(w);
+	world_settle(w, NOMAD, TEAM);
+	take_team(w, &l);
+	assert_ec(ledger_find(&l, &key, &line, &e), EC_OK);
+	line.settled_s = 5;
+	assert_ec(ledger_set(&l, &line, &e), EC_OK);
+	ledger_drop(&l);
+}
+
+static void remove_nomad(struct world *w)
+{
+	struct name nomad = tree_name("nomad@example.com");
+
+	mailroot_remove(w->tree.root, &nomad, NULL);
+}
+
+static void removed_anywhere(void **state)
+{
+	static const struct scenario removing = { "a mailbox is removed", NOMAD, true, nomad_is_old,
+						  remove_nomad };
+	char when[60];
+	struct world w;
+	bool more = true;
+
+	(void)state;
+	world_setup(&w);
+	for (at_call = 1; more; at_call++) {
+		nomad_is_old(&w);
+		more = act_and_die(&w, &removing);
+		snprintf(when, sizeof(when), "removed until call %u", at_call);
+		how = COUNTING;
+		check_nobody_is_refused(&w, when);
+		for (unsigned i = 0; i < NOMAD; i++)
+			world_settle(&w, i, world_account(&w, i));
+		if (has_nomad(&w))
+			visit_claim(&w, NOMAD);
+		else
+			sweep_now(&w, 1000);
+		world_check_accounts(&w, when);
+	}
+	assert_true(at_call > 5);
+	world_teardown(&w);
+}
+
 static void failing_anywhere(void **state)
 {
 	struct world w;
@@ -474,6 +534,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(killed_anywhere),
+		cmocka_unit_test(removed_anywhere),
 		cmocka_unit_test(failing_anywhere),
 	};
 
