@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from fixtures.localaccounts import LocalAccounts
+from fixtures.waiting import wait_until
 from fixtures.winpopd import as_delivered
 
 BODY = b"Subject: hello\r\n\r\nbody\r\n"
@@ -361,6 +362,39 @@ def test_a_bad_template(make_server):
         assert done.returncode == 3 and says in done.stderr and "quota_warning" in done.stderr, done
     template.write_text("Subject: x\n\ny {used}\n")
     subprocess.run([*server.command(), "--check"], check=True, capture_output=True, env=server.environment())
+
+
+# ---- the directory is away ----
+
+def test_what_was_known_counts(make_slapd, office_at):
+    slapd = make_slapd()
+    office = office_at(slapd, catalog="directory", quota_warn=0, quota_messages=5)
+    kim, lee = office.hire(), office.hire()
+    slapd.admin.replace(office.dn(kim), winpopQuotaMessages="2")
+    assert send(office.server, kim.address)[0] == 250
+    slapd.stop()
+    assert fill(office.server, kim.address) == (1, full(kim.address)), "its own limit, not the settings'"
+    code, text = send(office.server, lee.address)
+    assert (code, text[:2]) == (451, "4."), "nothing was ever heard of lee"
+    slapd.start()
+    wait_until(lambda: send(office.server, lee.address)[0] == 250, why="lee gets no mail")
+    assert fill(office.server, lee.address) == (4, full(lee.address))
+
+
+def test_mailboxes_here_accounts_there(make_slapd, office_at):
+    """All that the directory could add is that somebody is an administrator: asked only where there is a limit to be free of."""
+    slapd = make_slapd()
+    office = office_at(slapd, quota_warn=0)
+    kim, server = office.hire(), office.server
+    slapd.stop()
+    assert send(server, kim.address)[0] == 250
+    server.write_conf(quota_messages=2)
+    server.reload()
+    code, text = send(server, kim.address)
+    assert (code, text[:2]) == (451, "4."), text
+    slapd.start()
+    wait_until(lambda: send(server, kim.address)[0] == 250, why="kim gets no mail")
+    assert send(server, kim.address) == full(kim.address)
 
 
 # ---- the file system's own quotas ----
