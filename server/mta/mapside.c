@@ -28,7 +28,7 @@ static void log_trouble(const struct session *s, const struct lookup *l)
 	char text[NAME_TEXT_MAX + 1];
 
 	if (l->class != EC_OK && l->class != EC_ABSENT)
-		log_event(&s->log, LV_WARN, "lookup-failed", KV("name", name_text(&l->name, text)),
+		log_event(&s->log, LV_WARN, "lookup-failed", KV("asked", name_text(&l->name, text)),
 			  KV("class", ec_name(l->class)), KV("text", l->err.text));
 }
 

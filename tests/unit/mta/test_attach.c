@@ -34,7 +34,7 @@ static void test_maps(void **state)
 	hear(fd, "6:OK k@c,9:NOTFOUND ,");
 	say(fd, "14:domains away.c,16:mailboxes away@c,");
 	hear(fd, "9:OK away.c,50:TEMP winpopd cannot tell just now; ask again later,");
-	assert_true(logged("event=lookup-failed sid=m1 peer=local name=\"away@c\" class=\"temp\" "
+	assert_true(logged("event=lookup-failed sid=m1 peer=local asked=\"away@c\" class=\"temp\" "
 			   "text=\"the directory is away\""));
 	shutdown(fd, SHUT_WR);
 	hear(fd, "");
