@@ -58,11 +58,10 @@ const struct wp_cmd wp_setexpire = {
 	.name = "setexpire",
 	.args = "DomainName {Days | never | default}",
 	.help = "Sets after how many days fetched mail of a domain is removed.",
-	.more = "A message goes when it was retrieved whole by its user and came more than Days "
-		"days "
-		"ago: when the user signs in, and once a day. What nobody has retrieved stays. "
-		"With "
-		"0 a message goes at the end of the session that retrieved it. never keeps all; "
+	.more = "A message goes when its user retrieved it whole and it came more than Days days "
+		"ago: when the user signs in, and once a day. With 0 it goes at the end of the "
+		"session that retrieved it. What nobody has retrieved stays, and so does what was "
+		"retrieved while there was no rule, until it is retrieved again. never keeps all; "
 		"default is as the setting expire says. Mail programs that ask are told (EXPIRE, "
 		"RFC 2449). Sessions that are open go on under the rule they began with.",
 	.argc_min = 2,
