@@ -1,4 +1,4 @@
-/* mailtree.h - what the files that make up the mail root share; nobody else includes it. */
+/* mailtree.h - what the files that make up the mail root, with its quota directory, share; nobody else includes it. */
 #pragma once
 #include <limits.h>
 #include "server/store/mailroot.h"

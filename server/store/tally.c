@@ -48,12 +48,26 @@ static uint64_t named(const struct index_hold *h)
 	return h->intact ? h->head.ledger : 0;
 }
 
+/* Without a lock on the index there are no sums to rely on. */
+static enum ec no_index(const struct tally *t, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(t->h->dir, &st) == 0 && st.st_nlink == 0)
+		return err_set(e, EC_ABSENT, "the mailbox was removed meanwhile");
+	return err_set(e, EC_TEMP,
+		       "the mailbox's index cannot be written, so its quota is not known");
+}
+
 static enum ec scan(struct tally *t, struct err *e)
 {
 	struct buf records = { 0 };
 	enum ec rc = scan_settle(t->h, t->env, t->mailbox, &records, e);
 
 	buf_drop(&records);
+	/* A long scan lets the index go in between. */
+	if (rc == EC_OK && (t->h->fd < 0 || !t->h->writable))
+		rc = no_index(t, e);
 	t->counted = rc == EC_OK;
 	t->own = tally_sums(&t->h->head);
 	return rc;
@@ -84,17 +98,6 @@ static void set_ledger(struct index_hold *h, uint64_t account)
 		index_begin(h);
 	h->head.ledger = account;
 	index_begin(h);
-}
-
-/* Without a lock on the index there are no sums to rely on. */
-static enum ec no_index(const struct tally *t, struct err *e)
-{
-	struct stat st;
-
-	if (fstat(t->h->dir, &st) == 0 && st.st_nlink == 0)
-		return err_set(e, EC_ABSENT, "the mailbox was removed meanwhile");
-	return err_set(e, EC_TEMP,
-		       "the mailbox's index cannot be written, so its quota is not known");
 }
 
 /* text: the account's name if its ledger shall be made. */

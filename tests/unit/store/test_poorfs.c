@@ -127,6 +127,26 @@ static void named_temporaries(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* A quota ledger is made, and grows, all the same. */
+static void shared_account(void **state)
+{
+	struct tree *t = *state;
+	struct quota_usage u;
+	struct err e;
+	char address[40];
+
+	for (unsigned i = 0; i < 50; i++) {
+		snprintf(address, sizeof(address), "u%u@example.com", i);
+		tree_add_mailbox(t, address);
+		struct name name = tree_name(address);
+		assert_ec(tree_deliver(t, address, "x\r\n", 3), EC_OK);
+		assert_ec(t->store->quota->settle(t->store, &name, "team", &e), EC_OK);
+	}
+	assert_ec(t->store->quota->usage(t->store, "team", &u, &e), EC_OK);
+	assert_int_equal(u.octets, 150);
+	assert_int_equal(u.messages, 50);
+}
+
 static void name_by_proc(void **state)
 {
 	struct tree *t = *state;
@@ -211,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(named_temporaries),       T(name_by_proc),     T(claim_by_file),
 		T(making_does_not_replace), T(no_lock_just_now), T(claimed_by_root),
+		T(shared_account),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 #define WORKERS 7
 #define ROUNDS 30
 #define LOOKS 4
+#define COMPANY_ROUNDS 8
 
 struct board {
 	_Atomic unsigned delivered, refused, waited, removed;
@@ -154,9 +155,55 @@ static void killed_at_random(void **state)
 	munmap(b, sizeof(*b));
 }
 
+/* Until the account is full: nothing of n octets has room. */
+static pid_t fill_up(struct world *w, unsigned mailbox, size_t n)
+{
+	fflush(NULL);
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid > 0)
+		return pid;
+	tree_reopen(&w->tree, false);
+	enum ec rc = EC_OK;
+	while (rc == EC_OK || rc == EC_TEMP)
+		rc = world_deliver(w, mailbox, n, NULL);
+	_exit(rc == EC_QUOTA ? 0 : 1);
+}
+
+/* Two mailboxes, of which one is the other's account, which has no ledger yet: both are filled at once. */
+static void company_comes(void **state)
+{
+	struct world w;
+	struct err e;
+
+	(void)state;
+	world_setup(&w);
+	for (unsigned round = 0; round < COMPANY_ROUNDS; round++) {
+		pid_t pid[2];
+		unsigned n;
+		int status;
+		world_remove(&w, ANN, 999);
+		world_remove(&w, BOB, 999);
+		world_settle(&w, BOB, "");
+		assert_ec(w.tree.store->quota->sweep(w.tree.store, 0, &n, &e), EC_OK);
+		pid[0] = fill_up(&w, ANN, 150);
+		pid[1] = fill_up(&w, BOB, 100);
+		for (unsigned i = 0; i < 2; i++) {
+			assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+			assert_int_equal(status, 0);
+		}
+		world_check_limits(&w);
+		assert_true(world_files_of(&w, "ann@example.com").octets > LIMIT - 100);
+		world_check_accounts(&w, "when both are full");
+	}
+	world_teardown(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(company_comes),
 		cmocka_unit_test(killed_at_random),
 	};
 
