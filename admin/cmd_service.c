@@ -56,7 +56,9 @@ const struct wp_cmd wp_status = {
 	.args = "",
 	.help = "Displays what the running service is doing.",
 	.more = "authentication is the method by which new sessions sign in; retired counts what "
-		"was opened for earlier settings and is still used by sessions of that time.",
+		"was opened for earlier settings and is still used by sessions of that time. "
+		"mta_sessions are connections of an MTA; lookups what it asked, smtp_signins whom "
+		"it asked about, smtp_refused those who were told no.",
 	.how = WP_READS,
 	.needs = WP_CONF,
 	.extra = true,

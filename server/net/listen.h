@@ -1,4 +1,5 @@
-/* listen.h - listening sockets: made by us, or handed over by systemd (LISTEN_FDS), named pop3, pop3s, lmtp, control.
+/* listen.h - listening sockets: made by us, or handed over by systemd (LISTEN_FDS), named pop3, pop3s, lmtp,
+ * maps, auth, control.
  *
  * Accepts in batches on the loop it was started on; out of descriptors pauses accepting for a moment instead of spinning.
  * Thread: listen_open any (before privileges are dropped); the rest on the loop.
