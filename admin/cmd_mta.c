@@ -202,23 +202,22 @@ static enum ec edit_conf(struct mta *m, bool *changed)
 	return rc;
 }
 
+/* What was begun may have changed something, even if it failed: the files as they were say so. */
 static enum ec set_postfix(struct mta *m, bool *changed)
 {
 	const char *kept;
 	enum ec rc =
 		postconf_write(m->w->mem, m->instance, &m->now, m->wants, m->n_wants, &kept, m->e);
 
-	if (rc != EC_OK)
-		return rc;
-	for (size_t i = 0; i < m->n_wants; i++) {
+	*changed = *kept;
+	if (*kept)
+		out_note(m->w->out, "the files as they were are kept: %s", kept);
+	for (size_t i = 0; i < m->n_wants && rc == EC_OK; i++) {
 		const struct pf_want *want = &m->wants[i];
 		if (want->state != PF_GOOD)
 			show_change(m, file_of(want), want->key, want->now, want->value);
 	}
-	*changed = *kept;
-	if (*kept)
-		out_note(m->w->out, "the files as they were are kept: %s", kept);
-	return EC_OK;
+	return rc;
 }
 
 static enum ec change_all(struct mta *m)
@@ -234,7 +233,7 @@ static enum ec change_all(struct mta *m)
 		rc = set_postfix(m, &postfix);
 	out_end(m->w->out);
 	if (rc != EC_OK) {
-		m->w->partly = dir || ours;
+		m->w->partly = dir || ours || postfix;
 		return rc;
 	}
 	tell_of_no_cert(m);

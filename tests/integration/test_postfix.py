@@ -4,9 +4,9 @@ back; people send by the passwords they have. `winpop mta postfix` sets all of i
 import collections
 import contextlib
 import itertools
+import os
 import re
 import shutil
-import signal
 import smtplib
 import subprocess
 import threading
@@ -14,7 +14,7 @@ import threading
 import pytest
 
 from fixtures.localaccounts import LocalAccounts
-from fixtures.postfix import UTF8, Postfix, signed_in
+from fixtures.postfix import Postfix, signed_in
 from fixtures.spaces import Space
 from fixtures.waiting import wait_until
 from fixtures.winpopd import Winpopd
@@ -494,6 +494,28 @@ def test_what_an_administrator_has_set_is_not_replaced_unasked(own_flow):
     assert flow.mta("/check", ok=False).code == 0
     kept = sorted(postfix.conf.glob("main.cf.before-winpop-*"))
     assert kept[-1].read_text() == before
+
+
+def test_what_fails_half_way_is_told_and_can_be_repeated(build, certs, space, tmp_path):
+    """postconf fails at the second of its three commands."""
+    fake = tmp_path / "postconf"
+    fake.write_text("#!/bin/sh\ncase \"$*\" in *-M*=*) echo 'postconf: fatal: no space' >&2; exit 1;; esac\nexec /usr/sbin/postconf \"$@\"\n")
+    fake.chmod(0o755)
+    postfix, server = Postfix(space), Winpopd(build, certs, space)
+    apply = "mta", "postfix", "/apply", "/instance", postfix.conf
+    try:
+        server.init()
+        before = (postfix.conf / "main.cf").read_text()
+        server.env["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
+        result = server.winpop(*apply)
+        assert result.code == 5 and "postconf: fatal: no space" in result.err, result
+        assert next(postfix.conf.glob("main.cf.before-winpop-*")).read_text() == before
+        server.env.clear()
+        assert "submission/inet" in server.winpop_ok(*apply)
+        assert server.winpop_ok(*apply) == "Postfix was set up already.\n"
+    finally:
+        server.cleanup()
+        postfix.close()
 
 
 def test_check_names_each_trouble(own_flow):
