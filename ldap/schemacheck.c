@@ -24,6 +24,7 @@
 #define ME_MAX 300
 #define AD_CAPABILITY "1.2.840.113556.1.4.800"
 #define NO_ADDRESS "nobody@invalid" /* RFC 2606: nobody's */
+#define NO_DAYS "-1234567891"       /* likewise: a rule that nobody writes */
 
 struct check {
 	struct dir *d;
@@ -368,11 +369,17 @@ static void check_schema(struct check *k, struct dir_conn *c)
 
 /* ---- rights of the catalog ---- */
 
-static bool may_write(struct dir_conn *c, const char *dn, const char *attr, const char *value)
+struct value {
+	const char *attr, *value;
+};
+
+/* All in one change, which fails as a whole: a Boolean has no value that nobody has, but it may have company. */
+static bool may_write(struct dir_conn *c, const char *dn, const struct value *v, size_t n)
 {
 	struct dir_change *ch = change_new(dn);
 
-	change_putz(ch, CHANGE_DELETE, attr, value);
+	for (size_t i = 0; i < n; i++)
+		change_putz(ch, CHANGE_DELETE, v[i].attr, v[i].value);
 	enum ec rc = dir_conn_modify(c, ch, NULL);
 	change_free(&ch);
 	return rc != EC_DENIED;
@@ -380,6 +387,8 @@ static bool may_write(struct dir_conn *c, const char *dn, const char *attr, cons
 
 static void check_mailbox_rights(struct check *k, struct dir_conn *c)
 {
+	static const struct value values[] = { { ALIAS_ATTR, NO_ADDRESS }, { HELD_ATTR, "FALSE" } },
+				  class = { "objectClass", MAILBOX_CLASS };
 	struct sample s;
 	struct err why;
 	enum ec rc = find_sample(k, c, "(!(" ADDRESS_ATTR "=*))", &s, &why);
@@ -391,9 +400,8 @@ static void check_mailbox_rights(struct check *k, struct dir_conn *c)
 		return trouble(k, &why);
 	if (!s.any)
 		return;
-	if (may_write(c, s.dn, ALIAS_ATTR, NO_ADDRESS) &&
-	    (!k->schema_whole || may_write(c, s.dn, HELD_ATTR, "FALSE")) &&
-	    (is_mailbox || may_write(c, s.dn, "objectClass", MAILBOX_CLASS)))
+	if (may_write(c, s.dn, values, k->schema_whole ? 2 : 1) &&
+	    (is_mailbox || may_write(c, s.dn, &class, 1)))
 		good(k, "the service may make mailboxes of people");
 	else
 		bad(k, EC_DENIED, "the service may not make mailboxes of people",
@@ -416,6 +424,9 @@ static enum ec find_container(struct check *k, struct dir_conn *c, bool *there, 
 /* The rights of the catalog in its domains, tried on one that is there. */
 static void check_domains(struct check *k, struct dir_conn *c)
 {
+	static const struct value values[] = { { LOCKED_ATTR, "FALSE" },
+					       { HELD_ATTR, "FALSE" },
+					       { EXPIRE_ATTR, NO_DAYS } };
 	struct listing l = { 0 };
 	bool there = false;
 	struct err why;
@@ -431,8 +442,7 @@ static void check_domains(struct check *k, struct dir_conn *c)
 		    k->root->domains);
 	else if (l.n == 0)
 		good(k, "there is a place for mail domains, and none in it");
-	else if (may_write(c, l.rows[0]->dn, LOCKED_ATTR, "FALSE") &&
-		 (!k->schema_whole || may_write(c, l.rows[0]->dn, EXPIRE_ATTR, "0")))
+	else if (may_write(c, l.rows[0]->dn, values, k->schema_whole ? 3 : 1))
 		good(k, "mail domains: %zu; the service may change them", l.n);
 	else
 		bad(k, EC_DENIED, "the service may not change mail domains",

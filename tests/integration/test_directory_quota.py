@@ -149,6 +149,17 @@ def test_administrators_cannot_be_limited(make_dc, office_at):
     assert rcpt(office, kim.address)[0] == 250
 
 
+def test_checkdirectory_changes_nothing(registry):
+    """It tries to take values away that are not there; a Boolean has none that nobody has."""
+    admin = registry.directory.admin
+    dns = [dn for dn, _ in admin.search("(winpopDomainName=*)")]  # it takes the first one that it sees
+    for dn in dns:
+        admin.replace(dn, winpopLocked="FALSE", winpopHeld="FALSE", winpopExpireDays="0")
+    before_it = [admin.entry(dn) for dn in dns]
+    assert registry.server.winpop("checkdirectory").code == 0
+    assert [admin.entry(dn) for dn in dns] == before_it
+
+
 # ---- a schema from before all this ----
 
 def before(text):
