@@ -9,7 +9,7 @@
 #include "server/store/mailroot.h"
 #include "server/store/quota.h"
 
-/* EC_ABSENT: none is kept for this account. */
+/* EC_ABSENT: none is kept for this account; without a text. */
 enum ec limit_table_read(const struct mailroot *root, const char *account, struct quota_limit *out,
 			 struct err *e);
 enum ec limit_table_write(struct mailroot *root, const char *account,

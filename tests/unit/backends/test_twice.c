@@ -75,6 +75,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	struct name domain = { .domain = "example.com" };
+	char quota[sizeof(at.mail) + 8];
 	struct err e;
 
 	(void)state;
@@ -84,6 +85,8 @@ static int end(void **state)
 	backends_close(&at.now);
 	conf_unref(&at.conf);
 	unlink(at.key);
+	snprintf(quota, sizeof(quota), "%s/.quota", at.mail);
+	rmdir(quota);
 	rmdir(at.mail);
 	return rmdir(at.dir);
 }
@@ -196,6 +199,51 @@ static void both_deliver_at_once(void **state)
 	free(again);
 }
 
+/* Until there is no room. NULL: something else went wrong. */
+static void *fill_up(void *ctx)
+{
+	struct backends *side = ctx;
+	const struct iovec iov = { (void *)MAIL, sizeof(MAIL) - 1 };
+	const struct entry kim = { .name = at.kim };
+	char account[NAME_TEXT_MAX + 1];
+	struct charge charge;
+	enum ec rc;
+
+	do {
+		if (limits_charge(side->limits, &kim, at.conf, account, &charge, NULL) != EC_OK)
+			return NULL;
+		const struct message m = {
+			.iov = &iov, .n_iov = 1, .spool_fd = -1, .charge = &charge
+		};
+		rc = side->store->ops->deliver(side->store, &at.kim, &m, NULL);
+	} while (rc == EC_OK);
+	return rc == EC_QUOTA ? side : NULL;
+}
+
+/* Set by one of them, seen by both, and together they never exceed it. */
+static void both_fill_up_at_once(void **state)
+{
+	const struct quota_limit limit = { 0, 2 * N_MANY + 41 };
+	struct quota_usage held;
+	enum limit_from kept;
+	pthread_t threads[2];
+	void *done;
+
+	(void)state;
+	assert_int_equal(limits_set(at.was.limits, "kim@example.com", &limit, &kept, NULL), EC_OK);
+	assert_int_equal(kept, LIMIT_TABLE);
+	pthread_create(&threads[0], NULL, fill_up, &at.was);
+	pthread_create(&threads[1], NULL, fill_up, &at.now);
+	for (int i = 0; i < 2; i++) {
+		pthread_join(threads[i], &done);
+		assert_non_null(done);
+	}
+	assert_int_equal(at.now.store->quota->usage(at.now.store, "kim@example.com", &held, NULL),
+			 EC_OK);
+	assert_int_equal(held.messages, limit.messages);
+	assert_int_equal(limits_set(at.now.limits, "kim@example.com", NULL, &kept, NULL), EC_OK);
+}
+
 static void one_is_closed_and_the_other_goes_on(void **state)
 {
 	struct box *box = claim(&at.now, EC_OK);
@@ -216,6 +264,7 @@ int main(void)
 		cmocka_unit_test(a_mailbox_is_held_against_both),
 		cmocka_unit_test(deliveries_are_seen_by_both),
 		cmocka_unit_test(both_deliver_at_once),
+		cmocka_unit_test(both_fill_up_at_once),
 		cmocka_unit_test(one_is_closed_and_the_other_goes_on),
 	};
 

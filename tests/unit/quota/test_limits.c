@@ -1,4 +1,5 @@
 /* test_limits.c - whose word counts, who is asked for it, and how often. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -334,6 +335,50 @@ static void test_each(void **state)
 	end(&s);
 }
 
+/* Found by many while it changes: always one of the limits that it ever had, and in the end the last one. */
+struct crowd {
+	struct limits *limits;
+	atomic_bool over;
+};
+
+static void *look_on(void *ctx)
+{
+	struct crowd *c = ctx;
+
+	while (!atomic_load(&c->over)) {
+		struct quota_limit got;
+		enum limit_from from;
+
+		assert_int_equal(limits_find(c->limits, "kim@a", &standard, &got, &from, NULL),
+				 EC_OK);
+		assert_true(got.octets == got.messages || from == LIMIT_SETTINGS);
+		limits_find(c->limits, "lee@a", &standard, &got, &from, NULL);
+		assert_true(got.octets == got.messages || from == LIMIT_SETTINGS);
+	}
+	return NULL;
+}
+
+static void test_many_at_once(void **state)
+{
+	pthread_t thread[4];
+	struct scene s;
+
+	(void)state;
+	begin(&s, NAME_DIRECTORY, true);
+	struct crowd c = { .limits = s.here };
+	set(s.here, "kim@a", 1, 1, LIMIT_ENTRY);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, look_on, &c), 0);
+	for (uint64_t n = 2; n < 50; n++) {
+		set(s.there, "lee@a", n, n, LIMIT_TABLE);
+		expect(s.here, "lee@a", &none, LIMIT_TABLE, n, n);
+	}
+	atomic_store(&c.over, true);
+	for (int i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	end(&s);
+}
+
 static void test_charge(void **state)
 {
 	const struct conf conf = { .quota_bytes = 1000, .quota_messages = 10 };
@@ -376,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_odd_accounts),
 		cmocka_unit_test(test_damaged_file),
 		cmocka_unit_test(test_each),
+		cmocka_unit_test(test_many_at_once),
 		cmocka_unit_test(test_charge),
 	};
 
