@@ -134,6 +134,38 @@ def test_limited_by_ldapmodify(make_office):
     assert wait_until(lambda: rcpt(registry, kim.address)[0] == 250, 5)
 
 
+def test_what_a_limit_costs(make_slapd, office_at):
+    """One search beside the mailbox's, and none for the next minute."""
+    slapd = make_slapd()
+    office = office_at(slapd, catalog="directory")
+    kim = office.hire(winpopQuotaMessages="5", objectClass=["winpopQuota"])
+
+    def searches():
+        return sum(" SRCH base=" in line and kim.address in line for line in slapd.log_text().splitlines())
+
+    for asked in (2, 1, 1):
+        before_it = searches()
+        assert rcpt(office, kim.address)[0] == 250
+        assert searches() - before_it == asked
+
+
+def test_full_while_the_directory_is_away(make_slapd, office_at):
+    """A limit that was seen goes on; for an account that was never asked about mail waits."""
+    slapd = make_slapd()
+    office = office_at(slapd, catalog="directory")
+    kim, lee = office.hire(), office.hire()
+    office.server.winpop_ok("setquota", kim.address, "none", "/messages:1")
+    office.server.deliver(kim.address, BODY)
+    assert rcpt(office, kim.address)[0] == 552 and office.signs_in(lee)
+    slapd.stop()
+    code, text = rcpt(office, kim.address)
+    assert code == 552 and text.startswith("5.2.2"), text
+    code, text = rcpt(office, lee.address)
+    assert code == 451 and text.startswith("4."), text
+    slapd.start()
+    wait_until(lambda: rcpt(office, lee.address)[0] == 250, 10)
+
+
 def test_administrators_cannot_be_limited(make_dc, office_at):
     """Of a group in a group of theirs, too."""
     dc = make_dc(schema=True)
