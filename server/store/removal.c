@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/file.h>
@@ -122,6 +123,18 @@ struct note {
 	uint64_t account;
 	struct account_key key;
 };
+struct notes {
+	struct note *all;
+	size_t n;
+};
+
+static void note(struct notes *notes, const struct note *n)
+{
+	notes->all = reallocarray(notes->all, notes->n + 1, sizeof(*n));
+	if (!notes->all)
+		die("out of memory");
+	notes->all[notes->n++] = *n;
+}
 
 static struct scan_env env_of(struct mailroot *root)
 {
@@ -131,7 +144,7 @@ static struct scan_env env_of(struct mailroot *root)
 }
 
 static void note_line(const struct scan_env *env, int dir, const struct name *mailbox,
-		      struct buf *notes)
+		      struct notes *notes)
 {
 	struct index_hold h;
 	struct tally t;
@@ -140,7 +153,7 @@ static void note_line(const struct scan_env *env, int dir, const struct name *ma
 	index_take(&h, env->root, dir, env->boot);
 	if (h.intact && h.head.ledger != 0) {
 		n.account = h.head.ledger;
-		buf_add(notes, &n, sizeof(n));
+		note(notes, &n);
 		index_begin(&h);
 		tally_loosen(&t, env, &h, mailbox, n.account);
 		tally_drop(&t);
@@ -152,14 +165,11 @@ static void note_line(const struct scan_env *env, int dir, const struct name *ma
 }
 
 /* What cannot be dropped, the sweep of the ledgers finds. */
-static void drop_lines(const struct scan_env *env, struct buf *notes)
+static void drop_lines(const struct scan_env *env, const struct notes *notes)
 {
-	for (; notes->len > 0; buf_eat(notes, sizeof(struct note))) {
-		struct note n;
-		memcpy(&n, buf_at(notes), sizeof(n));
-		ledger_tell(env->root, env->boot, n.account, &n.key, NULL, NULL);
-	}
-	buf_drop(notes);
+	for (size_t i = 0; i < notes->n; i++)
+		ledger_tell(env->root, env->boot, notes->all[i].account, &notes->all[i].key, NULL,
+			    NULL);
 }
 
 static enum ec remove_mailbox(struct mailroot *root, const struct name *n, struct err *e)
@@ -167,7 +177,7 @@ static enum ec remove_mailbox(struct mailroot *root, const struct name *n, struc
 	char actual[NAME_MAX + 1], gone[SIDE_NAME_MAX];
 	int parent, dir;
 	const struct scan_env env = env_of(root);
-	struct buf notes = { 0 };
+	struct notes notes = { 0 };
 	struct claim claim;
 	enum ec rc = find(root, n, actual, &parent, &dir, e);
 
@@ -182,7 +192,7 @@ static enum ec remove_mailbox(struct mailroot *root, const struct name *n, struc
 			tree_delete(parent, gone);
 			drop_lines(&env, &notes);
 		}
-		buf_drop(&notes);
+		free(notes.all);
 		claim_drop(&claim);
 	}
 	close(parent);
@@ -222,7 +232,7 @@ static enum ec probe_claims(const struct mailroot *root, int domain, const struc
 }
 
 static void note_lines(const struct scan_env *env, int domain, const struct name *n,
-		       struct buf *notes)
+		       struct notes *notes)
 {
 	struct dirlist l;
 
@@ -245,7 +255,7 @@ static enum ec remove_domain(struct mailroot *root, const struct name *n, struct
 	char actual[NAME_MAX + 1], gone[SIDE_NAME_MAX];
 	int parent, dir;
 	const struct scan_env env = env_of(root);
-	struct buf notes = { 0 };
+	struct notes notes = { 0 };
 	enum ec rc = find(root, n, actual, &parent, &dir, e);
 
 	if (rc != EC_OK)
@@ -268,7 +278,7 @@ static enum ec remove_domain(struct mailroot *root, const struct name *n, struct
 			tree_rename_new(parent, gone, actual);
 		}
 	}
-	buf_drop(&notes);
+	free(notes.all);
 	close(dir);
 	close(parent);
 	return rc;
