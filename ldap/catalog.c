@@ -384,9 +384,10 @@ static enum ec catalog_set_expire(struct catalog *c, const struct name *n, uint3
 {
 	struct errand r = { .name = n, .attr = EXPIRE_ATTR };
 	char text[EXPIRE_TEXT_MAX];
+	enum ec rc = expire_check(n, days, e);
 
-	if (!name_is_domain(n))
-		return err_set(e, EC_USAGE, "a rule of expiry belongs to a domain");
+	if (rc != EC_OK)
+		return rc;
 	if (days == EXPIRE_NEVER)
 		r.value = "-1";
 	else if (days != EXPIRE_UNSET)

@@ -23,6 +23,17 @@ bool expire_parse(const char *text, uint32_t *days)
 	return true;
 }
 
+enum ec expire_check(const struct name *n, uint32_t days, struct err *e)
+{
+	if (!name_is_domain(n))
+		return err_set(e, EC_USAGE,
+			       "when mail expires is a rule of a domain, not of a mailbox");
+	if (days > EXPIRE_DAYS_MAX && days != EXPIRE_NEVER && days != EXPIRE_UNSET)
+		return err_set(e, EC_USAGE, "mail expires after at most %d days, or never",
+			       EXPIRE_DAYS_MAX);
+	return EC_OK;
+}
+
 const char *expire_text(uint32_t days, char out[EXPIRE_TEXT_MAX])
 {
 	switch (days) {

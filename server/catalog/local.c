@@ -272,14 +272,10 @@ static enum ec local_set_expire(struct catalog *c, const struct name *n, uint32_
 				struct err *e)
 {
 	int dir;
+	enum ec rc = expire_check(n, days, e);
 
-	if (!name_is_domain(n))
-		return err_set(e, EC_USAGE,
-			       "when mail expires is a rule of a domain, not of a mailbox");
-	if (days > EXPIRE_DAYS_MAX && days != EXPIRE_NEVER && days != EXPIRE_UNSET)
-		return err_set(e, EC_USAGE, "mail expires after at most %d days, or never",
-			       EXPIRE_DAYS_MAX);
-	enum ec rc = mailroot_dir(root_of(c), n, &dir, e);
+	if (rc == EC_OK)
+		rc = mailroot_dir(root_of(c), n, &dir, e);
 	if (rc != EC_OK)
 		return rc;
 	rc = days == EXPIRE_UNSET ? mailroot_unlink(dir, EXPIRE_FILE, e)

@@ -2,7 +2,8 @@
  *
  * No list is made and nothing is kept between passes: everything that a pass does is idempotent, so one that is broken off is simply
  * begun anew. A mailbox is looked up once more before it is settled, because a listing of a large directory is minutes old by
- * then, and settling with a link that was changed meanwhile would move the mailbox back to its former account.
+ * then, and settling with a link that was changed meanwhile would move the mailbox back to its former account. Only if it is
+ * in this mail root, though: being looked up makes a directory's mailbox, and there may be other hosts for it.
  *
  * The daily part claims a mailbox for as long as it takes to read its index; a client that signs in just then is told that the
  * mailbox is in use, and tries again. So it is not done where the rule is to keep all.
@@ -11,6 +12,7 @@
  * with every mailbox's name, each time.
  */
 #include <string.h>
+#include <unistd.h>
 #include "server/base/clock.h"
 #include "server/catalog/expire.h"
 #include "server/upkeep/upkeep.h"
@@ -78,7 +80,17 @@ static enum ec expire(struct pass *p, const struct entry *en, struct err *e)
 	return p->expire && days != EXPIRE_NEVER ? remove_expired(p, en, days, e) : EC_OK;
 }
 
-/* EC_ABSENT: removed since it was listed; or a directory's that got no mail yet. */
+static bool is_here(const struct pass *p, const struct name *n)
+{
+	int fd;
+	enum ec rc = mailroot_dir(p->u->root, n, &fd, NULL);
+
+	if (rc == EC_OK)
+		close(fd);
+	return rc != EC_ABSENT; /* what else is wrong with it will be told */
+}
+
+/* EC_ABSENT: removed since it was listed. */
 static bool is_trouble(enum ec rc)
 {
 	return rc != EC_OK && rc != EC_ABSENT;
@@ -94,6 +106,8 @@ static bool visit(void *ctx, const struct entry *listed)
 
 	if (atomic_load(p->u->stop))
 		return p->complete = false;
+	if (!is_here(p, &listed->name))
+		return true;
 	p->out->mailboxes++;
 	enum ec rc = c->ops->find(c, &listed->name, &en, &why);
 	if (rc == EC_OK) {
@@ -158,7 +172,7 @@ enum ec upkeep_rules(struct catalog *c, const struct conf *conf, struct upkeep_r
 
 /* ---- the pass ---- */
 
-/* Since: everything there is was settled later. A clock that was set back meanwhile has written earlier times than it began with. */
+/* Since: everything there is was settled later; a mail root without mailboxes may be one that is not mounted. A clock that was set back meanwhile has written earlier times than it began with. */
 static void sweep(struct pass *p, int64_t since_s)
 {
 	struct store *store = p->u->store;
@@ -167,7 +181,7 @@ static void sweep(struct pass *p, int64_t since_s)
 
 	if (p->expire)
 		p->out->swept += mailroot_sweep(p->u->root, false);
-	if (!p->complete || clock_wall_s() < since_s)
+	if (!p->complete || p->out->mailboxes == 0 || clock_wall_s() < since_s)
 		return;
 	if (store->quota->sweep(store, since_s, &n, &why) != EC_OK)
 		trouble(p, &why);

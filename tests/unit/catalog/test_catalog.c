@@ -364,6 +364,8 @@ static void removal_respects_sessions(struct world *w)
 	}
 CONTRACT(exists_or_not)
 CONTRACT(two_locks_are_two_flags)
+CONTRACT(holds_are_no_locks)
+CONTRACT(expiry_is_the_domains)
 CONTRACT(mail_that_is_there)
 CONTRACT(quota_accounts)
 CONTRACT(listing)
@@ -508,18 +510,6 @@ static void local_rules_by_hand(void **state)
 	in_world(&backends[0], rules_by_hand);
 }
 
-static void local_expiry(void **state)
-{
-	(void)state;
-	in_world(&backends[0], expiry_is_the_domains);
-}
-
-static void local_holds(void **state)
-{
-	(void)state;
-	in_world(&backends[0], holds_are_no_locks);
-}
-
 static void rules_in_words(void **state)
 {
 	static const struct {
@@ -556,14 +546,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_exists_or_not),
 		cmocka_unit_test(each_two_locks_are_two_flags),
+		cmocka_unit_test(each_holds_are_no_locks),
+		cmocka_unit_test(each_expiry_is_the_domains),
 		cmocka_unit_test(each_mail_that_is_there),
 		cmocka_unit_test(each_quota_accounts),
 		cmocka_unit_test(each_listing),
 		cmocka_unit_test(each_removal_respects_sessions),
 		cmocka_unit_test(local_linked_from_the_start),
 		cmocka_unit_test(local_files_by_hand),
-		cmocka_unit_test(local_holds),
-		cmocka_unit_test(local_expiry),
 		cmocka_unit_test(local_rules_by_hand),
 		cmocka_unit_test(rules_in_words),
 	};

@@ -36,6 +36,7 @@ struct world {
 	/* of the catalog in front */
 	bool gone; /* cannot list */
 	bool old;  /* lists without links: they were made since */
+	bool more; /* lists a mailbox that is on another host */
 };
 static struct world *here; /* a store's slots know only the store */
 
@@ -68,6 +69,7 @@ static const struct quota_ops notes = { .settle = note_settle, .sweep = note_swe
 static enum ec front_find(struct catalog *c, const struct name *n, struct entry *out, struct err *e)
 {
 	(void)c;
+	assert_string_not_equal(n->local, "elsewhere"); /* or it would come to be here */
 	return here->local->ops->find(here->local, n, out, e);
 }
 
@@ -94,6 +96,8 @@ static enum ec front_each(struct catalog *c, const struct name *domain,
 	(void)c;
 	if (here->gone)
 		return err_set(e, EC_TEMP, "the directory is away");
+	if (here->more && domain)
+		fn(ctx, &(struct entry){ .name = tree_name("elsewhere@example.com") });
 	return here->local->ops->each(here->local, domain, as_it_was, &r, e);
 }
 
@@ -203,6 +207,27 @@ static void the_link_of_now_counts(void **state)
 	w->old = true;
 	pass(w, false);
 	assert_non_null(strstr(w->settled, LEE ">" KIM " "));
+}
+
+static void mailboxes_of_other_hosts_are_not_made(void **state)
+{
+	struct world *w = *state;
+
+	w->more = true;
+	pass(w, true);
+	assert_true(w->r.whole && w->r.mailboxes == 3 && w->r.settled == 3);
+}
+
+static void an_empty_mail_root_is_not_swept(void **state)
+{
+	struct name com = tree_name("example.com"), org = tree_name("example.org");
+	struct world *w = *state;
+	struct err e;
+
+	assert_ec(mailroot_remove(w->tree.root, &com, &e), EC_OK);
+	assert_ec(mailroot_remove(w->tree.root, &org, &e), EC_OK);
+	pass(w, false);
+	assert_true(w->r.whole && w->n_sweeps == 0);
 }
 
 static void trouble_is_told_once(void **state)
@@ -462,6 +487,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(settles_every_mailbox),
 		TEST(the_link_of_now_counts),
+		TEST(mailboxes_of_other_hosts_are_not_made),
+		TEST(an_empty_mail_root_is_not_swept),
 		TEST(trouble_is_told_once),
 		TEST(a_damaged_link_is_left_alone),
 		TEST(stops_soon),
