@@ -4,6 +4,9 @@
  * draft beside their place and appear with one rename, so a mailbox is there whole or not at all,
  * whatever ends us in between. Elsewhere the account comes first and is taken back if the mailbox
  * can't be made; signals wait meanwhile.
+ *
+ * Where accounts are a directory's or this computer's, a mailbox begins with a quota file that names
+ * its own account, as in the original; there is none for the password file.
  */
 #include <string.h>
 #include "admin/cmd.h"
@@ -87,6 +90,14 @@ static enum ec take_back(struct wp *w, const struct name *n, enum ec rc)
 	return wp_hint(w, rc, "its account was made and cannot be taken back: %s", why.text);
 }
 
+/* A catalog in a directory says so in its entries, and need not. */
+static enum ec link_to_own(struct wp *w, const struct name *n, struct draft *draft, struct err *e)
+{
+	if (w->backends.accounts->ops->needs_create || w->conf->catalog != CATALOG_LOCAL)
+		return EC_OK;
+	return catalog_local_link(draft, wp_text(w, n), e);
+}
+
 /* The mailbox, and its account if there is a password. */
 static enum ec make(struct wp *w, const struct name *n, const struct secret *password,
 		    struct err *e)
@@ -98,6 +109,8 @@ static enum ec make(struct wp *w, const struct name *n, const struct secret *pas
 
 	if (rc == EC_EXISTS) /* its place was free, so this is what an earlier one has left */
 		wp_hint(w, rc, "if it is of an earlier mailbox: winpop delete %s", wp_text(w, n));
+	if (rc == EC_OK)
+		rc = link_to_own(w, n, draft, e);
 	if (rc == EC_OK && password)
 		rc = make_account(w, n, password, draft, e);
 	if (rc != EC_OK) {

@@ -2,11 +2,11 @@
  *
  * The mailbox goes first and the account second: were it the other way round, a mailbox that turns
  * out to be in use would stay behind with nobody able to sign in. With the password file the
- * account is gone with the mailbox, /deleteuser or not.
+ * account is gone with the mailbox, /deleteuser or not. What an account was limited to goes with it.
  */
 #include <time.h>
 #include "server/base/clock.h"
-#include "admin/cmd.h"
+#include "admin/quota.h"
 #include "admin/service.h"
 
 enum { DELETEUSER, YES, NOW };
@@ -94,6 +94,8 @@ static enum ec delete_domain(struct wp *w, const struct wp_args *a, const struct
 		rc = remove_entry(w, a, n, e);
 	if (rc != EC_OK)
 		return rc;
+	if (w->backends.accounts->ops->needs_create)
+		quota_gone(w, n);
 	out_field(w->out, "domain", n->domain);
 	out_say(w->out, "The domain was deleted, with its mailboxes and their mail.");
 	return EC_OK;
@@ -154,6 +156,8 @@ static enum ec delete_mailbox(struct wp *w, const struct wp_args *a, const struc
 	out_field(w->out, "mailbox", wp_text(w, n));
 	if (there)
 		rc = remove_account(w, &acct, e);
+	if (rc == EC_OK && (there || w->backends.accounts->ops->needs_create))
+		quota_gone(w, n);
 	if (rc == EC_OK)
 		out_say(w->out, there ? "The mailbox and its account were deleted."
 				      : "The mailbox was deleted.");
@@ -180,7 +184,9 @@ const struct wp_cmd wp_delete = {
 		"A locked domain or mailbox can be deleted. One that a client is signed in to "
 		"cannot, unless /now ends its sessions first. With the encrypted password file "
 		"the account goes with its mailbox whether /deleteuser is given or not. An "
-		"administrator's account is never deleted.",
+		"administrator's account is never deleted.\n"
+		"The limit of an account goes with the account, unless other mailboxes count "
+		"against it (winpop setquota).",
 	.argc_min = 1,
 	.argc_max = 1,
 	.how = WP_WRITES,

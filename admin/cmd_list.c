@@ -1,4 +1,5 @@
 /* cmd_list.c - domains, or the mailboxes of one. */
+#include "server/catalog/expire.h"
 #include "admin/cmd.h"
 
 struct listing {
@@ -19,6 +20,7 @@ static bool show_domain(void *ctx, const struct entry *en)
 {
 	struct listing *l = ctx;
 	struct catalog *cat = l->w->backends.catalog;
+	char rule[EXPIRE_TEXT_MAX];
 	uint64_t n = 0;
 	struct err why;
 
@@ -31,6 +33,8 @@ static bool show_domain(void *ctx, const struct entry *en)
 	out_field(l->w->out, "domain", en->name.domain);
 	out_field(l->w->out, "state", wp_state(en));
 	out_field_u(l->w->out, "mailboxes", n);
+	out_field(l->w->out, "delivery", wp_delivery(en));
+	out_field(l->w->out, "expire", expire_text(en->expire_days, rule));
 	out_end(l->w->out);
 	return true;
 }
@@ -52,6 +56,12 @@ static const char *logon_of(struct listing *l, const struct name *n, struct acco
 	return acct->logon[0] ? acct->logon : name_text(n, text);
 }
 
+/* What its quota file says; that is not who else it counts against. */
+static const char *quota_text(const struct entry *en)
+{
+	return en->quota_damaged ? "?" : en->quota[0] ? en->quota : "-";
+}
+
 static bool show_mailbox(void *ctx, const struct entry *en)
 {
 	struct listing *l = ctx;
@@ -63,7 +73,9 @@ static bool show_mailbox(void *ctx, const struct entry *en)
 	out_field(l->w->out, "state", wp_state(en));
 	out_field(l->w->out, "locked_by", wp_locked_by(en));
 	out_field(l->w->out, "logon", logon_of(l, &en->name, &acct, logon));
-	out_field(l->w->out, "quota_account", en->quota[0] ? en->quota : "-");
+	out_field(l->w->out, "quota_account", quota_text(en));
+	out_field(l->w->out, "delivery", wp_delivery(en));
+	out_field(l->w->out, "held_by", wp_held_by(en));
 	out_end(l->w->out);
 	return true;
 }
@@ -111,9 +123,11 @@ const struct wp_cmd wp_list = {
 	.name = "list",
 	.args = "[DomainName]",
 	.help = "Lists all domains or, if a domain is given, all the mailboxes in it.",
-	.more = "For each domain: its name, lock state and number of mailboxes. For each mailbox: "
-		"its name, lock state, whose lock that is (mailbox, domain, both), the name its "
-		"user signs in with, and the account its quota refers to.",
+	.more = "For each domain: its name, lock state, number of mailboxes, whether it takes new "
+		"mail (open, held), and its own rule for expiry. For each mailbox: its name, lock "
+		"state, whose lock that is (mailbox, domain, both), the name its user signs in "
+		"with, the account its quota file refers to, whether it takes new mail, and whose "
+		"hold that is.",
 	.argc_max = 1,
 	.how = WP_READS,
 	.needs = WP_MAIL,

@@ -20,6 +20,7 @@ const struct wp_cmd *const wp_cmds[] = {
 	&wp_purge,     &wp_adopt,
 	&wp_hold,      &wp_unhold,
 	&wp_setexpire, &wp_mta,
+	&wp_setquota,  &wp_check,
 	NULL,
 };
 

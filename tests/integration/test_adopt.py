@@ -326,7 +326,7 @@ def test_odd_things_are_told_and_left(make_server, original, tmp_path):
                "System Volume Information": "not a domain", "folder": "not a domain", "desktop.ini": "not a domain", "caf\\xE9\n.txt": "not a domain"}
     assert odd == wanted
     assert said["messages_adopted"] == 8 and said["domains_added"] == 2
-    assert server.winpop_ok("list") == "empty.example.net\tunlocked\t0\nexample.com\tunlocked\t1\n"
+    assert server.winpop_ok("list") == "empty.example.net\tunlocked\t0\topen\tdefault\nexample.com\tunlocked\t1\topen\tdefault\n"
     check_mailbox(server, original, kim, passwords(tmp_path / "new")[kim])
 
 

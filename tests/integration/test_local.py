@@ -72,7 +72,7 @@ def test_a_user_made_and_removed(users, server):
     assert kim[3] == users.group("pop3users")[2], "no group of its own"
     assert users.shadow("kim")[1].startswith("$"), "a password that can be right"
     assert not users.group("kim")
-    assert server.winpop_ok("list", "example.com") == f"{BOX}\tunlocked\t-\tkim\t-\n"
+    assert server.winpop_ok("list", "example.com") == f"{BOX}\tunlocked\t-\tkim\t{BOX}\topen\t-\n"
     server.session(BOX).quit()
     server.winpop_ok("changepwd", BOX, "-", stdin="another one\n")
     assert try_pass(server, BOX, "pw-kim").startswith(b"-ERR [AUTH]")
@@ -102,7 +102,7 @@ def test_locks_quota_and_sums(server):
     server.winpop_ok("unlock", BOX)
     assert len(server.messages(BOX, "pw-kim2")) == 1
     server.winpop_ok("createquotafile", BOX)
-    assert server.winpop_ok("list", "example.com").split("\t")[-1] == f"{BOX}\n"
+    assert server.winpop_ok("list", "example.com").split("\t")[4] == BOX
     assert f"{BOX}\t" in server.winpop_ok("stat", "example.com")
     assert server.winpop_ok("get", "authentication") == "authentication\t1 (local)\n"
 
@@ -563,7 +563,7 @@ def test_away_from_accounts_that_cannot_be_asked(users, make_local):
     assert result.code == 1 and "1 of 1 mailboxes" in result.err and result.out.startswith(f"{BOX}\t"), result
     shutil.rmtree(server.box_dir(BOX))
     server.winpop_ok("set", "authentication", "file")
-    assert server.winpop_ok("list") == "example.com\tunlocked\t0\n"
+    assert server.winpop_ok("list") == "example.com\tunlocked\t0\topen\tdefault\n"
 
 
 def test_no_secret_is_told(users, make_local):

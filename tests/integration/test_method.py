@@ -56,7 +56,7 @@ def test_away_from_a_directory_that_is_gone(slapd, make_server):
     server = make_server(start=False, **slapd.settings())
     slapd.kill()
     server.winpop_ok("set", "authentication", "file", "directory_servers", "")
-    assert server.winpop_ok("list") == "example.com\tunlocked\t0\n"
+    assert server.winpop_ok("list") == "example.com\tunlocked\t0\topen\tdefault\n"
 
 
 def test_without_domains_nobody_is_asked(slapd, make_server):

@@ -565,4 +565,4 @@ def test_the_journal_is_nobody_elses_business(migration):
     root = migration.server.mailroot.stat()
     assert (stat.S_IMODE(there.st_mode), there.st_uid, there.st_gid) == (0o600, root.st_uid, root.st_gid)
     assert migration.people[kim] not in migration.journal_path.read_text()
-    assert migration.server.winpop_ok("list").splitlines() == [f"{migration.domain}\tunlocked\t1"]
+    assert migration.server.winpop_ok("list").splitlines() == [f"{migration.domain}\tunlocked\t1\topen\tdefault"]

@@ -31,7 +31,7 @@ def test_add_mailbox_without_account_is_refused(domain):
 def test_add_mailbox(domain, words):
     domain.ok("ADD", "Lee@Example.com", *words, stdin="pw\nrest of a script\n")
     assert domain.box("lee@example.com").is_dir()
-    assert domain.rows("list", "example.com")[1] == ["lee@example.com", "unlocked", "-", "lee@example.com", "-"]
+    assert domain.rows("list", "example.com")[1] == ["lee@example.com", "unlocked", "-", "lee@example.com", "-", "open", "-"]
 
 
 def test_add_mailbox_refusals(domain):
@@ -49,7 +49,7 @@ def test_names_of_full_length_and_utf8(domain):
         domain.ok("add", local + "@example.com", "/createuser", "x")
     assert len(domain.rows("list", "example.com")) == 6
     domain.ok("add", "bücher.example")
-    assert ["xn--bcher-kva.example", "unlocked", "0"] in domain.rows("list")
+    assert ["xn--bcher-kva.example", "unlocked", "0", "open", "default"] in domain.rows("list")
 
 
 def test_delete_mailbox(domain):
@@ -88,14 +88,14 @@ def test_delete_domain_wants_to_be_sure(domain):
 def test_list(domain):
     domain.ok("add", "ann@example.com", "/createuser", "x")
     domain.ok("add", "a.org")
-    assert domain.rows("list") == [["a.org", "unlocked", "0"], ["example.com", "unlocked", "2"]]
+    assert domain.rows("list") == [["a.org", "unlocked", "0", "open", "default"], ["example.com", "unlocked", "2", "open", "default"]]
     assert [r[0] for r in domain.rows("list", "EXAMPLE.com")] == ["ann@example.com", "kim@example.com"]
     assert domain.rows("list", "a.org") == []
     domain.fails(1, "list", "b.org")
     domain.fails(2, "list", "kim@example.com")
     assert domain.json("list") == {"ok": True, "domains": [
-        {"domain": "a.org", "state": "unlocked", "mailboxes": 0},
-        {"domain": "example.com", "state": "unlocked", "mailboxes": 2}]}
+        {"domain": "a.org", "state": "unlocked", "mailboxes": 0, "delivery": "open", "expire": "default"},
+        {"domain": "example.com", "state": "unlocked", "mailboxes": 2, "delivery": "open", "expire": "default"}]}
 
 
 def test_damaged_account_shows_and_is_mended(domain):
@@ -162,13 +162,14 @@ def test_stat(domain):
     assert whole.pop("per_domain") == [
         {"domain": "b.org", "state": "locked", "mailboxes": 0, "messages": 0, "disk_use": 0},
         {"domain": "example.com", "state": "unlocked", "mailboxes": 2, "messages": 4, "disk_use": 350}]
-    assert whole == {"ok": True, "domains": 2, "mailboxes": 2, "messages": 4, "disk_use": 350}
+    assert whole == {"ok": True, "domains": 2, "mailboxes": 2, "messages": 4, "disk_use": 350, "accounts_near_limit": 0,
+                     "accounts_full": 0}
     one = domain.json("stat", "example.com")
     assert one["per_mailbox"][1] == {"mailbox": "kim@example.com", "state": "unlocked", "locked_by": "-", "messages": 3,
-                                     "disk_use": 300}
+                                     "disk_use": 300, "quota_account": "kim@example.com", "used": 300, "limit": "-", "percent": "-"}
     assert (one["mailboxes"], one["messages"], one["disk_use"]) == (2, 4, 350)
     text = domain.ok("stat")
-    assert text.endswith("\n\ndomains\t2\nmailboxes\t2\nmessages\t4\ndisk_use\t350\n")
+    assert text.endswith("\n\ndomains\t2\nmailboxes\t2\nmessages\t4\ndisk_use\t350\naccounts_near_limit\t0\naccounts_full\t0\n")
     domain.fails(1, "stat", "c.org")
 
 
@@ -274,7 +275,7 @@ def test_purgepasswords_keeps_the_keys_until_all_is_gone(domain):
 
 
 def test_csv_is_a_table(domain):
-    assert domain.ok("list", "--csv") == "domain,state,mailboxes\nexample.com,unlocked,1\n"  # text mode of this test: CRLF is LF
+    assert domain.ok("list", "--csv") == "domain,state,mailboxes,delivery,expire\nexample.com,unlocked,1,open,default\n"  # text mode of this test: CRLF is LF
     assert domain.ok("lock", "example.com", "--csv") == "domain,state\nexample.com,locked\n"
     assert "mailbox" in domain.run("stat", "example.com", "--csv").stdout.split("\n\n")[0]
     domain.fails(2, "list", "--csv", "--json")
