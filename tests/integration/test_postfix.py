@@ -297,6 +297,26 @@ def test_a_full_mailbox_is_known_before_the_message_comes(flow):
     assert b"there is room again" in flow.received(lee)[0]
 
 
+def test_mail_may_wait_for_room(own_flow):
+    flow = own_flow
+    kim, lee = flow.mailbox(), flow.mailbox("example.net")
+    flow.server.winpop_ok("set", "quota_full", "defer")
+    flow.server.winpop_ok("setquota", lee, "1M", "/messages:1")
+    flow.postfix.send(lee, message("the only one"))
+    flow.received(lee)
+    code, said = refusal(flow.postfix.send, lee, message("one more"))
+    assert code == 452 and "4.2.2" in said, said
+    with flow.sender(kim) as client:
+        client.sendmail(kim, [lee], message("waits", sender=kim))
+    wait_until(lambda: any("452" in why for _, _, why in flow.postfix.queued()), 20, "it does not wait")
+    with flow.server.session(lee, password(lee)) as pop:
+        pop.ok("DELE 1")
+        pop.quit()
+    flow.postfix.wait_empty()
+    assert b"Subject: waits" in flow.received(lee)[0]
+    assert flow.server.messages(kim, password(kim)) == []
+
+
 def test_a_hold_makes_mail_wait(flow):
     """Another server keeps it; a mail program, which has no queue, hands it to ours."""
     kim, lee = flow.mailbox(), flow.mailbox("example.net")
