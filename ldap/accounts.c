@@ -86,22 +86,53 @@ static void mark_own(const struct dir *d, struct account *who)
 		who->admin = true;
 }
 
-/* It may sign in with a name that is no DN: user@domain, DOMAIN\user, a Kerberos principal. */
-static enum ec find_own(struct dir *d, struct account *who, struct err *e)
+/* It may sign in with a name that is no DN: user@domain, DOMAIN\user, a Kerberos principal. "": there is no entry to be seen. */
+static enum ec look_for_own(struct dir *d, char out[ACCOUNT_KEY_MAX + 1], struct err *e)
 {
 	const char *user = d->link.user;
-	struct person *own;
 	struct typed typed;
 
-	mark_own(d, who);
-	if (who->admin || dn_sane(user) || typed_parse(&typed, user, strlen(user), NULL) != EC_OK)
+	out[0] = '\0';
+	if (typed_parse(&typed, user, strlen(user), NULL) != EC_OK)
 		return EC_OK;
-	own = person_new();
+	struct person *own = person_new();
 	enum ec rc = person_find(d, &typed, own, e);
-	if (rc == EC_OK && dn_same(who->key, own->account.key))
-		who->admin = true;
+	if (rc == EC_OK)
+		strcpy(out, own->account.key);
 	free(own);
 	return rc == EC_ABSENT ? EC_OK : rc;
+}
+
+/* Asked once, as what is in the root: whoever comes first asks, and of two that come at the same time the first answer stays. */
+static enum ec own_entry(struct dir *d, const char **out, struct err *e)
+{
+	char *known = atomic_load(&d->own), dn[ACCOUNT_KEY_MAX + 1];
+
+	if (!known) {
+		enum ec rc = look_for_own(d, dn, e);
+		if (rc != EC_OK)
+			return rc;
+		char *kept = mem_strz(dn);
+		if (atomic_compare_exchange_strong(&d->own, &known, kept))
+			known = kept;
+		else
+			free(kept);
+	}
+	*out = known;
+	return EC_OK;
+}
+
+static enum ec find_own(struct dir *d, struct account *who, struct err *e)
+{
+	const char *own = "";
+
+	mark_own(d, who);
+	if (who->admin || dn_sane(d->link.user))
+		return EC_OK;
+	enum ec rc = own_entry(d, &own, e);
+	if (rc == EC_OK && *own && dn_same(who->key, own))
+		who->admin = true;
+	return rc;
 }
 
 static enum ec ask_admin(struct dir_conn *c, void *ctx, struct err *e)

@@ -150,6 +150,7 @@ void dir_close(struct dir **dp)
 		return;
 	pool_free(&d->pool);
 	dir_root_free(d);
+	free(atomic_load(&d->own));
 	secret_drop(&d->password);
 	struct arena *mem = d->mem; /* holds *d */
 	arena_drop(&mem);

@@ -24,6 +24,7 @@ struct dir {
 	struct secret password; /* an administrator's */
 	struct pool *pool;
 	_Atomic(const struct dir_root *) root; /* dir_root_get */
+	_Atomic(char *) own; /* DN of the service's entry (find_own); "" = none, NULL = not asked */
 	atomic_bool has_hash_class; /* the schema has it; false: not seen so far (nthash.c) */
 };
 
