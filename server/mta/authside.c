@@ -11,6 +11,7 @@
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "server/base/buf.h"
@@ -145,38 +146,38 @@ static void done(struct job *j)
 
 /* ---- asking ---- */
 
-/* One address has one spelling, whichever way the MTA writes it: a guesser's penalty is counted by it, here as at POP3's door.
- * false: it is no address. */
-static bool take_address(const char *rip, char peer[PEER_TEXT_MAX], bool *loopback)
+/* One address has one spelling, whichever way the MTA writes it, and no interface (RFC 4007 section 11): a guesser's penalty is
+ * counted by it, here as at POP3's door. What is no address is nobody's, and not this computer's. Returns: it is loopback. */
+static bool take_address(const char *rip, char peer[PEER_TEXT_MAX])
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
-	const struct sockaddr *sa = (const struct sockaddr *)&v4;
-	socklen_t len = sizeof(v4);
+	const struct sockaddr *sa = (const struct sockaddr *)&v6;
+	socklen_t len = sizeof(v6);
+	char text[AP_WORD_MAX + 1];
 
-	if (inet_pton(AF_INET6, rip, &v6.sin6_addr) == 1) {
-		sa = (const struct sockaddr *)&v6;
-		len = sizeof(v6);
-	} else if (inet_pton(AF_INET, rip, &v4.sin_addr) != 1) {
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(rip, "%"), rip);
+	if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
+		sa = (const struct sockaddr *)&v4;
+		len = sizeof(v4);
+	} else if (inet_pton(AF_INET6, text, &v6.sin6_addr) != 1) {
+		strcpy(peer, "unknown");
 		return false;
 	}
 	peer_text(sa, len, peer);
-	*loopback = peer_is_loopback(sa, len);
-	return true;
+	return peer_is_loopback(sa, len);
 }
 
 static struct signing *begin_exchange(struct session *s, const struct ap_ask *q)
 {
 	struct signing *w = mem_new(sizeof(*w));
-	bool loopback = false;
 
 	task_begin(&w->t, s, run, done, drop_signing);
 	w->s = s;
 	w->secured = q->secured;
 	memcpy(w->mech, q->mech, sizeof(w->mech));
 	strcpy(w->service, q->service[0] ? q->service : "smtp");
-	if (!take_address(q->rip, w->peer, &loopback))
-		strcpy(w->peer, "unknown");
+	bool loopback = take_address(q->rip, w->peer);
 	const struct auth_facts facts = {
 		.sid = s->sid,
 		.peer = w->peer,
