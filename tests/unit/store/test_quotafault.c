@@ -148,6 +148,30 @@ static void deliver_bob(struct world *w)
 {
 	world_deliver(w, BOB, 1000, NULL);
 }
+/* Without a limit nothing about quotas may refuse it. */
+static void deliver_free(struct world *w, unsigned mailbox, const char *account)
+{
+	struct name name = tree_name(world_address(mailbox));
+	struct iovec iov = { "free\r\n", 6 };
+	struct charge c = { .account = account };
+	struct message m = {
+		.iov = &iov, .n_iov = 1, .spool_fd = -1, .charge = account ? &c : NULL
+	};
+
+	w->tree.store->ops->deliver(w->tree.store, &name, &m, NULL);
+}
+static void deliver_lee_free(struct world *w)
+{
+	deliver_free(w, LEE, NULL);
+}
+static void deliver_lee_unlimited(struct world *w)
+{
+	deliver_free(w, LEE, TEAM);
+}
+static void deliver_nomad_unlimited(struct world *w)
+{
+	deliver_free(w, NOMAD, w->nomad_in);
+}
 static void remove_lee(struct world *w)
 {
 	world_remove(w, LEE, 2);
@@ -299,6 +323,10 @@ static const struct scenario scenarios[] = {
 	{ "own delivery", KIM, true, make_room, deliver_kim },
 	{ "shared delivery", LEE, true, make_room, deliver_lee },
 	{ "delivery to an owner", ANN, true, make_room, deliver_ann },
+	{ "uncharged delivery", LEE, true, make_room, deliver_lee_free },
+	{ "unlimited delivery", LEE, true, make_room, deliver_lee_unlimited },
+	{ "unlimited delivery into another account", NOMAD, false, nomad_leaves,
+	  deliver_nomad_unlimited },
 	{ "removal", LEE, true, make_room, remove_lee },
 	{ "an owner's removal", ANN, true, make_room, remove_ann },
 	{ "delivery into another account", NOMAD, false, nomad_leaves, deliver_nomad },

@@ -3,6 +3,7 @@
  * Whenever all of them stand still, no account holds more than its limit; and when the dead ones' mailboxes have been visited,
  * files, indexes and ledgers agree.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -200,9 +201,51 @@ static void company_comes(void **state)
 	world_teardown(&w);
 }
 
+struct crew {
+	struct world *w;
+	unsigned who;
+	bool full;
+};
+
+static void *deliver_until_full(void *arg)
+{
+	struct crew *c = arg;
+	enum ec rc = EC_OK;
+
+	while (rc == EC_OK || rc == EC_TEMP)
+		rc = world_deliver(c->w, c->who % 2 ? LEE : SAM, 20, NULL);
+	c->full = rc == EC_QUOTA;
+	return NULL;
+}
+
+/* The same within one process: locks hang on descriptors, not on processes. */
+static void threads(void **state)
+{
+	struct crew crew[4];
+	pthread_t thread[4];
+	struct world w;
+
+	(void)state;
+	world_setup(&w);
+	for (unsigned i = 0; i < 4; i++) {
+		crew[i] = (struct crew){ &w, i, false };
+		assert_int_equal(pthread_create(&thread[i], NULL, deliver_until_full, &crew[i]), 0);
+	}
+	for (unsigned i = 0; i < 20; i++)
+		world_remove(&w, LEE, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		pthread_join(thread[i], NULL);
+		assert_true(crew[i].full);
+	}
+	assert_int_equal(world_files_of(&w, TEAM).octets, LIMIT);
+	world_check_accounts(&w, "when all is full");
+	world_teardown(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(threads),
 		cmocka_unit_test(company_comes),
 		cmocka_unit_test(killed_at_random),
 	};
