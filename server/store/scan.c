@@ -329,11 +329,13 @@ static bool tell_ledger(const struct scan_env *env, const struct index_head *hea
 {
 	struct account_key key = account_of_mailbox(mailbox);
 	struct quota_usage holds = { head->octets, head->n };
+	char text[NAME_TEXT_MAX + 1];
 	struct err why;
 
 	if (ledger_tell(env->root, env->boot, head->ledger, &key, &holds, &why) == EC_OK)
 		return true;
-	log_event(env->log, LV_WARN, "quota-unsettled", KV("why", why.text));
+	log_event(env->log, LV_WARN, "quota-uncounted", KV("mailbox", name_text(mailbox, text)),
+		  KV("why", why.text));
 	return false;
 }
 

@@ -104,6 +104,7 @@ static void set_ledger(struct index_hold *h, uint64_t account)
 static enum ec join(struct tally *t, uint64_t account, const char *text, struct err *e)
 {
 	enum ec rc = leave(t, account, e);
+
 	if (rc != EC_OK)
 		return rc;
 	rc = ledger_take(&t->ledger, t->env->root, t->env->boot, account, text, e);
@@ -161,7 +162,6 @@ enum ec tally_join(struct tally *t, const struct scan_env *env, struct index_hol
 	return EC_OK;
 }
 
-/* amount + more > limit, whatever they are. */
 static bool exceeds(struct quota_usage u, const struct quota_limit *l)
 {
 	return (l->octets > 0 && u.octets > l->octets) ||
@@ -229,7 +229,7 @@ static enum ec put(struct tally *t, struct ledger_line *line, struct quota_usage
 	return ledger_set(&t->ledger, line, e);
 }
 
-/* EC_OK: the message fits, and more says how much it is. */
+/* EC_OK: the message fits, and the change of the index has begun. */
 static enum ec decide(struct tally *t, struct charge *charge, struct quota_usage others,
 		      struct quota_usage loose, uint64_t octets, struct err *e)
 {

@@ -147,6 +147,40 @@ static void own_account(void **state)
 	assert_ec(put_within(t, KIM, "", 1, 300), EC_QUOTA);
 }
 
+static void what_people_read(void **state)
+{
+	static const struct {
+		const char *account;
+		struct quota_limit limit;
+		const char *text;
+	} cases[] = {
+		{ "",
+		  { .octets = 2048 },
+		  KIM " is full: 0.98K of 2.00K used, no room for 1.46K (account " KIM ")" },
+		{ TEAM,
+		  { .octets = 2048 },
+		  KIM " is full: 0.98K of 2.00K used, no room for 1.46K (account " TEAM ")" },
+		{ TEAM,
+		  { .messages = 1 },
+		  KIM " is full: it holds 1 of 1 messages (account " TEAM ")" },
+		{ "",
+		  { .octets = 2, .messages = 1 },
+		  KIM " is full: 0.98K of 2 used, no room for 1.46K (account " KIM ")" },
+	};
+	struct tree *t = *state;
+	struct name kim = tree_name(KIM);
+	struct iovec iov = { (char *)octets, 1500 };
+	struct err e;
+
+	assert_ec(put_free(t, KIM, "", 1000), EC_OK);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct charge c = { .account = cases[i].account, .limit = cases[i].limit };
+		struct message m = { .iov = &iov, .n_iov = 1, .spool_fd = -1, .charge = &c };
+		assert_ec(t->store->ops->deliver(t->store, &kim, &m, &e), EC_QUOTA);
+		assert_string_equal(e.text, cases[i].text);
+	}
+}
+
 static void shared_account(void **state)
 {
 	struct tree *t = *state;
@@ -404,12 +438,19 @@ static void no_index_can_be(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(stems), CASE(own_account),
-		CASE(shared_account),    CASE(owner_gets_company),
-		CASE(settled_elsewhere), CASE(asked_before),
-		CASE(removed),           CASE(power_was_cut),
-		CASE(its_directory),     CASE(no_ledger_can_be),
-		CASE(no_index_can_be),   CASE(swept),
+		cmocka_unit_test(stems),
+		CASE(own_account),
+		CASE(what_people_read),
+		CASE(shared_account),
+		CASE(owner_gets_company),
+		CASE(settled_elsewhere),
+		CASE(asked_before),
+		CASE(removed),
+		CASE(power_was_cut),
+		CASE(its_directory),
+		CASE(no_ledger_can_be),
+		CASE(no_index_can_be),
+		CASE(swept),
 		CASE(recounted),
 	};
 
