@@ -229,11 +229,12 @@ def test_damaged_limit(calm):
     """Mail waits until somebody has looked."""
     limit(calm, KIM, "10K")
     [file] = (calm.mailroot / ".quota").glob("*.limit")
-    file.write_text(file.read_text().replace("10K", "plenty"))
+    good = file.read_text()
+    file.write_text(good.replace("10K", "plenty"))
     code, text = send(calm)
     assert code == 451 and text.startswith("4.3.5 ")
     assert "bytes = plenty: write an amount" in calm.events("delivery-refused", **{"class": "broken"})[0]["text"]
-    limit(calm, KIM, "10K")
+    file.write_text(good)
     assert send(calm)[0] == 250
 
 
