@@ -3,11 +3,13 @@
 curl says nothing about whom it acts for, mpop and fetchmail name the user they were told; so the ways to spell a name are
 fetchmail's to try.
 """
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from fixtures import clients
+from fixtures.mta import Submission
 from fixtures.samba import REALM
 from fixtures.winpopd import as_delivered
 
@@ -79,6 +81,18 @@ def test_nobody_acts_for_another(office, certs, tmp_path):
     ticket(office, kim)
     said = kept_out(office, certs, tmp_path, "fetchmail", lee.address)
     assert said["reason"] == "denied"
+
+
+def test_senders_sign_in(office, certs, tmp_path):
+    """By a ticket for smtp/HOST, handed on by an MTA."""
+    kim = office.hire()
+    ticket(office, kim)
+    with contextlib.closing(Submission(office.server.auth_socket, office.directory.space, "GSSAPI")) as mta:
+        clients.run(["curl", "-sS", "--noproxy", "*", "--resolve", f"{clients.HOST}:{mta.port}:127.0.0.1", "--user", f"{principal(kim)}:",
+                     "--login-options", "AUTH=GSSAPI", "-X", "NOOP", f"smtp://{clients.HOST}:{mta.port}"],
+                    access(office, certs, tmp_path, principal(kim)))
+    assert mta.told == [("OK", [f"user={kim.address}"])]
+    assert came_in(office, kim)["service"] == "smtp"
 
 
 def test_offered_only_with_a_keytab(dc, office_at, office):
