@@ -15,6 +15,7 @@ struct folks {
 	bool kim_has;
 	struct quota_limit kim;
 	atomic_uint n_find;
+	bool many;                     /* ask at the same time: nobody is the last one */
 	char asked[NAME_TEXT_MAX + 1]; /* the last one */
 };
 
@@ -24,7 +25,8 @@ static inline enum ec folks_find(struct accounts *a, const struct name *n, struc
 	struct folks *f = (struct folks *)a;
 
 	atomic_fetch_add(&f->n_find, 1);
-	name_text(n, f->asked);
+	if (!f->many)
+		name_text(n, f->asked);
 	if (f->away)
 		return err_set(e, EC_TEMP, "the directory is away");
 	if (strcmp(n->local, "split") == 0)

@@ -366,6 +366,7 @@ static void test_many_at_once(void **state)
 	(void)state;
 	begin(&s, NAME_DIRECTORY, true);
 	struct crowd c = { .limits = s.here };
+	s.folks.many = true;
 	set(s.here, "kim@a", 1, 1, LIMIT_ENTRY);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, look_on, &c), 0);
