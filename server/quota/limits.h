@@ -1,8 +1,8 @@
 /* limits.h - what a quota account may hold: its entry in the directory says it, else the table in the mail root, else the
  * settings' quota_bytes and quota_messages. Administrators are not limited.
  *
- * Answers are remembered for a minute (a mail storm asks for one account again and again), and for as long as it takes while
- * the directory is away: mail goes on. Our own changes are seen at once in this process, within a second by others.
+ * What accounts answer is remembered for a minute (a mail storm asks for one account again and again), and for as long as it
+ * takes while the directory is away: mail goes on. Changes by limits_set are seen by every process with its next question.
  *
  *	mailroot/.quota/3f0c….limit     account = kim@example.com
  *	                                bytes = 500M
@@ -22,7 +22,7 @@
 
 struct limits;
 
-/* All lent. */
+/* Both lent. */
 void limits_open(struct mailroot *root, struct accounts *accounts, struct limits **out);
 void limits_close(struct limits **l);
 

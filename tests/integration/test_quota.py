@@ -37,6 +37,14 @@ def send(server, address=KIM, body=BODY, size=None):
         return reply if reply[0] != 250 else lmtp.data(body)[0]
 
 
+def send_as_an_mta(server, address, body):
+    """While room is taken by a delivery under way, which may fail still, the next one is told to wait: 451."""
+    def decided():
+        reply = send(server, address, body)
+        return reply if reply[0] != 451 else None
+    return wait_until(decided)
+
+
 def fill(server, address=KIM, body=BODY):
     """Sends until it is refused: how many were taken, and the refusal."""
     for n in range(1000):
@@ -304,6 +312,22 @@ def test_eight_cross_at_once(server):
         assert len(warnings(server)) == 1
         assert octets(server) <= 204800
         empty(server)
+
+
+def test_several_mailboxes_cross_once(server):
+    """Of a shared account one delivery crosses, to whichever mailbox: that one is told, and the account's own."""
+    addresses = [KIM, "lee@example.com", "pat@example.com"]
+    for local in "lee", "pat", "office":
+        server.mailbox(local)
+    for address in addresses:
+        server.winpop_ok("createquotafile", address, "/user:office@example.com")
+    limit(server, "office@example.com", "300K")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        codes = [r[0] for r in pool.map(lambda n: send_as_an_mta(server, addresses[n % 3], KIB * 30), range(24))]
+    assert sorted(codes) == [250] * 9 + [552] * 15, "the ninth crosses"
+    assert sorted(len(warnings(server, address)) for address in addresses) == [0, 0, 1]
+    assert len(warnings(server, "office@example.com")) == 1
+    assert sum(octets(server, address) for address in [*addresses, "office@example.com"]) <= 300 << 10
 
 
 def test_never_over_the_limit(server):
