@@ -368,7 +368,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 	if (rc != EC_OK)
 		return rc;
 	c.shares = shares_new();
-	out_list(w->out, "problems");
+	out_list(w->out, "findings");
 	rc = a->argc > 0 ? check_some(&c, &found.name, &found) : check_all(&c);
 	out_end(w->out);
 	shares_free(&c.shares);

@@ -138,20 +138,36 @@ static enum ec find_account(struct wp *w, const char *text, bool away, char out[
 
 /* ---- setting it ---- */
 
+/* What was not said stays as it is. Not looked at if all was said: a limit that cannot be read is mended by a new one. */
+static enum ec fill_in(struct wp *w, const char *account, const struct wish *wish,
+		       struct quota_limit *limit, struct err *e)
+{
+	const struct quota_limit none = { 0 };
+	struct standing was = { 0 };
+
+	*limit = wish->limit;
+	if (wish->amount && wish->count)
+		return EC_OK;
+	enum ec rc = limits_find(w->backends.limits, account, &none, &was.limit, &was.from, e);
+	if (rc == EC_BROKEN)
+		return wp_hint(w, rc, "to replace it, give both an amount and /messages");
+	if (rc != EC_OK || !is_its_own(&was))
+		return rc;
+	if (!wish->amount)
+		limit->octets = was.limit.octets;
+	if (!wish->count)
+		limit->messages = was.limit.messages;
+	return EC_OK;
+}
+
 static enum ec set(struct wp *w, const char *account, const struct wish *wish, struct err *e)
 {
-	struct standing was;
 	enum limit_from kept;
-	struct quota_limit limit = wish->limit;
-	enum ec rc = quota_standing(w, account, &was, e);
+	struct quota_limit limit;
+	enum ec rc = wish->away ? EC_OK : fill_in(w, account, wish, &limit, e);
 
 	if (rc != EC_OK)
 		return rc;
-	/* What was not said stays as it is. */
-	if (!wish->amount && is_its_own(&was))
-		limit.octets = was.limit.octets;
-	if (!wish->count && is_its_own(&was))
-		limit.messages = was.limit.messages;
 	return limits_set(w->backends.limits, account, wish->away ? NULL : &limit, &kept, e);
 }
 

@@ -1,4 +1,4 @@
-"""winpop-openldap(7), winpop-ad(7) and a section of README.md, typed as they stand.
+"""winpop-openldap(7), winpop-ad(7), winpop-quota(7) and a section of README.md, typed as they stand.
 
 Commands are the lines behind a prompt, `# ` or `$ `, in the pages' examples, in order, each with its continued lines and its
 here-document; any other line of an example must be in the answer to the command above it. Typing happens on a terminal, and the
@@ -28,6 +28,7 @@ from fixtures.samba import Dc
 from fixtures.spaces import Space
 from fixtures.waiting import wait_until
 from fixtures.winpopd import SANITIZER, SANITIZER_ENV
+from fixtures.wire import Lmtp
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 ROFF = {r"\-": "-", r"\e": "\\", r"\(aq": "'", r"\(dq": '"', r"\&": ""}
@@ -179,11 +180,14 @@ class Computer:
     def type(self, command):
         return converse([*self.space.prefix, "bash", "-c", f"cd {self.home}/source\n{command}"], self.env)
 
-    def follow(self, page, replace=(), until=None):
-        """until: the first command that is left to others."""
+    def follow(self, page, replace=(), since=None, until=None):
+        """since: the first command; until: the first that is left to others."""
         for step in steps(page, replace):
             if step.command == until:
                 return
+            since = None if step.command == since else since
+            if since:
+                continue
             status, shown = self.type(step.command)
             assert status == 0, f"{page}: {step.command}\n{shown}\n{self.log()[-3000:]}"
             for line in step.answer:
@@ -330,6 +334,92 @@ def test_the_steps_of_the_readme():
         assert command in found, found
 
 
+QUOTA_PAGE, DOMAIN_LIMIT, LINKED = "winpop-quota.7", 20480, "winpop createquotafile kim@example.com /user:quota"
+SMALLER = (("10737418240", str(DOMAIN_LIMIT)), ("10G", "20K"))
+CLUB = ("kim@example.com", "lee@example.com", "quota@example.com")
+
+
+def fill(computer, addresses, size):
+    """Mail for all of them by turns until none gets more; how many messages were taken."""
+    taken, open_ones = 0, list(addresses)
+    text = b"Subject: more\r\n\r\n"
+    text += b"x" * (size - len(text) - 2) + b"\r\n"
+    with Lmtp(path=computer.space.path("/run/winpop/lmtp")) as lmtp:
+        while open_ones:
+            for address in list(open_ones):
+                lmtp.mail()
+                code, said = lmtp.cmd(f"RCPT TO:<{address}>")
+                code, said = lmtp.data(text)[0] if code == 250 else (code, said)
+                if code != 250:
+                    assert code == 552 and "5.2.2" in said, (address, code, said)
+                    open_ones.remove(address)
+                    lmtp.cmd("RSET")
+                taken += code == 250
+    return taken
+
+
+def mail_files(computer, address):
+    local, domain = address.split("@")
+    return list(computer.space.path(f"/var/lib/winpop/mailroot/{domain}/P3_{local}.mbx").glob("*.eml"))
+
+
+def held(computer):
+    return sum(file.stat().st_size for address in CLUB for file in mail_files(computer, address))
+
+
+def used(computer):
+    return int(computer.type_ok("winpop stat /quota --csv | grep ^quota@example.com").split(",")[1])
+
+
+def remove_mail(computer, address, password):
+    while mail_files(computer, address):
+        done = computer.curl(address, password, "-I", "-X", "DELE 1")
+        assert done.returncode == 0, done.stderr
+
+
+def check_full(computer, size):
+    """To the octet: what is counted is what is there, and there is no room for one message more."""
+    taken = fill(computer, CLUB, size)
+    biggest = max(file.stat().st_size for address in CLUB for file in mail_files(computer, address))
+    assert used(computer) == held(computer) <= DOMAIN_LIMIT < held(computer) + biggest
+    assert "problems: 0" in computer.type_ok("winpop check")
+    return taken
+
+
+def test_a_quota_for_a_domain(build, space, private_etc):
+    """The page's procedure, with mail in the mailboxes already, once as far as the copies and once to its end."""
+    space.bind(private_etc, "/etc")
+    computer = Computer(build, space, private_etc, "/etc/ssl/certs/ca-certificates.crt")
+    try:
+        computer.type_ok("winpop init && systemctl restart winpopd && winpop add example.com")
+        for address in ("kim@example.com", "lee@example.com", "not-in-it@example.com"):
+            computer.type_ok(f"echo {KIM} | winpop add {address} /createuser -")
+            for size in (100, 1000, 3000):
+                fill_one(computer, address, size)
+        computer.type_ok("mkdir /root/aside && cd /var/lib/winpop/mailroot/example.com && mv P3_not-in-it.mbx /root/aside")
+        computer.follow(QUOTA_PAGE, SMALLER, until=LINKED)
+        computer.type_ok("mv /root/aside/P3_not-in-it.mbx /var/lib/winpop/mailroot/example.com")
+        before = held(computer)
+        assert used(computer) == before > 8000, "copies did not count"
+        assert check_full(computer, 700) > 5
+        assert fill_one(computer, "not-in-it@example.com", 5000) == 250
+        remove_mail(computer, "kim@example.com", KIM)
+        assert used(computer) == held(computer) < DOMAIN_LIMIT
+        computer.type_ok("rm /var/lib/winpop/mailroot/example.com/P3_[kl]*.mbx/quota && winpop check example.com /repair")
+        assert used(computer) == sum(file.stat().st_size for file in mail_files(computer, "quota@example.com"))
+        computer.follow(QUOTA_PAGE, SMALLER, since=LINKED)
+        assert check_full(computer, 500) > 5
+    finally:
+        computer.close()
+
+
+def fill_one(computer, address, size):
+    with Lmtp(path=computer.space.path("/run/winpop/lmtp")) as lmtp:
+        lmtp.mail()
+        lmtp.expect(250, f"RCPT TO:<{address}>")
+        return lmtp.data(b"Subject: there\r\n\r\n" + b"y" * size + b"\r\n")[0][0]
+
+
 EXAMPLE_TEST = (("example.com", "example.test"), ("EXAMPLE.COM", "EXAMPLE.TEST"), ("DC=example,DC=com", "DC=example,DC=test"))
 
 
@@ -357,10 +447,10 @@ def test_with_active_directory(build, golden):
         dc.close()
 
 
-@pytest.mark.parametrize("page", ["winpop-openldap.7", "winpop-ad.7"])
-def test_the_steps_of_a_page(page):
+@pytest.mark.parametrize("page,command", [("winpop-openldap.7", "list"), ("winpop-ad.7", "list"), ("winpop-quota.7", "stat")])
+def test_the_steps_of_a_page(page, command):
     """The parser sees what a reader sees: no example is skipped, no answer is taken for a command."""
     found = steps(page)
     text = (SOURCE / "admin/man" / f"{page}.in").read_text()
     assert len(found) == sum(line.startswith(("# ", "$ ")) for line in text.splitlines())
-    assert [s.answer for s in found if s.command == "winpop list example.com"] == [["kim@example.com", "lee@example.com"]]
+    assert [s.answer for s in found if s.command == f"winpop {command} example.com"] == [["kim@example.com", "lee@example.com"]]
