@@ -413,6 +413,7 @@ static void row_entry(const struct errand *r, const struct listing_row *row, str
 
 	*out = (struct entry){ .locked = row->locked,
 			       .held = row->held,
+			       .quota_damaged = row->quota_damaged,
 			       .domain_locked = r->name && domain->locked,
 			       .domain_held = r->name && domain->held,
 			       .expire_days = r->name ? domain->expire_days : row->expire_days };

@@ -13,6 +13,7 @@
 #include "ldap/limit.h"
 #include "ldap/listed.h"
 #include "server/base/arena.h"
+#include "server/base/utf8.h"
 #include "server/catalog/expire.h"
 
 #define ENTRIES_MOST 16 /* two are expected; more only says how broken it is */
@@ -53,6 +54,20 @@ static uint32_t read_expire(struct dir_entry *en)
 	return days < 0 ? EXPIRE_NEVER : (uint32_t)days;
 }
 
+/* Whose mail it is charged to cannot be told then: it may be retrieved, and new mail waits. */
+static void read_quota(struct dir_entry *en, struct entry *out)
+{
+	size_t len;
+	const char *value = dir_entry_value(en, QUOTA_ATTR, 0, &len);
+
+	if (!value)
+		return;
+	out->quota_damaged = has_control(value, len) || !utf8_valid(value, len) ||
+			     !dir_entry_text(en, QUOTA_ATTR, out->quota, sizeof(out->quota));
+	if (out->quota_damaged)
+		out->quota[0] = '\0';
+}
+
 static void read_marks(struct dir_entry *en, struct listed_marks *out)
 {
 	size_t len;
@@ -79,9 +94,7 @@ bool listed_read(struct dir_entry *en, struct listed_entry *out)
 	out->entry.held = dir_entry_bool(en, HELD_ATTR);
 	if (domain)
 		out->entry.expire_days = read_expire(en);
-	if (dir_entry_value(en, QUOTA_ATTR, 0, &len) &&
-	    !dir_entry_text(en, QUOTA_ATTR, out->entry.quota, sizeof(out->entry.quota)))
-		out->fault = QUOTA_ATTR " is no account name; write it again with createquotafile";
+	read_quota(en, &out->entry);
 	if (!*out->dn)
 		out->fault = "its DN is too long";
 	return true;

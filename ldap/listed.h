@@ -65,7 +65,7 @@ bool listed_read(struct dir_entry *en, struct listed_entry *out);
 
 struct listing_row {
 	struct listing_row *next;
-	bool locked, held;
+	bool locked, held, quota_damaged;
 	uint32_t expire_days;
 	struct listed_marks marks;
 	const char *name; /* text */

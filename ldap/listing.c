@@ -23,6 +23,7 @@ static void add_row(struct listing *l, const struct listed_entry *found)
 	*row = (struct listing_row){ .next = l->first,
 				     .locked = found->entry.locked,
 				     .held = found->entry.held,
+				     .quota_damaged = found->entry.quota_damaged,
 				     .expire_days = found->entry.expire_days,
 				     .marks = found->marks,
 				     .fault = found->fault,

@@ -20,7 +20,7 @@ struct item {
 	struct item *next; /* in the slot */
 	struct item *newer, *older;
 	uint64_t hash, seen_ms;
-	bool locked, domain_locked, held, domain_held;
+	bool locked, domain_locked, held, domain_held, quota_damaged;
 	uint32_t expire_days;
 	uint16_t found_at, quota_at; /* in text; what was asked is at 0 */
 	char text[];
@@ -185,6 +185,7 @@ void memory_note(struct memory *m, const struct name *asked, const struct entry 
 	it->domain_locked = found->domain_locked;
 	it->held = found->held;
 	it->domain_held = found->domain_held;
+	it->quota_damaged = found->quota_damaged;
 	it->expire_days = found->expire_days;
 	queue_in(m, it);
 	pthread_mutex_unlock(&m->lock);
@@ -210,6 +211,7 @@ static void tell(const struct item *it, struct entry *out)
 			       .domain_locked = it->domain_locked,
 			       .held = it->held,
 			       .domain_held = it->domain_held,
+			       .quota_damaged = it->quota_damaged,
 			       .expire_days = it->expire_days };
 	const char *at = strchr(name, '@');
 	memcpy(out->name.local, name, (size_t)(at - name));

@@ -195,6 +195,39 @@ static void the_limit_of_an_account_stays(void **state)
 	assert_false(directory_has(&w->dir, KIM_RDN, "objectClass", "winpopMailbox"));
 }
 
+/* ---- quota accounts ---- */
+
+static bool is_damaged(void *ctx, const struct entry *e)
+{
+	*(bool *)ctx = e->quota_damaged && e->quota[0] == '\0';
+	return false;
+}
+
+/* It is no error of the look-up: nobody is kept from mail that is there. */
+static void a_quota_account_that_cannot_be_read(void **state)
+{
+	char longer[NAME_TEXT_MAX + 2] = "";
+	const char *const bad[] = { longer, "every\nbody@example.com", "\x7F" };
+	struct name domain = tree_name("example.com"), kim = tree_name(KIM);
+	struct world *w = *state;
+	struct entry e;
+
+	memset(longer, 'x', sizeof(longer) - 1);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		bool seen = false;
+
+		directory_modify(&w->dir, KIM_RDN, "replace", "winpopQuotaAccount", bad[i]);
+		assert_ec(find(w, KIM, &e), EC_OK);
+		assert_true(e.quota_damaged && e.quota[0] == '\0');
+		assert_ec(w->c->ops->each(w->c, &domain, is_damaged, &seen, &w->e), EC_OK);
+		assert_true(seen);
+	}
+	assert_ec(w->c->ops->set_quota(w->c, &kim, "all@example.com", &w->e), EC_OK);
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_false(e.quota_damaged);
+	assert_string_equal(e.quota, "all@example.com");
+}
+
 /* ---- expiry ---- */
 
 static void rules_of_expiry(void **state)
@@ -360,6 +393,7 @@ int main(void)
 		IN_A_WORLD(listings_tell_it),
 		IN_A_WORLD(removing_takes_it_all),
 		IN_A_WORLD(the_limit_of_an_account_stays),
+		IN_A_WORLD(a_quota_account_that_cannot_be_read),
 		IN_A_WORLD(rules_of_expiry),
 		IN_A_WORLD(rules_are_set),
 		IN_A_WORLD(a_domain_in_two_entries),

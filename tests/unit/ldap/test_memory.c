@@ -12,6 +12,7 @@ static struct entry entry_of(const char *address, const char *quota, bool locked
 			    .domain_locked = !locked,
 			    .held = !locked,
 			    .domain_held = locked,
+			    .quota_damaged = !locked,
 			    .expire_days = locked ? 30 : EXPIRE_UNSET };
 
 	strcpy(en.quota, quota);
@@ -46,7 +47,8 @@ static void tells_what_was_seen(void **state)
 	assert_true(memory_recall(m, &alias, 1000, &got));
 	assert_true(name_equal(&got.name, &kim));
 	assert_string_equal(got.quota, "EXAMPLE\\kim");
-	assert_true(got.locked && !got.domain_locked && !got.held && got.domain_held);
+	assert_true(got.locked && !got.domain_locked && !got.held && got.domain_held &&
+		    !got.quota_damaged);
 	assert_int_equal(got.expire_days, 30);
 	assert_false(memory_recall(m, &kim, 1000, &got)); /* that was not asked for */
 
@@ -55,7 +57,8 @@ static void tells_what_was_seen(void **state)
 	assert_true(memory_recall(m, &alias, 2000, &got));
 	assert_string_equal(got.name.local, "lee");
 	assert_string_equal(got.quota, "");
-	assert_true(!got.locked && got.domain_locked && got.held && !got.domain_held);
+	assert_true(!got.locked && got.domain_locked && got.held && !got.domain_held &&
+		    got.quota_damaged);
 	assert_int_equal(got.expire_days, EXPIRE_UNSET);
 	memory_forget(m, &alias);
 	memory_forget(m, &alias);
