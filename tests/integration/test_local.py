@@ -107,6 +107,27 @@ def test_locks_quota_and_sums(server):
     assert server.winpop_ok("get", "authentication") == "authentication\t1 (local)\n"
 
 
+def test_quota_accounts_are_users(users, server):
+    """By address if the user has a mailbox, whichever domain that is in; else by name."""
+    server.winpop_ok("add", "example.org")
+    users.add("lee", "pw-lee")
+    users.add("max", "pw-max")
+    server.winpop_ok("add", "lee@example.org")
+    for typed, account in (("kim", BOX), ("KIM", BOX), (BOX, BOX), ("max", "max")):
+        said = server.winpop_ok("createquotafile", "lee@example.org", f"/user:{typed}")
+        assert f"quota_account\t{account}\n" in said, typed
+        assert f"quota_account\t{account}\n" in server.winpop_ok("setquota", typed, "5M")
+    assert [row.split("\t")[0] for row in server.winpop_ok("stat", "/quota").splitlines()] == [BOX, "max"]
+    users.run("usermod", "-a", "-G", "sudo", "max")
+    assert "administrator" in refused(server, "setquota", "max", "6M")
+    assert "administrator" in refused(server, "createquotafile", "lee@example.org", "/user:max")
+    found = server.winpop("check")
+    assert found.code == 1 and found.out.count("\tadministrator\t") == 2, found
+    server.winpop_ok("setquota", "max", "default")
+    server.winpop_ok("createquotafile", "lee@example.org")
+    server.winpop_ok("check", "/repair")
+
+
 def test_a_name_stands_once_over_all_domains(users, server):
     server.winpop_ok("add", "example.net")
     for how in [], ["/createuser", "x2x4x6x8"]:

@@ -520,6 +520,8 @@ def test_lock_and_quota_account_go_along(make_migration):
     migration.server.winpop_ok("lock", locked)
     migration.server.winpop_ok("lock", "shut.example.com")
     migration.server.winpop_ok("createquotafile", quota, f"/user:{plain}")
+    migration.server.winpop_ok("setquota", plain, "5M", "/messages:9")
+    limit = migration.server.winpop_ok("setquota", plain)
     listed = {domain: migration.server.winpop_ok("list", domain) for domain in migration.domains}
     migration.migrate_ok("/all", "/register")
     migration.check(made=[locked, quota, plain, inside])
@@ -532,6 +534,7 @@ def test_lock_and_quota_account_go_along(make_migration):
     assert {row[0]: (row[1], row[2], row[4]) for row in rows} == {
         locked: ("locked", "mailbox", "-"), quota: ("unlocked", "-", plain), plain: ("unlocked", "-", "-"),
         inside: ("locked", "domain", "-")}
+    assert migration.server.winpop_ok("setquota", plain) == limit, "an account is its address, wherever it is"
 
 
 def test_registration_is_undone(migration):
