@@ -117,25 +117,6 @@ static enum ec find(struct mailroot *root, const struct name *n, char actual[NAM
 	return rc;
 }
 
-/* Lines in quota ledgers that are to go: noted while the indexes are still there, dropped when no delivery can come any more.
- * Until then they are loose, so that nobody is refused for what is gone should we die in between. */
-struct note {
-	uint64_t account;
-	struct account_key key;
-};
-struct notes {
-	struct note *all;
-	size_t n;
-};
-
-static void note(struct notes *notes, const struct note *n)
-{
-	notes->all = reallocarray(notes->all, notes->n + 1, sizeof(*n));
-	if (!notes->all)
-		die("out of memory");
-	notes->all[notes->n++] = *n;
-}
-
 static struct scan_env env_of(struct mailroot *root)
 {
 	static const struct log silent = { 0 };
@@ -143,33 +124,48 @@ static struct scan_env env_of(struct mailroot *root)
 	return (struct scan_env){ .root = root, .log = &silent, .boot = index_boot_id() };
 }
 
-static void note_line(const struct scan_env *env, int dir, const struct name *mailbox,
-		      struct notes *notes)
+/* A mailbox's directory, open, and where it lies. */
+struct found {
+	int parent, dir;
+	const char *entry;
+	const struct name *mailbox;
+};
+
+/* Before it goes out of sight: should we die before its line in a quota ledger is dropped, nobody is refused for what is gone
+ * (the sweep of the ledgers drops it one day). Should it stay after all, the next visit settles it. */
+static void loosen_line(const struct scan_env *env, const struct found *m)
 {
 	struct index_hold h;
 	struct tally t;
-	struct note n = { .key = account_of_mailbox(mailbox) };
 
-	index_take(&h, env->root, dir, env->boot);
+	index_take(&h, env->root, m->dir, env->boot);
 	if (h.intact && h.head.ledger != 0) {
-		n.account = h.head.ledger;
-		note(notes, &n);
 		index_begin(&h);
-		tally_loosen(&t, env, &h, mailbox, n.account);
+		tally_loosen(&t, env, &h, m->mailbox, h.head.ledger);
 		tally_drop(&t);
-		/* Should it stay after all, the next visit settles it. */
 		h.clean = false;
 		index_end_unchanged(&h);
 	}
 	index_drop(&h);
 }
 
-/* What cannot be dropped, the sweep of the ledgers finds. */
-static void drop_lines(const struct scan_env *env, const struct notes *notes)
+/* With its line. The index is held meanwhile, so that a delivery that had the directory open waits, and then finds neither;
+ * only one that makes a new index between our last two calls makes us begin again. */
+static void delete_mailbox(const struct scan_env *env, const struct found *m)
 {
-	for (size_t i = 0; i < notes->n; i++)
-		ledger_tell(env->root, env->boot, notes->all[i].account, &notes->all[i].key, NULL,
-			    NULL);
+	struct account_key key = account_of_mailbox(m->mailbox);
+	bool gone = false;
+
+	for (unsigned tries = 0; tries < REMOVE_TRIES && !gone; tries++) {
+		struct index_hold h;
+		index_take(&h, env->root, m->dir, env->boot);
+		uint64_t account = h.intact ? h.head.ledger : 0;
+		gone = empty_dir(m->dir, 0) == 0 &&
+		       (unlinkat(m->parent, m->entry, AT_REMOVEDIR) == 0 || errno == ENOENT);
+		index_drop(&h);
+		if (account != 0)
+			ledger_tell(env->root, env->boot, account, &key, NULL, NULL);
+	}
 }
 
 static enum ec remove_mailbox(struct mailroot *root, const struct name *n, struct err *e)
@@ -177,7 +173,6 @@ static enum ec remove_mailbox(struct mailroot *root, const struct name *n, struc
 	char actual[NAME_MAX + 1], gone[SIDE_NAME_MAX];
 	int parent, dir;
 	const struct scan_env env = env_of(root);
-	struct notes notes = { 0 };
 	struct claim claim;
 	enum ec rc = find(root, n, actual, &parent, &dir, e);
 
@@ -185,14 +180,12 @@ static enum ec remove_mailbox(struct mailroot *root, const struct name *n, struc
 		return rc;
 	rc = claim_take_dir(root, dir, &claim, e);
 	if (rc == EC_OK) {
-		note_line(&env, dir, n, &notes);
+		const struct found m = { parent, dir, gone, n };
+		loosen_line(&env, &m);
 		rc = hide(parent, actual, gone, n, e);
 		/* Out of sight is removed; should deleting fail half-way, the sweep goes on. */
-		if (rc == EC_OK) {
-			tree_delete(parent, gone);
-			drop_lines(&env, &notes);
-		}
-		free(notes.all);
+		if (rc == EC_OK)
+			delete_mailbox(&env, &m);
 		claim_drop(&claim);
 	}
 	close(parent);
@@ -231,19 +224,22 @@ static enum ec probe_claims(const struct mailroot *root, int domain, const struc
 	return rc == EC_LOCKED ? rc : EC_OK;
 }
 
-static void note_lines(const struct scan_env *env, int domain, const struct name *n,
-		       struct notes *notes)
+static void each_mailbox(const struct scan_env *env, int domain, const struct name *n,
+			 void (*fn)(const struct scan_env *, const struct found *))
 {
 	struct dirlist l;
 
 	if (dirlist_read(domain, is_mailbox, &l) < 0)
 		return;
 	for (size_t i = 0; i < l.n; i++) {
+		const char *entry = dirlist_name(&l, i);
+		char lower[NAME_MAX + 1];
 		struct name mailbox;
-		int dir = beneath_open(domain, dirlist_name(&l, i), O_RDONLY | O_DIRECTORY, 0);
-		oddcase_fold(dirlist_name(&l, i));
-		if (dir >= 0 && tree_entry_name(dirlist_name(&l, i), n, &mailbox))
-			note_line(env, dir, &mailbox, notes);
+		int dir = beneath_open(domain, entry, O_RDONLY | O_DIRECTORY, 0);
+		strcpy(lower, entry);
+		oddcase_fold(lower);
+		if (dir >= 0 && tree_entry_name(lower, n, &mailbox))
+			fn(env, &(struct found){ domain, dir, entry, &mailbox });
 		if (dir >= 0)
 			close(dir);
 	}
@@ -255,7 +251,6 @@ static enum ec remove_domain(struct mailroot *root, const struct name *n, struct
 	char actual[NAME_MAX + 1], gone[SIDE_NAME_MAX];
 	int parent, dir;
 	const struct scan_env env = env_of(root);
-	struct notes notes = { 0 };
 	enum ec rc = find(root, n, actual, &parent, &dir, e);
 
 	if (rc != EC_OK)
@@ -265,20 +260,18 @@ static enum ec remove_domain(struct mailroot *root, const struct name *n, struct
 	if (rc == EC_OK)
 		rc = probe_claims(root, dir, n, e);
 	if (rc == EC_OK) {
-		note_lines(&env, dir, n, &notes);
+		each_mailbox(&env, dir, n, loosen_line);
 		rc = hide(parent, actual, gone, n, e);
 	}
 	if (rc == EC_OK) {
 		rc = probe_claims(root, dir, n, e);
 		if (rc == EC_OK) {
-			note_lines(&env, dir, n, &notes); /* who came meanwhile */
+			each_mailbox(&env, dir, n, delete_mailbox);
 			tree_delete(parent, gone);
-			drop_lines(&env, &notes);
 		} else {
 			tree_rename_new(parent, gone, actual);
 		}
 	}
-	free(notes.all);
 	close(dir);
 	close(parent);
 	return rc;

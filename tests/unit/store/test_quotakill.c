@@ -19,6 +19,7 @@
 #define ROUNDS 30
 #define LOOKS 4
 #define COMPANY_ROUNDS 8
+#define REMOVAL_ROUNDS 10
 
 struct board {
 	_Atomic unsigned delivered, refused, waited, removed;
@@ -169,7 +170,7 @@ static pid_t fill_up(struct world *w, unsigned mailbox, size_t n)
 	enum ec rc = EC_OK;
 	while (rc == EC_OK || rc == EC_TEMP)
 		rc = world_deliver(w, mailbox, n, NULL);
-	_exit(rc == EC_QUOTA ? 0 : 1);
+	_exit(rc == EC_QUOTA ? 0 : 1); /* a mailbox that is gone is 1, too */
 }
 
 /* Two mailboxes, of which one is the other's account, which has no ledger yet: both are filled at once. */
@@ -197,6 +198,33 @@ static void company_comes(void **state)
 		world_check_limits(&w);
 		assert_true(world_files_of(&w, "ann@example.com").octets > LIMIT - 100);
 		world_check_accounts(&w, "when both are full");
+	}
+	world_teardown(&w);
+}
+
+/* A mailbox goes and comes again while mail arrives in it: what it held goes with it, whoever is at work in it. */
+static void removed_under_fire(void **state)
+{
+	struct name nomad = tree_name("nomad@example.com");
+	struct world w;
+	pid_t pid[2];
+	struct err e;
+	int status;
+
+	(void)state;
+	world_setup(&w);
+	for (unsigned round = 0; round < REMOVAL_ROUNDS; round++) {
+		for (unsigned i = 0; i < 2; i++)
+			pid[i] = fill_up(&w, NOMAD, 50 + i);
+		for (unsigned i = 0; i < 5; i++) {
+			assert_ec(mailroot_remove(w.tree.root, &nomad, &e), EC_OK);
+			tree_add_mailbox(&w.tree, "nomad@example.com");
+		}
+		assert_ec(mailroot_remove(w.tree.root, &nomad, &e), EC_OK);
+		for (unsigned i = 0; i < 2; i++)
+			assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+		world_check_accounts(&w, "after a removal");
+		tree_add_mailbox(&w.tree, "nomad@example.com");
 	}
 	world_teardown(&w);
 }
@@ -246,6 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads),
+		cmocka_unit_test(removed_under_fire),
 		cmocka_unit_test(company_comes),
 		cmocka_unit_test(killed_at_random),
 	};
