@@ -382,8 +382,9 @@ const struct wp_cmd wp_check = {
 	.more = "Everything is checked, or one domain or mailbox: the mailbox's index and its "
 		"account's ledger against the files; quota files, limits and locks that cannot be "
 		"read or taken away; accounts that nobody has; limits of administrators. It may "
-		"run while mail comes in. It changes nothing but with /repair, which sets index "
-		"and ledger right; what was damaged by hand is named, with the command that "
+		"run while mail comes in. Without /repair nothing is set right but what a crash "
+		"has left half done; with it, index and ledger are. What was damaged by hand is "
+		"named, with the command that "
 		"writes it anew. Exit code 0: all is right, or was repaired; 1: problems are "
 		"left; 5: some could not be looked at.",
 	.argc_max = 1,
