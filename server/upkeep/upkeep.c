@@ -20,12 +20,15 @@
 #define REST_MS 60000
 #define REST_DIRECTORY_MS 600000
 #define REST_TIMES 100
+#define SLACK_S 5 /* smaller steps of the clock do not matter */
 
 struct pass {
 	const struct upkeep *u;
 	struct upkeep_result *out;
 	bool expire;
 	bool complete; /* nothing was left out so far */
+	uint64_t began_ms;
+	int64_t began_s;
 	struct err first;
 	unsigned n_damaged; /* domains whose rule cannot be read */
 	char damaged[NAME_DOMAIN_MAX + 1];
@@ -172,8 +175,18 @@ enum ec upkeep_rules(struct catalog *c, const struct conf *conf, struct upkeep_r
 
 /* ---- the pass ---- */
 
-/* Since: everything there is was settled later; a mail root without mailboxes may be one that is not mounted. A clock that was set back meanwhile has written earlier times than it began with. */
-static void sweep(struct pass *p, int64_t since_s)
+/* Lines are stamped by the wall clock. Set back in the middle of a pass, it makes what was just settled look older than the pass,
+ * and all of it would be swept. */
+static bool clock_was_set_back(const struct pass *p)
+{
+	int64_t by_wall_s = clock_wall_s() - p->began_s;
+	int64_t by_mono_s = (int64_t)((clock_mono_ms() - p->began_ms) / 1000);
+
+	return by_wall_s + 1 < by_mono_s;
+}
+
+/* Everything there is was settled since the pass began. A mail root without mailboxes may be one that is not mounted. */
+static void sweep(struct pass *p)
 {
 	struct store *store = p->u->store;
 	unsigned n = 0;
@@ -181,14 +194,14 @@ static void sweep(struct pass *p, int64_t since_s)
 
 	if (p->expire)
 		p->out->swept += mailroot_sweep(p->u->root, false);
-	if (!p->complete || p->out->mailboxes == 0 || clock_wall_s() < since_s)
+	if (!p->complete || p->out->mailboxes == 0 || clock_was_set_back(p))
 		return;
-	if (store->quota->sweep(store, since_s, &n, &why) != EC_OK)
+	if (store->quota->sweep(store, p->began_s - SLACK_S, &n, &why) != EC_OK)
 		trouble(p, &why);
 	p->out->swept += n;
 }
 
-static void tell(const struct pass *p, uint64_t began_ms)
+static void tell(const struct pass *p)
 {
 	const struct upkeep_result *r = p->out;
 
@@ -202,14 +215,17 @@ static void tell(const struct pass *p, uint64_t began_ms)
 	log_event(p->u->log, p->expire ? LV_INFO : LV_TRACE, "upkeep",
 		  KV_U("mailboxes", r->mailboxes), KV_U("settled", r->settled),
 		  KV_U("expired", r->expired), KV_U("swept", r->swept),
-		  KV("whole", r->whole ? "yes" : "no"), KV_U("ms", clock_mono_ms() - began_ms));
+		  KV("whole", r->whole ? "yes" : "no"), KV_U("ms", clock_mono_ms() - p->began_ms));
 }
 
 void upkeep_pass(const struct upkeep *u, bool expire, struct upkeep_result *out)
 {
-	struct pass p = { .u = u, .out = out, .expire = expire, .complete = true };
-	uint64_t began_ms = clock_mono_ms();
-	int64_t since_s = clock_wall_s();
+	struct pass p = { .u = u,
+			  .out = out,
+			  .expire = expire,
+			  .complete = true,
+			  .began_ms = clock_mono_ms(),
+			  .began_s = clock_wall_s() };
 	struct err why;
 
 	*out = (struct upkeep_result){ 0 };
@@ -219,11 +235,11 @@ void upkeep_pass(const struct upkeep *u, bool expire, struct upkeep_result *out)
 		trouble(&p, &why);
 	}
 	if (!atomic_load(u->stop))
-		sweep(&p, since_s);
+		sweep(&p);
 	else
 		p.complete = false;
 	out->whole = p.complete;
-	tell(&p, began_ms);
+	tell(&p);
 }
 
 uint64_t upkeep_pause_ms(const struct conf *conf, uint64_t took_ms)
