@@ -46,15 +46,17 @@ static bool take_value(struct mta_text word, const char *name, struct mta_text *
 }
 
 /* resp is the last parameter by decree: what a client sent it on to us may hold TABs, and must not be taken for parameters.
- * With a TAB in it, it is no base64. */
+ * With a TAB in it, it is no base64. Exim writes it always: with nothing behind it, nothing was sent. */
 static void take_parameters(struct mta_text rest, struct al_auth *out)
 {
 	struct mta_text word, ignored;
 
 	while (rest.p) {
-		out->has_resp = take_value(rest, "resp=", &out->resp);
-		if (out->has_resp || !al_word(&rest, &word))
+		if (take_value(rest, "resp=", &out->resp)) {
+			out->has_resp = out->resp.len > 0;
 			return;
+		}
+		al_word(&rest, &word);
 		if (al_is(word, "secured") || take_value(word, "secured=", &ignored))
 			out->secured = true;
 		else if (!take_value(word, "service=", &out->service))
@@ -66,7 +68,9 @@ bool al_parse_auth(struct mta_text rest, struct al_auth *out)
 {
 	struct mta_text id;
 
-	*out = (struct al_auth){ .mech = { "", 0 }, .service = { "", 0 }, .rip = { "", 0 } };
+	*out = (struct al_auth){
+		.mech = { "", 0 }, .service = { "", 0 }, .rip = { "", 0 }, .resp = { "", 0 }
+	};
 	if (!al_word(&rest, &id) || !al_number(id, &out->id))
 		return false;
 	if (al_word(&rest, &out->mech))

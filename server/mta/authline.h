@@ -19,7 +19,7 @@ struct al_auth { /* "AUTH"; slices, empty where nothing was said */
 	uint32_t id;
 	struct mta_text mech, service, rip;
 	bool secured;
-	bool has_resp;
+	bool has_resp;        /* the client sent an initial response: "=", if it has no octets */
 	struct mta_text resp; /* base64 as it came */
 };
 /* rest is what follows the command's name. False: without an id there is nobody to answer. */

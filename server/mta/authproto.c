@@ -346,7 +346,7 @@ static const char *do_auth(struct ap *a, struct mta_text rest)
 	if (copy_word(q->mech, sizeof(q->mech), said.mech) &&
 	    copy_word(q->service, sizeof(q->service), said.service) &&
 	    copy_word(q->rip, sizeof(q->rip), said.rip)) {
-		ask_with(a, x, AP_BEGIN, said.has_resp ? said.resp : (struct mta_text){ "", 0 });
+		ask_with(a, x, AP_BEGIN, said.resp);
 	} else {
 		take_out(a, x);
 		fail(a, said.id, &class_words[EC_USAGE]);

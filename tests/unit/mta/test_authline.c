@@ -89,7 +89,8 @@ static void test_auth(void **state)
 		/* Exim */
 		{ "42" T "LOGIN" T "service=smtp" T "secured" T "rip=::1" T "lip=::1" T "nologin" T
 		  "resp=",
-		  "42 LOGIN smtp ::1 secured []" },
+		  "42 LOGIN smtp ::1 secured" },
+		{ "42" T "PLAIN" T "rip=::1" T "resp==", "42 PLAIN  ::1 [=]" },
 		{ "7" T "CRAM-MD5" T "service=smtp", "7 CRAM-MD5 smtp " },
 		{ "7" T "PLAIN" T "secured=tls" T "unknown=x" T "no-penalty" T "resp=eA==",
 		  "7 PLAIN   secured [eA==]" },

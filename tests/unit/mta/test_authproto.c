@@ -192,6 +192,9 @@ static const struct {
 		"5" T OK_ N,
 	  "CONT" T "5" T N "CONT" T "5" T "Z28gb24=" N "CONT" T "5" T "Z28gb24=" N SIGNED_IN("5"),
 	  MTA_NEXT },
+	/* as Exim begins: nothing was sent */
+	{ OLD_HELLO "AUTH" T "5" T "CRAM-MD5" T "nologin" T "resp=" N "CONT" T "5" T OK_ N,
+	  "CONT" T "5" T N SIGNED_IN("5"), MTA_NEXT },
 	/* two at a time */
 	{ HELLO "AUTH" T "1" T "LOGIN" N "AUTH" T "2" T "LOGIN" N "CONT" T "2" T OK_ N "CONT" T
 		"1" T NO_ N,
@@ -299,6 +302,28 @@ static void test_question(void **state)
 	fed_send(&a.f, auth, strlen(auth));
 	assert_string_equal(a.seen, "3 PLAIN smtp 192.0.2.7 secured data no");
 	end(&a);
+}
+
+/* A mechanism whose server speaks first takes no initial response, not even an empty one. */
+static void test_initial_response(void **state)
+{
+	static const struct {
+		const char *auth, *seen;
+	} begins[] = {
+		{ HELLO "AUTH" T "3" T "CRAM-MD5" N, "3 CRAM-MD5   " },
+		{ HELLO "AUTH" T "3" T "CRAM-MD5" T "resp=" N, "3 CRAM-MD5   " },
+		{ HELLO "AUTH" T "3" T "CRAM-MD5" T "resp==" N, "3 CRAM-MD5   data " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+		struct asker a;
+
+		begin(&a, false);
+		fed_send(&a.f, begins[i].auth, strlen(begins[i].auth));
+		assert_string_equal(a.seen, begins[i].seen);
+		end(&a);
+	}
 }
 
 /* Answers come when they come; each names its question. */
@@ -484,6 +509,7 @@ int main(void)
 		cmocka_unit_test(test_greeting),
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_question),
+		cmocka_unit_test(test_initial_response),
 		cmocka_unit_test(test_another_order),
 		cmocka_unit_test(test_step_before_the_answer),
 		cmocka_unit_test(test_forgotten_exchanges),
