@@ -354,7 +354,7 @@ static const char *do_auth(struct ap *a, struct mta_text rest)
 	return NULL;
 }
 
-/* An id that is not known may have been given up for want of room: its client begins anew. */
+/* An id that is not known was given up, for want of room or of time: that says nothing about the password. */
 static const char *do_cont(struct ap *a, struct mta_text rest)
 {
 	struct mta_text word;
@@ -369,7 +369,7 @@ static const char *do_cont(struct ap *a, struct mta_text rest)
 	if (x)
 		ask_with(a, x, AP_STEP, rest.p ? rest : (struct mta_text){ "", 0 });
 	else
-		fail(a, id, &class_words[EC_USAGE]);
+		fail(a, id, &trouble);
 	return NULL;
 }
 
