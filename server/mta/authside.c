@@ -32,6 +32,7 @@ struct signing {
 	enum ap_kind kind;
 	bool has_data;
 	struct buf data; /* of the client: perhaps a password */
+	char sid[SID_MAX];
 	char mech[AP_MECH_MAX + 1];
 	char service[AP_WORD_MAX + 1];
 	char peer[PEER_TEXT_MAX];
@@ -51,17 +52,38 @@ static void drop_signing(struct task *t)
 	free(w);
 }
 
+static struct log log_of(const struct signing *w)
+{
+	return (struct log){ .sink = w->t.home->m->log.sink, .sid = w->sid, .peer = w->peer };
+}
+
 /* ---- on a worker ---- */
 
+static void log_trouble(const struct signing *w, const struct err *why)
+{
+	const struct log log = log_of(w);
+	char text[NAME_TEXT_MAX + 1];
+
+	log_event(&log, LV_WARN, "lookup-failed", KV("asked", name_text(&w->got.who, text)),
+		  KV("class", ec_name(why->class)), KV("text", why->text));
+}
+
 /* The name its mailbox has, which is what the map of senders says too. Somebody without a mailbox is who he is: he may sign in,
- * and no address is his. */
+ * and no address is his. Whose mailbox cannot be looked up tries later: by another name the MTA would refuse his mail for good. */
 static void settle_name(struct signing *w)
 {
 	struct catalog *c = w->t.with.catalog;
 	struct entry found;
+	struct err e;
+	enum ec rc = c->ops->find(c, &w->got.who, &found, &e);
 
-	if (c->ops->find(c, &w->got.who, &found, NULL) == EC_OK)
+	if (rc == EC_OK) {
 		w->got.who = found.name;
+	} else if (rc >= EC_BUSY) {
+		log_trouble(w, &e);
+		w->got.state = AUTH_FAILED;
+		w->got.class = rc;
+	}
 }
 
 static void run(struct job *j)
@@ -82,8 +104,8 @@ static void run(struct job *j)
 
 static void note(const struct signing *w)
 {
-	struct mta *m = w->s->home->m;
-	const struct log log = { .sink = m->log.sink, .sid = w->s->sid, .peer = w->peer };
+	struct mta *m = w->t.home->m;
+	const struct log log = log_of(w);
 	char text[NAME_TEXT_MAX + 1];
 
 	counter_add(&m->signins, 1);
@@ -175,6 +197,7 @@ static struct signing *begin_exchange(struct session *s, const struct ap_ask *q)
 	task_begin(&w->t, s, run, done, drop_signing);
 	w->s = s;
 	w->secured = q->secured;
+	strcpy(w->sid, s->sid);
 	memcpy(w->mech, q->mech, sizeof(w->mech));
 	strcpy(w->service, q->service[0] ? q->service : "smtp");
 	bool loopback = take_address(q->rip, w->peer);

@@ -39,6 +39,8 @@ struct mta {
 	struct home homes[];
 };
 
+#define SID_MAX 24
+
 struct session;
 struct side { /* what is different behind the two doors */
 	const char *name;
@@ -62,7 +64,7 @@ struct session {
 	};
 	struct sm_ask *asked; /* the question of the maps that is away */
 	struct log log;
-	char sid[24];
+	char sid[SID_MAX];
 	uint64_t serial;
 	uint64_t began_ms;
 	uint64_t n_asked; /* questions so far */

@@ -15,7 +15,7 @@ static enum ec find(struct catalog *c, const struct name *n, struct entry *out, 
 	}
 	if (strcmp(n->local, "nobody") == 0)
 		return err_set(e, EC_ABSENT, "no mailbox");
-	if (strcmp(n->local, "away") == 0)
+	if (atomic_load(&rig.away) || strcmp(n->local, "away") == 0)
 		return err_set(e, EC_TEMP, "the directory is away");
 	*out = (struct entry){ .name = *n, .locked = true };
 	if (strcmp(n->domain, "example.org") == 0)

@@ -38,6 +38,7 @@ struct rig {
 	struct log_sink *sink;
 	char dir[32];
 	atomic_bool slow;
+	atomic_bool away;  /* the catalog can tell nothing */
 	sem_t entered, go; /* slow: a look-up says when it is in, and waits */
 	sem_t idle;
 	pthread_mutex_t lock;

@@ -63,6 +63,27 @@ static void test_sign_in(void **state)
 	rig_end();
 }
 
+/* The right password, but whose addresses are his cannot be told: by a wrong name the MTA would refuse his mail for good. */
+static void test_catalog_away(void **state)
+{
+	(void)state;
+	rig_begin("", 100, 0);
+	int fd = auth_client(HELLO);
+
+	atomic_store(&rig.away, true);
+	say_plain(fd, "1", "kim@example.org", "grok-and-roll");
+	hear(fd, "FAIL" T "1" T "reason=cannot sign in just now; try again later" T "temp" T
+		 "code=temp_fail" N);
+	assert_true(logged("event=lookup-failed sid=m1 peer=192.0.2.7 "
+			   "asked=\"kim@example.org\" class=\"temp\""));
+	assert_false(logged("event=signin "));
+	atomic_store(&rig.away, false);
+	say_plain(fd, "2", "kim@example.org", "grok-and-roll");
+	hear(fd, "OK" T "2" T "user=mailbox@example.org" N);
+	close(fd);
+	rig_end();
+}
+
 /* TLS between the MTA and its client, or not: it is the MTA that knows. */
 static void test_clear_passwords(void **state)
 {
@@ -211,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_handshake),
 		cmocka_unit_test(test_sign_in),
+		cmocka_unit_test(test_catalog_away),
 		cmocka_unit_test(test_clear_passwords),
 		cmocka_unit_test(test_penalty),
 		cmocka_unit_test(test_vanished_while_waiting),
