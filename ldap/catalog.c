@@ -469,6 +469,7 @@ static void catalog_close(struct catalog **c)
 
 static const struct catalog_ops ops = {
 	.name = "directory",
+	.far = true,
 	.find = catalog_find,
 	.add = catalog_add,
 	.remove = catalog_remove,

@@ -33,6 +33,7 @@ enum entry_flag { ENTRY_LOCKED, ENTRY_HELD };
 
 struct catalog_ops {
 	const char *name;
+	bool far; /* `each` reads all there is from afar, even if fn stops it */
 	enum ec (*find)(struct catalog *, const struct name *, struct entry *out, struct err *);
 	/* A domain: draft is NULL. A mailbox: takes the draft, committed or dropped on return; no draft: its mail is there
 	 * already, and stays whatever happens (EC_ABSENT: it is not). */
@@ -54,9 +55,10 @@ struct catalog_ops {
 };
 struct catalog {
 	const struct catalog_ops *ops;
+	_Atomic uint64_t any_until_ms; /* doubt.c's */
 };
 
-/* As find, for those who refuse mail on EC_ABSENT: where there is no domain at all, it is EC_TEMP. */
+/* As find, for those who refuse mail on EC_ABSENT: where there is no domain at all, or nobody can tell, it is EC_TEMP. */
 enum ec catalog_find_for_mail(struct catalog *c, const struct name *n, struct entry *out,
 			      struct err *e);
 
