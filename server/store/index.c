@@ -131,6 +131,18 @@ void index_drop(struct index_hold *h)
 	h->writable = h->intact = h->clean = h->due = false;
 }
 
+bool index_glance(int dir, uint64_t boot, struct index_head *out)
+{
+	unsigned char raw[INDEX_HEAD_LEN];
+	int fd = openat(dir, INDEX_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	ssize_t got = fd < 0 ? -1 : pread(fd, raw, sizeof(raw), 0);
+
+	if (fd >= 0)
+		close(fd);
+	return got > 0 && index_head_parse(raw, (size_t)got, out) && out->state == INDEX_CLEAN &&
+	       out->boot == boot;
+}
+
 static bool write_at(const struct index_hold *h, const void *p, size_t len, uint64_t off)
 {
 	for (size_t done = 0; done < len;) {

@@ -32,6 +32,8 @@ struct index_hold {
 
 void index_take(struct index_hold *h, struct mailroot *root, int dir, uint64_t boot);
 void index_drop(struct index_hold *h);
+/* The head as it stands there, without a lock: for guesses. false: none, torn, or not clean. */
+bool index_glance(int dir, uint64_t boot, struct index_head *out);
 
 void index_begin(struct index_hold *h);
 void index_end(struct index_hold *h);

@@ -338,6 +338,20 @@ def test_held_while_another_goes_by(cut, pair, end):
             place.fill(second)
 
 
+@pytest.mark.parametrize("mailbox, account", [(A, CLUB), (C, C)])
+def test_asking_waits_for_nobody_where_there_is_room(cut, mailbox, account):
+    """At RCPT, while a delivery to the same mailbox stands still, whatever it holds; but for moments of doubt."""
+    n_asked = n_waited = 0
+    for place, first, strike in cut(deliver(mailbox, account, WIDE)):
+        second = place.porter()
+        second.send("fits", mailbox, account, *WIDE, SIZE)
+        wait_until(lambda: answered(second) or blocked(second), 30, "it neither answers nor waits")  # noqa: B023
+        n_asked, n_waited = n_asked + 1, n_waited + (not answered(second))
+        strike.tell("go")
+        assert first.answer().kind == second.answer().kind == "ok"
+    assert n_waited < n_asked / 2, f"waited {n_waited} times of {n_asked}"
+
+
 # ---- a ledger grows ----
 
 def crowd(n):
