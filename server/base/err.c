@@ -53,7 +53,6 @@ enum ec err_set(struct err *e, enum ec class, const char *fmt, ...)
 static enum ec class_of(int number)
 {
 	switch (number) {
-	case EDQUOT: return EC_QUOTA;
 	case ENOENT: return EC_ABSENT;
 	case EEXIST: return EC_EXISTS;
 	case EACCES:

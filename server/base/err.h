@@ -33,9 +33,9 @@ struct err {
 /* Each returns the class, so that `return err_set(e, ...)` reads well. `e` may be NULL. */
 enum ec err_set(struct err *e, enum ec class, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* From errno: EDQUOT is EC_QUOTA; ENOENT EC_ABSENT; EEXIST EC_EXISTS; EACCES, EPERM, EROFS, EIO,
- * ELOOP, ENOTDIR EC_BROKEN; everything else EC_TEMP (disk full, no descriptors, no memory). Appends
- * ": strerror". */
+/* From errno: ENOENT is EC_ABSENT; EEXIST EC_EXISTS; EACCES, EPERM, EROFS, EIO, ELOOP, ENOTDIR
+ * EC_BROKEN; everything else EC_TEMP (disk full, our own quota of it used up, no descriptors, no
+ * memory). Appends ": strerror". */
 enum ec err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "denied", "temp", ...: a stable word for logs and JSON. */
 const char *ec_name(enum ec class);

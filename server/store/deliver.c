@@ -32,16 +32,31 @@
 struct incoming {
 	int dir, fd;
 	uint64_t len, ino;
+	bool given; /* it is its owner's, and so is the file system's quota that it counts against */
 	char temp[40]; /* "" if the file has no name yet */
 };
 
-static enum ec make_durable(int fd, bool is_dir, struct err *e)
+/* Where the file system says that somebody has too much: over quota, if that is the mailbox's owner. If it is the service, that
+ * is trouble of ours, and mail waits until it is mended. */
+static enum ec whose_trouble(bool owners, const char *what, struct err *e)
+{
+	enum ec rc = err_sys(e, "%s", what);
+
+	if (!owners || errno != EDQUOT)
+		return rc;
+	if (e)
+		e->class = EC_QUOTA;
+	return EC_QUOTA;
+}
+
+static enum ec make_durable(const struct incoming *in, bool is_dir, struct err *e)
 {
 	int rc;
 
-	while ((rc = is_dir ? fsync(fd) : fdatasync(fd)) < 0 && errno == EINTR)
+	while ((rc = is_dir ? fsync(in->dir) : fdatasync(in->fd)) < 0 && errno == EINTR)
 		;
-	return rc < 0 ? err_sys(e, "cannot make the message durable") : EC_OK;
+	return rc < 0 ? whose_trouble(in->given && !is_dir, "cannot make the message durable", e)
+		      : EC_OK;
 }
 
 static int open_named(struct files *f, struct incoming *in)
@@ -76,16 +91,18 @@ static enum ec incoming_open(struct files *f, struct incoming *in, struct err *e
 /* To the mailbox's owner; the service goes on as the file's group. The mode comes first, for afterwards the file is not ours,
  * and lets the group write, though nobody does: the kernel refuses links to files that one could not write
  * (protected_hardlinks). */
-static enum ec give_away(const struct files *f, const struct incoming *in,
-			 const struct name *mailbox, struct err *e)
+static enum ec give_away(const struct files *f, struct incoming *in, const struct name *mailbox,
+			 struct err *e)
 {
+	static const char what[] = "cannot give the message to its owner";
 	uid_t uid;
 
 	if (!f->owner.of || !f->owner.of(f->owner.ctx, mailbox, &uid))
 		return EC_OK;
-	if (fchmod(in->fd, 0660) < 0 || (fchown(in->fd, uid, (gid_t)-1) < 0 && errno != EPERM))
-		return err_sys(e, "cannot give the message to its owner");
-	return EC_OK;
+	if (fchmod(in->fd, 0660) < 0)
+		return err_sys(e, "%s", what);
+	in->given = fchown(in->fd, uid, (gid_t)-1) == 0;
+	return in->given || errno == EPERM ? EC_OK : whose_trouble(true, what, e);
 }
 
 static void incoming_close(struct files *f, struct incoming *in)
@@ -181,7 +198,7 @@ static enum ec write_message(struct incoming *in, const struct message *m, struc
 		in->len += m->iov[i].iov_len;
 	if (write_pieces(in->fd, m->iov, m->n_iov) < 0 ||
 	    (m->spool_fd >= 0 && copy_spool(in->fd, m->spool_fd, m->spool_len) < 0))
-		return err_sys(e, "cannot write the message");
+		return whose_trouble(in->given, "cannot write the message", e);
 	return EC_OK;
 }
 
@@ -341,11 +358,11 @@ enum ec files_deliver(struct store *s, const struct name *mailbox, const struct 
 	if (rc == EC_OK)
 		rc = write_message(&in, m, e);
 	if (rc == EC_OK)
-		rc = make_durable(in.fd, false, e);
+		rc = make_durable(&in, false, e);
 	if (rc == EC_OK)
 		rc = publish(f, &in, mailbox, m, e);
 	if (rc == EC_OK)
-		rc = make_durable(in.dir, true, e);
+		rc = make_durable(&in, true, e);
 	incoming_close(f, &in);
 	return rc;
 }

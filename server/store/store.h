@@ -97,7 +97,7 @@ struct store_ops {
 	enum ec (*commit)(struct box *, const struct marks *, struct commit *out, struct err *);
 	void (*release)(struct box **);
 	/* Returns EC_OK only when message, name and directory are durable. EC_ABSENT: no such mailbox; EC_QUOTA: the account's
-	 * limit, exactly, or the file system's. */
+	 * limit, exactly, or the file system's for the message's owner (store_files_give). */
 	enum ec (*deliver)(struct store *, const struct name *, const struct message *,
 			   struct err *);
 	/* Messages and octets now, without a claim; exact or EC_*. */

@@ -58,7 +58,7 @@ static void errno_decides_class(void **state)
 		int number;
 		enum ec class;
 	} cases[] = {
-		{ EDQUOT, EC_QUOTA },  { ENOENT, EC_ABSENT }, { EEXIST, EC_EXISTS },
+		{ EDQUOT, EC_TEMP },   { ENOENT, EC_ABSENT }, { EEXIST, EC_EXISTS },
 		{ EACCES, EC_BROKEN }, { EPERM, EC_BROKEN },  { EROFS, EC_BROKEN },
 		{ EIO, EC_BROKEN },    { ELOOP, EC_BROKEN },  { ENOTDIR, EC_BROKEN },
 		{ ENOSPC, EC_TEMP },   { EMFILE, EC_TEMP },   { ENOMEM, EC_TEMP },
