@@ -20,6 +20,6 @@ enum ec limit_table_drop(struct mailroot *root, const char *account, struct err 
 enum ec limit_table_each(struct mailroot *root,
 			 bool (*fn)(void *ctx, const char *account, const struct quota_limit *),
 			 void *ctx, struct err *e);
-/* The text of such a file. NULL limit or account: only checks. Pure. */
+/* The text of such a file. Pure. */
 enum ec limit_table_parse(const char *text, size_t len, char account[NAME_TEXT_MAX + 1],
 			  struct quota_limit *out, struct err *e);
