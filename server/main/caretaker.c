@@ -92,8 +92,7 @@ struct news { /* brings rules to the keeper */
 	struct job job;
 	struct winpopd *w;
 	unsigned number;
-	uint32_t expire_days;
-	bool expire_differs;
+	struct expire_rules rules;
 };
 
 static void take_news(struct job *j);
@@ -101,15 +100,14 @@ static void take_news(struct job *j);
 static void tell_rules(struct caretaker *c, const struct ground *g)
 {
 	struct news *n = mem_new(sizeof(*n));
-	struct upkeep_result r = { 0 };
+	struct expire_rules r;
 	struct err why;
 
 	upkeep_rules(g->backends->catalog, g->conf, &r, &why); /* the pass tells of its trouble */
 	*n = (struct news){ .job = { .home = c->w->keeper, .done = take_news },
 			    .w = c->w,
 			    .number = g->number,
-			    .expire_days = r.expire_least,
-			    .expire_differs = r.expire_differs };
+			    .rules = r };
 	loop_post(c->w->keeper, &n->job);
 }
 
@@ -159,10 +157,10 @@ static void *run(void *ctx)
 
 /* ---- on the keeper ---- */
 
-static void take_rules(struct winpopd *w, uint32_t days, bool differs)
+static void take_rules(struct winpopd *w, const struct expire_rules *r)
 {
-	w->expire_days = days;
-	w->expire_differs = differs;
+	w->expire_days = r->least;
+	w->expire_differs = r->differ;
 }
 
 static void tell_strangers(struct winpopd *w)
@@ -180,8 +178,8 @@ static void take_news(struct job *j)
 	bool is_late = !w->caretaker || n->number != w->caretaker->n_given;
 
 	if (!is_late &&
-	    (w->expire_days != n->expire_days || w->expire_differs != n->expire_differs)) {
-		take_rules(w, n->expire_days, n->expire_differs);
+	    (w->expire_days != n->rules.least || w->expire_differs != n->rules.differ)) {
+		take_rules(w, &n->rules);
 		tell_strangers(w);
 	}
 	free(n);
@@ -189,12 +187,12 @@ static void take_news(struct job *j)
 
 void caretaker_rules(struct winpopd *w)
 {
-	struct upkeep_result r = { .expire_least = EXPIRE_UNSET };
+	struct expire_rules r = { .least = EXPIRE_UNSET };
 	struct err why;
 
 	if (w->conf->catalog == CATALOG_LOCAL)
 		upkeep_rules(w->backing->backends.catalog, w->conf, &r, &why);
-	take_rules(w, r.expire_least, r.expire_differs);
+	take_rules(w, &r);
 }
 
 void caretaker_look(struct winpopd *w)

@@ -144,7 +144,7 @@ static bool visit_domain(void *ctx, const struct entry *en)
 /* ---- rules ---- */
 
 struct comparing {
-	struct upkeep_result *out;
+	struct expire_rules *out;
 	uint32_t otherwise;
 	bool any;
 };
@@ -152,24 +152,23 @@ struct comparing {
 static bool compare(void *ctx, const struct entry *en)
 {
 	struct comparing *c = ctx;
-	uint32_t days = expire_rule(en, c->otherwise), least = c->out->expire_least;
+	uint32_t days = expire_rule(en, c->otherwise), least = c->out->least;
 
-	c->out->expire_differs |= c->any && days != least;
-	c->out->expire_least = c->any && least < days ? least : days;
+	c->out->differ |= c->any && days != least;
+	c->out->least = c->any && least < days ? least : days;
 	c->any = true;
 	return true;
 }
 
-enum ec upkeep_rules(struct catalog *c, const struct conf *conf, struct upkeep_result *out,
+enum ec upkeep_rules(struct catalog *c, const struct conf *conf, struct expire_rules *out,
 		     struct err *e)
 {
 	struct comparing cmp = { .out = out, .otherwise = conf->expire_days };
 
-	out->expire_least = conf->expire_days;
-	out->expire_differs = false;
+	*out = (struct expire_rules){ .least = conf->expire_days };
 	enum ec rc = c->ops->each(c, NULL, compare, &cmp, e);
 	if (rc != EC_OK)
-		out->expire_least = EXPIRE_UNSET;
+		*out = (struct expire_rules){ .least = EXPIRE_UNSET };
 	return rc;
 }
 
@@ -229,8 +228,7 @@ void upkeep_pass(const struct upkeep *u, bool expire, struct upkeep_result *out)
 	struct err why;
 
 	*out = (struct upkeep_result){ 0 };
-	if (upkeep_rules(u->catalog, u->conf, out, &why) != EC_OK ||
-	    u->catalog->ops->each(u->catalog, NULL, visit_domain, &p, &why) != EC_OK) {
+	if (u->catalog->ops->each(u->catalog, NULL, visit_domain, &p, &why) != EC_OK) {
 		p.complete = false;
 		trouble(&p, &why);
 	}

@@ -28,15 +28,18 @@ struct upkeep {
 struct upkeep_result {
 	uint64_t mailboxes, settled, failed, expired; /* expired: messages */
 	unsigned swept;
-	/* The shortest rule of any domain, as in `EXPIRE n USER`; EXPIRE_NEVER; EXPIRE_UNSET: they could not be asked for. */
-	uint32_t expire_least;
-	bool expire_differs; /* not all domains have the same */
-	bool whole;          /* it saw everything, and settled it */
+	bool whole; /* it saw everything, and settled it */
 };
 /* expire: the daily part too. Tells the log of its trouble, once. */
 void upkeep_pass(const struct upkeep *u, bool expire, struct upkeep_result *out);
-/* The rules alone (expire_least, expire_differs): one listing of the domains. */
-enum ec upkeep_rules(struct catalog *c, const struct conf *conf, struct upkeep_result *out,
+
+/* When mail expires, in all domains together: one listing of them. */
+struct expire_rules {
+	uint32_t
+		least; /* as in `EXPIRE n USER`; EXPIRE_NEVER; EXPIRE_UNSET: not all could be asked for */
+	bool differ;
+};
+enum ec upkeep_rules(struct catalog *c, const struct conf *conf, struct expire_rules *out,
 		     struct err *e);
 /* How long to rest after a pass. */
 uint64_t upkeep_pause_ms(const struct conf *conf, uint64_t took_ms);

@@ -36,6 +36,7 @@ struct world {
 	int64_t since_s;
 	/* of the catalog in front */
 	bool gone; /* cannot list */
+	bool torn; /* tells of a damaged domain at the end of the list */
 	bool old;  /* lists without links: they were made since */
 	bool more; /* lists a mailbox that is on another host */
 };
@@ -110,7 +111,8 @@ static enum ec front_each(struct catalog *c, const struct name *domain,
 		return err_set(e, EC_TEMP, "the directory is away");
 	if (here->more && domain)
 		fn(ctx, &(struct entry){ .name = tree_name("elsewhere@example.com") });
-	return here->local->ops->each(here->local, domain, as_it_was, &r, e);
+	enum ec rc = here->local->ops->each(here->local, domain, as_it_was, &r, e);
+	return here->torn && !domain ? err_set(e, EC_BROKEN, "example.net is damaged") : rc;
 }
 
 static const struct catalog_ops front = { .name = "front", .find = front_find, .each = front_each };
@@ -310,9 +312,19 @@ static void a_catalog_that_is_away(void **state)
 	w->gone = true;
 	pass(w, false);
 	assert_true(!w->r.whole && w->n_sweeps == 0 && w->r.mailboxes == 0);
-	assert_int_equal(w->r.expire_least, EXPIRE_UNSET);
 	assert_int_equal(heard(w, "event="), 1);
 	assert_non_null(strstr(w->said, "the directory is away"));
+}
+
+static void a_damaged_domain_keeps_no_other_from_its_turn(void **state)
+{
+	struct world *w = *state;
+
+	w->torn = true;
+	pass(w, false);
+	assert_int_equal(w->r.settled, 3);
+	assert_true(!w->r.whole && w->n_sweeps == 0);
+	assert_non_null(strstr(w->said, "example.net is damaged"));
 }
 
 /* ---- expiring ---- */
@@ -439,18 +451,24 @@ static void the_least_rule(void **state)
 		{ "expire = 5\n", EXPIRE_NEVER, EXPIRE_NEVER, EXPIRE_NEVER, false },
 	};
 	struct world *w = *state;
+	struct expire_rules r;
+	struct err e;
 
 	for (size_t i = 0; i < LEN(rows); i++) {
 		settings(w, rows[i].settings);
 		rule(w, "example.com", rows[i].com);
 		rule(w, "example.org", rows[i].org);
-		pass(w, false);
-		assert_int_equal(w->r.expire_least, rows[i].least);
-		assert_int_equal(w->r.expire_differs, rows[i].differs);
+		assert_ec(upkeep_rules(&w->catalog, w->conf, &r, &e), EC_OK);
+		assert_int_equal(r.least, rows[i].least);
+		assert_int_equal(r.differ, rows[i].differs);
 	}
 	tree_write(&w->tree, "example.org/expire", "", 0);
-	pass(w, false);
-	assert_true(w->r.expire_least == EXPIRE_NEVER && !w->r.expire_differs);
+	assert_ec(upkeep_rules(&w->catalog, w->conf, &r, &e), EC_OK);
+	assert_true(r.least == EXPIRE_NEVER && !r.differ);
+	rule(w, "example.org", 1);
+	w->torn = true;
+	assert_ec(upkeep_rules(&w->catalog, w->conf, &r, &e), EC_BROKEN);
+	assert_true(r.least == EXPIRE_UNSET && !r.differ);
 }
 
 /* ---- when ---- */
@@ -522,6 +540,7 @@ int main(void)
 		TEST(a_damaged_link_is_left_alone),
 		TEST(stops_soon),
 		TEST(a_catalog_that_is_away),
+		TEST(a_damaged_domain_keeps_no_other_from_its_turn),
 		TEST(only_what_is_fetched_and_old_goes),
 		TEST(an_open_mailbox_waits_for_tomorrow),
 		TEST(a_damaged_rule_deletes_nothing),
