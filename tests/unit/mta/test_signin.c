@@ -126,6 +126,22 @@ static void test_clear_passwords(void **state)
 	rig_end();
 }
 
+/* Exim's words, to the octet, for a client that sent a mechanism and no more. */
+static void test_exim(void **state)
+{
+	(void)state;
+	rig_begin("", 100, 0);
+	int fd = client(MTA_AUTH);
+
+	hear_handshake(fd);
+	say(fd,
+	    "VERSION" T "1" T "0" N "CPID" T "4711" N "AUTH" T "4711" T "CRAM-MD5" T
+	    "service=smtp" T "secured" T "rip=192.0.2.7" T "lip=192.0.2.1" T "nologin" T "resp=" N);
+	hear(fd, "CONT" T "4711" T "PD"); /* "<" */
+	close(fd);
+	rig_end();
+}
+
 /* While one answer waits out its penalty, others on the same connection come. */
 static void test_penalty(void **state)
 {
@@ -234,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_sign_in),
 		cmocka_unit_test(test_catalog_away),
 		cmocka_unit_test(test_clear_passwords),
+		cmocka_unit_test(test_exim),
 		cmocka_unit_test(test_penalty),
 		cmocka_unit_test(test_vanished_while_waiting),
 		cmocka_unit_test(test_end_while_waiting),
