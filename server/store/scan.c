@@ -31,14 +31,15 @@
 #include "server/store/uidl.h"
 
 #define READ_HELD_MAX 64 /* so many messages may be read under the lock */
-#define ROUNDS_MAX                                                                                 \
-	6 /* then under the lock, however many: somebody fills the directory faster than we read */
 #define LEFT_S 3600
 #define EVERY_S 86400
 #define TICKS_US 50000 /* several ticks of the slowest usual clock (HZ=100) */
 #define TICKS_S 2
 #define UNREADABLE_S 60
 #define READ_BYTES 65536
+
+/* In the last all is read under the lock, however much: somebody fills the directory faster than we read. */
+enum { ROUND_RECOUNT, ROUND_FIRST, ROUND_LAST = 6 };
 
 struct found {
 	struct index_rec rec; /* its name lies in list */
@@ -149,7 +150,8 @@ static struct index_rec *old_records(const struct buf *old, size_t *n)
 	return recs;
 }
 
-static void keep_known(struct scan *s, const struct buf *old)
+/* believe: else they say only which of the messages were fetched, as nothing but an index can. */
+static void keep_known(struct scan *s, const struct buf *old, bool believe)
 {
 	size_t n_old, k = 0;
 	struct index_rec *recs = old_records(old, &n_old);
@@ -163,6 +165,10 @@ static void keep_known(struct scan *s, const struct buf *old)
 		    recs[k].ino != f->rec.ino)
 			continue;
 		const char *name = f->rec.name;
+		if (!believe) {
+			f->rec.flags = recs[k].flags & MSG_FETCHED;
+			continue;
+		}
 		f->rec = recs[k];
 		f->rec.name = name;
 		f->known = true;
@@ -213,7 +219,7 @@ static int count_message(struct scan *s, struct index_rec *r)
 	if (rc == 0 && S_ISREG(st.st_mode) && (rc = count_octets(s, fd, &c)) == 0) {
 		r->octets = c.out;
 		r->stored = c.in;
-		r->flags = c.flags;
+		r->flags |= c.flags;
 		r->ino = st.st_ino;
 		r->arrived_us = arrival(r->name, &st);
 		rc = 1;
@@ -283,7 +289,7 @@ static void form_records(struct scan *s, struct buf *out, struct index_head *hea
 }
 
 /* One round. done: what was found was found under the lock. */
-static enum ec scan_round(struct index_hold *h, const struct scan_env *env, bool last,
+static enum ec scan_round(struct index_hold *h, const struct scan_env *env, unsigned round,
 			  struct buf *records, struct index_head *head, bool *done, struct err *e)
 {
 	struct scan s = { .env = env, .dir = h->dir };
@@ -291,8 +297,8 @@ static enum ec scan_round(struct index_hold *h, const struct scan_env *env, bool
 
 	if (list_messages(&s) < 0)
 		return err_sys(e, "cannot list the mailbox");
-	keep_known(&s, records);
-	*done = last || s.n_unknown <= READ_HELD_MAX;
+	keep_known(&s, records, round != ROUND_RECOUNT);
+	*done = round == ROUND_LAST || s.n_unknown <= READ_HELD_MAX;
 	if (!*done)
 		index_drop(h);
 	enum ec rc = count_unknown(&s, e);
@@ -307,15 +313,17 @@ static enum ec scan_round(struct index_hold *h, const struct scan_env *env, bool
 	return rc;
 }
 
-/* records: what is known before, what is there after. */
-static enum ec scan_rounds(struct index_hold *h, const struct scan_env *env,
+/* records: what is there. */
+static enum ec scan_rounds(struct index_hold *h, const struct scan_env *env, unsigned round,
 			   struct index_head *head, struct buf *records, struct err *e)
 {
 	bool done = false;
 	enum ec rc = EC_OK;
 
-	for (unsigned round = 1; rc == EC_OK && !done; round++)
-		rc = scan_round(h, env, round == ROUNDS_MAX, records, head, &done, e);
+	/* Even a torn index holds sound records, each with its own sum. */
+	index_records(h, UINT64_MAX, records);
+	for (; rc == EC_OK && !done; round++)
+		rc = scan_round(h, env, round, records, head, &done, e);
 	if (rc != EC_OK)
 		buf_drop(records);
 	else if (h->intact)
@@ -343,10 +351,8 @@ enum ec scan_settle(struct index_hold *h, const struct scan_env *env, const stru
 		    struct buf *records, struct err *e)
 {
 	struct index_head head;
+	enum ec rc = scan_rounds(h, env, ROUND_FIRST, &head, records, e);
 
-	/* Even a torn index holds sound records, each with its own sum. */
-	index_records(h, UINT64_MAX, records);
-	enum ec rc = scan_rounds(h, env, &head, records, e);
 	if (rc == EC_OK) {
 		bool told = head.ledger == 0 || !h->writable || tell_ledger(env, &head, mailbox);
 		index_write(h, &head, records, told);
@@ -357,5 +363,5 @@ enum ec scan_settle(struct index_hold *h, const struct scan_env *env, const stru
 enum ec scan_recount(struct index_hold *h, const struct scan_env *env, struct index_head *head,
 		     struct buf *records, struct err *e)
 {
-	return scan_rounds(h, env, head, records, e);
+	return scan_rounds(h, env, ROUND_RECOUNT, head, records, e);
 }

@@ -19,6 +19,7 @@ struct scan_env {
  * false). */
 enum ec scan_settle(struct index_hold *h, const struct scan_env *env, const struct name *mailbox,
 		    struct buf *records, struct err *e);
-/* Reads all messages anew, whatever the index says, and changes nothing: neither index nor ledger. */
+/* Reads all messages anew, whatever the index says (but for those it says were fetched), and changes nothing: neither index nor
+ * ledger. */
 enum ec scan_recount(struct index_hold *h, const struct scan_env *env, struct index_head *head,
 		     struct buf *records, struct err *e);

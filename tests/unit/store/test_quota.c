@@ -343,6 +343,27 @@ static void recounted(void **state)
 	assert_int_equal(r.charged.octets, 100);
 }
 
+/* A repair counts; what was fetched stays fetched, or it would never expire. */
+static void recount_keeps_marks(void **state)
+{
+	struct tree *t = *state;
+	uint8_t fetched = 0x01;
+	struct commit done;
+	struct err e;
+
+	tree_reopen(t, true);
+	assert_ec(put_free(t, KIM, TEAM, 100), EC_OK);
+	assert_ec(put_free(t, KIM, TEAM, 10), EC_OK);
+	struct box *box = tree_claim(t, KIM);
+	assert_ec(box->ops->commit(box, &(struct marks){ .fetched = &fetched }, &done, &e), EC_OK);
+	box->ops->release(&box);
+	recount(t, KIM, TEAM, true);
+	box = tree_claim(t, KIM);
+	assert_int_equal(box->msgs[0].flags & MSG_FETCHED, MSG_FETCHED);
+	assert_int_equal(box->msgs[1].flags & MSG_FETCHED, 0);
+	box->ops->release(&box);
+}
+
 /* A deletion is on the disk, and the ledger's change is not: nobody is refused before all was settled. */
 static void power_was_cut(void **state)
 {
@@ -452,6 +473,7 @@ int main(void)
 		CASE(no_index_can_be),
 		CASE(swept),
 		CASE(recounted),
+		CASE(recount_keeps_marks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
