@@ -58,7 +58,7 @@ def quota_file(office, person):
 
 def test_list_shows_the_logon_name(office):
     kim, lee = office.hire(), office.hire()
-    rows = [[p.address, "unlocked", "-", p.uid, quota_file(office, p), "open", "-"] for p in sorted((kim, lee), key=lambda p: p.address)]
+    rows = [[p.address, "unlocked", "-", p.uid, quota_file(office, p), "open", "-"] for p in (kim, lee)]
     assert office.rows("list", office.domain) == rows
     assert [office.domain, "unlocked", "2", "open", "default"] in office.rows("list")
 
