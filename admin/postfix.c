@@ -9,7 +9,11 @@
 #include <string.h>
 #include "admin/postfix.h"
 
-#define MAP(name) "socketmap:unix:winpop/maps:" name
+#define MAPS "unix:winpop/maps"
+#define MAP(name) "socketmap:" MAPS ":" name
+/* Without an answer the maps and the delivery say what is to be done; Postfix's own default would put off other mail, too. */
+#define POLICY "check_policy_service { " MAPS ", default_action=DUNNO }"
+#define GAPS ", \t{}"
 #define SNAKEOIL "ssl-cert-snakeoil" /* Debian's, which nobody trusts: as good as none */
 
 const struct pf_socket pf_sockets[PF_SOCKETS] = {
@@ -87,14 +91,14 @@ static struct pf_want *add_main(struct wants *w, const char *key, const char *va
 
 /* ---- values ---- */
 
-/* Words of Postfix's lists are parted by blanks and commas. */
+/* Words of Postfix's lists are parted by blanks and commas, and grouped by braces. */
 static bool has_word(const char *list, const char *word)
 {
 	size_t len = strlen(word);
 
 	for (const char *p = list; p && (p = strstr(p, word)) != NULL; p += len) {
-		bool begins = p == list || strchr(", \t", p[-1]);
-		if (begins && strchr(", \t", p[len]))
+		bool begins = p == list || strchr(GAPS, p[-1]);
+		if (begins && strchr(GAPS, p[len]))
 			return true;
 	}
 	return false;
@@ -143,15 +147,14 @@ static const char *put_rule(struct arena *mem, const char *list, const char *rul
 
 static void add_recipient_rule(struct wants *w)
 {
-	static const char key[] = "smtpd_recipient_restrictions", map[] = MAP("access");
-	static const char why[] =
-		"Mail to a mailbox that is full or held is refused before it is sent over.";
+	static const char key[] = "smtpd_recipient_restrictions";
+	static const char why[] = "Mail to a mailbox that is held, or too full for it, is refused "
+				  "before it is sent over.";
 	const char *now = pf_get(&w->now->set, key), *worth = pf_get(&w->now->worth, key);
-	const char *rule = "check_recipient_access " MAP("access");
 	struct pf_want *want =
-		add(w, PF_MAIN, key, now, put_rule(w->mem, now ? now : "", rule), why);
+		add(w, PF_MAIN, key, now, put_rule(w->mem, now ? now : "", POLICY), why);
 
-	if (has_word(now, map) || has_word(worth, map)) {
+	if (has_word(now, MAPS) || has_word(worth, MAPS)) {
 		want->value = want->now;
 		want->state = PF_GOOD;
 	} else {

@@ -52,7 +52,7 @@ const struct option options[] = {
 	{ "lmtp_socketmax", NULL, OPT_UINT, AT(lmtp_socketmax), "100", 1, 32000, NULL, OPT_LIVE, OPT_LISTEN,
 	  "Most LMTP connections served at one time" },
 	{ "maps_socket", NULL, OPT_PATH, AT(maps_socket), "/run/winpop/maps", 0, PATH_MAX_CHARS, NULL, OPT_RESTART, OPT_LISTEN,
-	  "Unix socket on which an MTA asks which domains and mailboxes there are (socketmap; empty: none)", check_socket_path },
+	  "Unix socket on which an MTA asks which domains and mailboxes there are and what speaks against a delivery (empty: none)", check_socket_path },
 	{ "auth_socket", NULL, OPT_PATH, AT(auth_socket), "", 0, PATH_MAX_CHARS, NULL, OPT_RESTART, OPT_LISTEN,
 	  "Unix socket on which an MTA has senders sign in, as it would with Dovecot (empty: none)", check_socket_path },
 	{ "mta_socketmax", NULL, OPT_UINT, AT(mta_socketmax), "500", 1, 32000, NULL, OPT_LIVE, OPT_LISTEN,

@@ -251,6 +251,16 @@ void session_put(void *ctx, const void *p, size_t len)
 	conn_put(s->conn, p, len);
 }
 
+void session_trouble(const struct session *s, const struct name *asked, enum ec class,
+		     const struct err *e)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	if (class != EC_OK && class != EC_ABSENT)
+		log_event(&s->log, LV_WARN, "lookup-failed", KV("asked", name_text(asked, text)),
+			  KV("class", ec_name(class)), KV("text", e->text));
+}
+
 /* ---- a session begins ---- */
 
 struct arrival { /* an accepted connection on its way to its loop */
@@ -306,7 +316,7 @@ void mta_accept(struct mta *m, int fd, enum mta_door door)
 
 	a->home = &m->homes[atomic_fetch_add(&m->next_home, 1) % m->n_homes];
 	a->job = (struct job){ .home = a->home->loop, .done = arrived };
-	a->side = door == MTA_AUTH ? &auth_side : &map_side;
+	a->side = door == MTA_AUTH ? &auth_side : &maps_door;
 	a->fd = fd;
 	loop_post(a->home->loop, &a->job);
 }

@@ -1,6 +1,7 @@
 /* inside.h - the service as attach.c, mapside.c and authside.c share it. Private to this folder.
  *
- *	attach.c   the service and its connections     mapside.c, authside.c   one door each: an engine's questions, put to workers
+ *	attach.c     the service and its connections
+ *	mapside.c, policyside.c, authside.c     one engine's questions each, put to workers
  *
  * Thread: a session lives on one loop. A task owns or has counted all it touches, so that it can outlive its session.
  */
@@ -11,6 +12,7 @@
 #include "server/base/counter.h"
 #include "server/mta/authproto.h"
 #include "server/mta/mta.h"
+#include "server/mta/policy.h"
 #include "server/mta/socketmap.h"
 #include "server/net/conn.h"
 
@@ -42,15 +44,15 @@ struct mta {
 #define SID_MAX 24
 
 struct session;
-struct side { /* what is different behind the two doors */
+struct side { /* what is different between the protocols */
 	const char *name;
-	size_t in_max; /* octets received ahead of the engine */
+	size_t in_max; /* of the two doors: octets received ahead of the engine */
 	void (*begin)(struct session *);
 	enum mta_verdict (*feed)(struct session *, const char *p, size_t len, size_t *eaten);
 	enum mta_verdict (*stop)(struct session *);
 	void (*gone)(struct session *);
 };
-extern const struct side map_side, auth_side;
+extern const struct side maps_door, policy_side, auth_side;
 
 struct session {
 	struct home *home;
@@ -60,9 +62,9 @@ struct session {
 	struct arena *mem;
 	union {
 		struct sm *sm;
+		struct policy *policy;
 		struct ap *ap;
 	};
-	struct sm_ask *asked; /* the question of the maps that is away */
 	struct log log;
 	char sid[SID_MAX];
 	uint64_t serial;
@@ -92,5 +94,8 @@ enum ec task_submit(struct task *t, struct work *w); /* EC_BUSY: it is the calle
 /* For done(): the task is nobody's any more; its session, NULL: gone. */
 struct session *task_arrived(struct task *t);
 void session_put(void *ctx, const void *p, size_t len);
+/* Into the log, unless the class says that there was none. */
+void session_trouble(const struct session *s, const struct name *asked, enum ec class,
+		     const struct err *e);
 /* What the engine said to an answer; s may be gone afterwards. */
 void session_go_on(struct session *s, enum mta_verdict v);

@@ -1,4 +1,4 @@
-/* lookup.h - one question of the maps, answered from catalog, limits and store.
+/* lookup.h - one question of the maps, answered from the catalog.
  *
  * Thread: lookup_prepare any; lookup_run a worker: it may block.
  */
@@ -7,7 +7,6 @@
 #include "server/mta/socketmap.h"
 
 struct lookup {
-	enum sm_map map;
 	struct name name;
 	enum ec class; /* as sm_ask has it */
 	char value[SM_VALUE_MAX + 1];

@@ -1,4 +1,8 @@
-/* mapside.c - maps_socket: look-ups put to workers, one at a time per connection; the input behind it waits. */
+/* mapside.c - maps_socket: look-ups put to workers, one at a time per connection; the input behind it waits.
+ *
+ * Two protocols come by this door, so that an MTA has one socket for whatever it asks about mail: a netstring begins with a digit,
+ * a request of access policy with a letter. The first octet of a connection tells, and it stays with that.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include "server/base/mem.h"
@@ -8,6 +12,7 @@
 struct looking {
 	struct task t; /* first, so that the one is the other */
 	struct lookup l;
+	struct sm_ask *q; /* the engine's: there as long as its session is */
 };
 
 static void run(struct job *j)
@@ -23,31 +28,19 @@ static void drop(struct task *t)
 	free(t);
 }
 
-static void log_trouble(const struct session *s, const struct lookup *l)
+static enum mta_verdict answer(struct session *s, const struct looking *w)
 {
-	char text[NAME_TEXT_MAX + 1];
-
-	if (l->class != EC_OK && l->class != EC_ABSENT)
-		log_event(&s->log, LV_WARN, "lookup-failed", KV("asked", name_text(&l->name, text)),
-			  KV("class", ec_name(l->class)), KV("text", l->err.text));
-}
-
-static enum mta_verdict answer(struct session *s, const struct lookup *l)
-{
-	struct sm_ask *q = s->asked;
-
-	log_trouble(s, l);
-	s->asked = NULL;
-	q->class = l->class;
-	memcpy(q->value, l->value, sizeof(q->value));
-	return sm_answered(s->sm, q);
+	session_trouble(s, &w->l.name, w->l.class, &w->l.err);
+	w->q->class = w->l.class;
+	memcpy(w->q->value, w->l.value, sizeof(w->q->value));
+	return sm_answered(s->sm, w->q);
 }
 
 static void done(struct job *j)
 {
 	struct looking *w = (struct looking *)j;
 	struct session *s = task_arrived(&w->t);
-	enum mta_verdict v = s ? answer(s, &w->l) : MTA_NEXT;
+	enum mta_verdict v = s ? answer(s, w) : MTA_NEXT;
 
 	drop(&w->t);
 	if (s)
@@ -62,6 +55,7 @@ static bool ask(void *ctx, struct sm_ask *q)
 	counter_add(&s->home->m->lookups, 1);
 	s->n_asked++;
 	task_begin(&w->t, s, run, done, drop);
+	w->q = q;
 	q->class = EC_ABSENT;
 	if (lookup_prepare(&w->l, q, w->t.with.rule))
 		q->class = task_submit(&w->t, s->home->m->work.lookup);
@@ -69,7 +63,6 @@ static bool ask(void *ctx, struct sm_ask *q)
 		drop(&w->t);
 		return true;
 	}
-	s->asked = q;
 	return false;
 }
 
@@ -95,11 +88,48 @@ static void gone(struct session *s)
 	(void)s; /* the answer that is away will find nobody */
 }
 
-const struct side map_side = {
+static const struct side map_side = {
 	.name = "maps",
-	.in_max = 2 * SM_REQUEST_MAX,
 	.begin = begin,
 	.feed = feed,
 	.stop = stop,
 	.gone = gone,
 };
+
+/* ---- before the first octet ---- */
+
+static void begin_later(struct session *s)
+{
+	(void)s; /* nothing is known yet */
+}
+
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static enum mta_verdict feed_first(struct session *s, const char *p, size_t len, size_t *eaten)
+{
+	*eaten = 0;
+	if (len == 0)
+		return MTA_NEXT;
+	s->side = is_letter(*p) ? &policy_side : &map_side;
+	s->side->begin(s);
+	return s->side->feed(s, p, len, eaten);
+}
+
+static enum mta_verdict stop_unheard(struct session *s)
+{
+	(void)s;
+	return MTA_BYE;
+}
+
+const struct side maps_door = {
+	.name = "maps",
+	.in_max = 2 * SM_REQUEST_MAX,
+	.begin = begin_later,
+	.feed = feed_first,
+	.stop = stop_unheard,
+	.gone = gone,
+};
+_Static_assert(POLICY_REQUEST_MAX <= SM_REQUEST_MAX, "the door's room is for both");

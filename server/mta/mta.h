@@ -1,16 +1,17 @@
-/* mta.h - what an MTA asks us: which domains and mailboxes there are, and whether a sender is who he says.
+/* mta.h - what an MTA asks us: which domains and mailboxes there are, what speaks against a delivery, and whether a sender is who
+ * he says.
  *
- * Two line protocols on unix sockets. maps_socket speaks socketmap (netstrings "MAP KEY" -> "OK value", "NOTFOUND ", "TEMP why"),
- * as Postfix, Sendmail and Exim read it. auth_socket speaks the auth protocol that Dovecot made (version 1, any minor), which Postfix
- * and Exim have built in: "AUTH id MECH service=... resp=...", "CONT", "OK", "FAIL". Sign-in is the same as for POP3, by
- * auth.h; a locked mailbox may send.
+ * Three protocols on two unix sockets. maps_socket speaks socketmap (netstrings "MAP KEY" -> "OK value", "NOTFOUND ", "TEMP
+ * why"), as Postfix, Sendmail and Exim read it, and Postfix's access policy ("recipient=", "size=" -> "action="). auth_socket
+ * speaks the auth protocol that Dovecot made (version 1, any minor), which Postfix and Exim have built in: "AUTH id MECH
+ * service=... resp=...", "CONT", "OK", "FAIL". Sign-in is the same as for POP3, by auth.h; a locked mailbox may send.
  *
  *	domains    example.com      -> OK example.com                     the domain is registered here
  *	mailboxes  kim@example.com  -> OK kim@example.com                 so is the mailbox, under this name (aliases resolved)
- *	access     kim@example.com  -> OK "552 5.2.2 ..." | "450 4.2.1 ..." full, held; NOTFOUND: nothing against it
  *	senders    kim@example.com  -> OK kim@example.com                 who may send as this address: its mailbox's account
+ *	recipient= kim@example.com  -> action=552 5.2.2 ... | 450 4.2.1 ... | DUNNO    too full for size=, held; nothing against it
  *
- * Trouble is TEMP, never NOTFOUND: an MTA must not bounce because a directory is away.
+ * Trouble is TEMP, never NOTFOUND (and DUNNO: the delivery says "later"): an MTA must not bounce because a directory is away.
  * One struct mta per process. Thread: any, where nothing else is said.
  */
 #pragma once

@@ -22,7 +22,6 @@ struct sm {
 static const char *const map_name[SM_MAPS] = {
 	[SM_DOMAINS] = "domains",
 	[SM_MAILBOXES] = "mailboxes",
-	[SM_ACCESS] = "access",
 	[SM_SENDERS] = "senders",
 };
 
@@ -82,7 +81,7 @@ static enum mta_verdict serve(struct sm *s, struct mta_text request)
 {
 	s->q = (struct sm_ask){ 0 };
 	if (!take_request(&s->q, request)) {
-		reply(s, "PERM ", "ask for domains, mailboxes, access or senders, and a key");
+		reply(s, "PERM ", "ask for domains, mailboxes or senders, and a key");
 		return MTA_NEXT;
 	}
 	s->asking = !s->out->ask(s->ctx, &s->q);

@@ -15,7 +15,7 @@
 #define SM_REQUEST_MAX 10000 /* octets in a netstring */
 #define SM_VALUE_MAX NAME_TEXT_MAX
 
-enum sm_map { SM_DOMAINS, SM_MAILBOXES, SM_ACCESS, SM_SENDERS, SM_MAPS };
+enum sm_map { SM_DOMAINS, SM_MAILBOXES, SM_SENDERS, SM_MAPS };
 
 /* A question; the first half is the engine's, the second the answerer's. */
 struct sm_ask {

@@ -1,4 +1,6 @@
-"""What an MTA asks winpopd: maps by socketmap, sign-in by the auth protocol; with clients of our own and Postfix's postmap."""
+"""What an MTA asks winpopd: maps by socketmap, deliveries by access policy, sign-in by the auth protocol; with clients of our own
+and Postfix's postmap.
+"""
 import concurrent.futures
 import contextlib
 import os
@@ -12,21 +14,28 @@ import time
 import pytest
 
 from fixtures import ntlm
-from fixtures.mta import Auth, Maps, connected, netstring
+from fixtures.mta import Auth, Maps, Policy, connected, netstring, policy_request
 from fixtures.waiting import wait_until
 
 WRONG = ("FAIL", ["reason=user name or password is wrong"])
 LATER = ("FAIL", ["reason=cannot sign in just now; try again later", "temp", "code=temp_fail"])
 TEMP = "TEMP winpopd cannot tell just now; ask again later"
 FORBIDDEN = ("FAIL", ["reason=sign-in is not permitted; ask your administrator", "authz", "code=authz_fail"])
-HELD = "OK 450 4.2.1 mailbox takes no mail for now"
-FULL = "OK 552 5.2.2 mailbox is full (over quota)"
+HELD = "450 4.2.1 mailbox takes no mail for now"
+FULL = "552 5.2.2 mailbox is full (over quota)"
+FULL_LATER = "452 4.2.2 mailbox is full (over quota), try again later"
 BODY = b"Subject: x\r\n\r\n" + b"x" * 70 + b"\r\n"
 
 
 @pytest.fixture
 def maps(service):
     with Maps(service.maps_socket) as client:
+        yield client
+
+
+@pytest.fixture
+def policy(service):
+    with Policy(service.maps_socket) as client:
         yield client
 
 
@@ -39,6 +48,12 @@ def auth(service):
 def ask(server, question):
     with Maps(server.maps_socket) as maps:
         return maps.ask(question)
+
+
+def against(server, recipient, size=0):
+    """What speaks against a delivery."""
+    with Policy(server.maps_socket) as policy:
+        return policy.ask(recipient, size)
 
 
 def sign_in(server, *who, mech="plain", **how):
@@ -81,28 +96,29 @@ def test_news_are_known_at_once(service, maps):
     assert maps.ask("domains new.example") == "NOTFOUND "
 
 
-def test_locked_mailboxes_are_found(service, maps, box):
+def test_locked_mailboxes_are_found(service, maps, policy, box):
     service.winpop_ok("lock", box.address)
     for table in ("mailboxes", "senders"):
         assert maps.ask(f"{table} {box.address}") == f"OK {box.address}"
-    assert maps.ask(f"access {box.address}") == "NOTFOUND "
+    assert policy.ask(box.address) == "DUNNO"
     assert sign_in(service, box.address, box.password) == ("OK", [f"user={box.address}"]), "who is locked out may still send"
 
 
-def test_what_speaks_against_a_delivery(service, maps, box):
-    assert maps.ask(f"access {box.address}", "access nobody@example.com") == ["NOTFOUND ", "NOTFOUND "]
+def test_what_speaks_against_a_delivery(service, maps, policy, box):
+    assert policy.ask(box.address) == policy.ask("nobody@example.com") == policy.ask("kim@elsewhere.example") == "DUNNO"
+    assert {policy.ask(key) for key in NO_ADDRESSES} == {"DUNNO"}
     service.winpop_ok("hold", box.address)
-    assert maps.ask(f"access {box.address}") == HELD
-    service.winpop_ok("unhold", box.address)
-    assert maps.ask(f"access {box.address}") == "NOTFOUND "
+    assert policy.ask(box.address) == policy.ask(box.address.upper()) == HELD
     assert maps.ask(f"mailboxes {box.address}") == f"OK {box.address}"
+    service.winpop_ok("unhold", box.address)
+    assert policy.ask(box.address) == "DUNNO"
 
 
 def test_a_held_domain(make_server):
     server = make_server()
     address = server.mailbox()
     server.winpop_ok("hold", "example.com")
-    assert ask(server, f"access {address}") == HELD
+    assert against(server, address) == HELD
     assert sign_in(server, address, "pw-kim")[0] == "OK"
 
 
@@ -110,16 +126,28 @@ def test_a_full_mailbox(make_server):
     server = make_server(quota_messages=2)
     address = server.mailbox()
     server.deliver(address, BODY)
-    assert ask(server, f"access {address}") == "NOTFOUND "
+    assert against(server, address) == "DUNNO"
     server.deliver(address, BODY)
-    assert ask(server, f"access {address}") == FULL
+    assert against(server, address) == FULL
     server.write_conf(quota_full="defer")
     server.reload()
-    assert ask(server, f"access {address}") == "OK 452 4.2.2 mailbox is full (over quota), try again later"
+    assert against(server, address) == FULL_LATER
     with server.session(address) as pop:
         pop.ok("DELE 1")
         pop.quit()
-    wait_until(lambda: ask(server, f"access {address}") == "NOTFOUND ", why="there is room again, and it is not seen")
+    wait_until(lambda: against(server, address) == "DUNNO", why="there is room again, and it is not seen")
+
+
+def test_too_large_for_what_is_left(make_server):
+    server = make_server(quota_bytes=10000)
+    address = server.mailbox()
+    server.deliver(address, BODY)
+    assert [against(server, address, size) for size in (0, 1, 9000, 10000, 10 ** 30)] == ["DUNNO"] * 3 + [FULL] * 2
+    with Policy(server.maps_socket) as policy:
+        policy.send(policy_request(address, 9000) + policy_request(address, 10000) + policy_request("nobody@example.com", 10000))
+        policy.sock.shutdown(socket.SHUT_WR)
+        assert [policy.action() for _ in range(3)] == ["DUNNO", FULL, "DUNNO"]
+        assert policy.ended()
 
 
 def test_requests_one_after_the_other(service, box):
@@ -138,7 +166,7 @@ def test_requests_one_after_the_other(service, box):
         assert maps.ended()
 
 
-@pytest.mark.parametrize("junk", [b"GET / HTTP/1.0\r\n\r\n", b"VERSION\t1\t0\nCPID\t1\n", b"10001:", b"09:domains x,", b"9:domains x;", b"\0"])
+@pytest.mark.parametrize("junk", [b"\r\nGET / HTTP/1.0\r\n\r\n", b"10001:", b"09:domains x,", b"9:domains x;", b"\0"])
 def test_no_socketmap(service, junk):
     with Maps(service.maps_socket) as maps:
         maps.send(junk)
@@ -146,9 +174,20 @@ def test_no_socketmap(service, junk):
         assert maps.ended()
 
 
+@pytest.mark.parametrize("junk", [b"GET / HTTP/1.0\r\n\r\n", b"VERSION\t1\t0\nCPID\t1\n", b"request=junk\n\n", b"x" * 20000])
+def test_no_access_policy(service, junk):
+    """There is no word for it: the connection ends."""
+    with Policy(service.maps_socket) as policy:
+        with contextlib.suppress(OSError):
+            policy.send(junk)
+        with contextlib.suppress(ConnectionResetError):
+            assert policy.ended()
+    service.wait_event("mta-fault", door="policy")
+
+
 def test_a_map_that_there_is_not(maps):
-    for request in ("virtual kim@example.com", "domains", "", " ", "Domains example.com"):
-        assert maps.ask(request).startswith("PERM ask for domains, mailboxes, access or senders"), request
+    for request in ("virtual kim@example.com", "access kim@example.com", "domains", "", " ", "Domains example.com"):
+        assert maps.ask(request).startswith("PERM ask for domains, mailboxes or senders"), request
     assert maps.ask("domains example.com") == "OK example.com"
 
 
@@ -158,8 +197,9 @@ def test_an_unmounted_mail_root_is_not_an_empty_one(make_server):
     address = server.mailbox()
     away = server.mailroot.with_name("away")
     (server.mailroot / "example.com").rename(away)
-    for question in ("domains example.com", f"mailboxes {address}", f"access {address}", f"senders {address}"):
+    for question in ("domains example.com", f"mailboxes {address}", f"senders {address}"):
         assert ask(server, question) == TEMP, question
+    assert against(server, address) == "DUNNO", "the delivery says that it waits"
     server.wait_event("lookup-failed", asked=address)
     away.rename(server.mailroot / "example.com")
     assert ask(server, f"mailboxes {address}") == f"OK {address}"

@@ -297,6 +297,25 @@ def test_a_full_mailbox_is_known_before_the_message_comes(flow):
     assert b"there is room again" in flow.received(lee)[0]
 
 
+def test_what_is_too_large_for_what_is_left_is_known_by_its_size(flow):
+    """Whoever sends is told by his own server, and Postfix has nothing to return to a sender who may be forged."""
+    lee, other = flow.mailbox(), flow.mailbox("example.net")
+    flow.server.winpop_ok("setquota", lee, "40K")
+    flow.postfix.send(lee, message("fits", 25000))
+    flow.received(lee)
+    n = len(flow.postfix.log_text())
+    with flow.postfix.smtp() as client:
+        refused = client.sendmail("sender@example.net", [lee, other], message("too large", 25000))
+    assert refused.keys() == {lee}, refused
+    code, said = refused[lee]
+    assert code == 552 and said.startswith(b"5.2.2") and b"mailbox is full (over quota)" in said, said
+    flow.postfix.send(lee, message("fits, too", 5000))
+    subjects = [re.search(rb"Subject: (.*)\r", m)[1] for m in flow.received(lee, 2)]
+    assert subjects == [b"fits", b"fits, too"] and b"Subject: too large" in flow.received(other)[0]
+    flow.postfix.wait_empty()
+    assert "status=bounced" not in flow.postfix.log_text()[n:]
+
+
 def test_mail_may_wait_for_room(own_flow):
     flow = own_flow
     kim, lee = flow.mailbox(), flow.mailbox("example.net")
@@ -513,7 +532,7 @@ def test_what_an_administrator_has_set_is_not_replaced_unasked(own_flow):
     assert len(bad(flow.mta("/check", ok=False))) == 3
     flow.mta("/apply", "/y")
     assert postfix.get("smtpd_recipient_restrictions") == \
-        "reject_non_fqdn_recipient, check_recipient_access socketmap:unix:winpop/maps:access, permit"
+        "reject_non_fqdn_recipient, check_policy_service { unix:winpop/maps, default_action=DUNNO }, permit"
     assert flow.mta("/check", ok=False).code == 0
     kept = sorted(postfix.conf.glob("main.cf.before-winpop-*"))
     assert kept[-1].read_text() == before

@@ -13,7 +13,7 @@
 		(struct pf_pair[]){ __VA_ARGS__ },                                                 \
 			sizeof((struct pf_pair[]){ __VA_ARGS__ }) / sizeof(struct pf_pair)         \
 	}
-#define ACCESS "check_recipient_access socketmap:unix:winpop/maps:access"
+#define POLICY "check_policy_service { unix:winpop/maps, default_action=DUNNO }"
 #define DOMAINS "socketmap:unix:winpop/maps:domains"
 
 static const char plain[] = "message_max = 100M\n";
@@ -89,32 +89,44 @@ static const struct {
 	  PF_TAKEN,
 	  DOMAINS },
 	/* rules that are there stay, and ours is reached */
-	{ plain, { 0 }, "smtpd_recipient_restrictions", PF_FREE, ACCESS },
+	{ plain, { 0 }, "smtpd_recipient_restrictions", PF_FREE, POLICY },
 	{ plain,
 	  { .set = SET({ "smtpd_recipient_restrictions", "" }) },
 	  "smtpd_recipient_restrictions",
 	  PF_FREE,
-	  ACCESS },
+	  POLICY },
 	{ plain,
 	  { .set = SET({ "smtpd_recipient_restrictions", "reject_rbl_client a.example, " }) },
 	  "smtpd_recipient_restrictions",
 	  PF_FREE,
-	  "reject_rbl_client a.example, " ACCESS },
+	  "reject_rbl_client a.example, " POLICY },
 	{ plain,
 	  { .set = SET({ "smtpd_recipient_restrictions", "permit_mynetworks permit" }) },
 	  "smtpd_recipient_restrictions",
 	  PF_FREE,
-	  "permit_mynetworks " ACCESS ", permit" },
+	  "permit_mynetworks " POLICY ", permit" },
 	{ plain,
 	  { .set = SET({ "smtpd_recipient_restrictions", "reject" }) },
 	  "smtpd_recipient_restrictions",
 	  PF_FREE,
-	  ACCESS ", reject" },
+	  POLICY ", reject" },
 	{ plain,
-	  { .set = SET({ "smtpd_recipient_restrictions", ACCESS ",permit" }) },
+	  { .set = SET({ "smtpd_recipient_restrictions", POLICY ",permit" }) },
 	  "smtpd_recipient_restrictions",
 	  PF_GOOD,
-	  ACCESS ",permit" },
+	  POLICY ",permit" },
+	{ plain,
+	  { .set = SET({ "smtpd_recipient_restrictions",
+			 "check_policy_service {unix:winpop/maps} permit" }) },
+	  "smtpd_recipient_restrictions",
+	  PF_GOOD,
+	  "check_policy_service {unix:winpop/maps} permit" },
+	{ plain,
+	  { .set = SET({ "smtpd_recipient_restrictions",
+			 "check_recipient_access socketmap:unix:winpop/maps:mailboxes" }) },
+	  "smtpd_recipient_restrictions",
+	  PF_FREE,
+	  "check_recipient_access socketmap:unix:winpop/maps:mailboxes, " POLICY },
 	/* sizes */
 	{ plain, { 0 }, "message_size_limit", PF_FREE, "104857600" },
 	{ plain,

@@ -18,6 +18,7 @@ static enum ec find(struct catalog *c, const struct name *n, struct entry *out, 
 	if (atomic_load(&rig.away) || strcmp(n->local, "away") == 0)
 		return err_set(e, EC_TEMP, "the directory is away");
 	*out = (struct entry){ .name = *n, .locked = true };
+	out->held = strcmp(n->local, "held") == 0;
 	if (strcmp(n->domain, "example.org") == 0)
 		strcpy(out->name.local, "mailbox");
 	return EC_OK;

@@ -1,7 +1,7 @@
 /* rig.h - the service with real loops, workers and sign-in, a catalog that can be made to wait, and clients over sockets.
  *
- * The people are those of tests/unit/auth/people.h. "nobody" has no mailbox, "away" cannot be told about; in example.org there is
- * one mailbox with many names; everybody else has his own.
+ * The people are those of tests/unit/auth/people.h. "nobody" has no mailbox, "held" one that is on hold, "away" cannot be told
+ * about; in example.org there is one mailbox with many names; everybody else has his own.
  */
 #pragma once
 #include <semaphore.h>

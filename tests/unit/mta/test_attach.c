@@ -66,10 +66,45 @@ static void test_no_netstring(void **state)
 	rig_begin("", 100, 0);
 	int fd = client(MTA_MAPS);
 
-	say(fd, "GET / HTTP/1.0\r\n\r\n");
+	say(fd, "\tGET / HTTP/1.0\r\n\r\n");
 	hear(fd, "44:PERM not a netstring of at most 10000 octets,");
 	hear(fd, "");
 	close(fd);
+	rig_end();
+}
+
+#define REQUEST "request=smtpd_access_policy" N "recipient="
+
+/* Both protocols by one door; a connection stays with the one that it began with. */
+static void test_policy(void **state)
+{
+	(void)state;
+	rig_begin("", 100, 0);
+	int fd = client(MTA_MAPS), maps = client(MTA_MAPS);
+
+	say(fd, "r");
+	say(fd, REQUEST + 1);
+	say(fd, "held@c" N "size=5" N N REQUEST "nobody@c" N N REQUEST "k" N N);
+	hear(fd, "action=450 4.2.1 mailbox takes no mail for now" N N);
+	hear(fd, "action=DUNNO" N N "action=DUNNO" N N);
+	say(fd, REQUEST "away@c" N N);
+	hear(fd, "action=DUNNO" N N);
+	assert_true(
+		logged("event=lookup-failed sid=m1 peer=local asked=\"away@c\" class=\"temp\""));
+	say(fd, "9:senders k,");
+	say(fd, N);
+	hear(fd, "");
+	say(maps, "9:senders k,");
+	hear(maps, "9:NOTFOUND ,");
+	say(maps, REQUEST "held@c" N N);
+	hear(maps, "44:PERM not a netstring of at most 10000 octets,");
+	hear(maps, "");
+	close(fd);
+	close(maps);
+	wait_until(nobody_left);
+	assert_true(logged("event=mta-fault sid=m1 peer=local door=\"policy\" "
+			   "text=\"no request=smtpd_access_policy\""));
+	assert_int_equal(now().lookups, 5);
 	rig_end();
 }
 
@@ -245,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_maps),
 		cmocka_unit_test(test_half_closed),
 		cmocka_unit_test(test_no_netstring),
+		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_questions_without_reading),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_busy),

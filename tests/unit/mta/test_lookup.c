@@ -1,4 +1,5 @@
-/* test_lookup.c - what the maps say of domains and mailboxes; a catalog and a store that know a few names by heart. */
+/* test_lookup.c - what the maps say of domains and mailboxes, and what is said against a delivery; a catalog and a store that know
+ * a few names by heart. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "server/mta/forecast.h"
 #include "server/mta/lookup.h"
 #include "tests/unit/auth/people.h"
 
@@ -118,6 +120,23 @@ static void look(const struct rig *r, enum sm_map map, const char *key, const ch
 		fail_msg("map %d, key \"%s\": \"%s\", not \"%s\"", (int)map, key, got, want);
 }
 
+/* The class, if nobody could tell; what nobody has is "-". */
+static void expect(const struct rig *r, const char *recipient, uint64_t octets,
+		   enum policy_action want, const char *want_class)
+{
+	struct policy_ask q = { .recipient = { recipient, strlen(recipient) }, .octets = octets };
+	struct forecast f = { 0 };
+	const char *class = "-";
+
+	if (forecast_prepare(&f, &q, NAME_FILE)) {
+		forecast_run(&f, &r->with);
+		if (f.class != EC_ABSENT)
+			class = ec_name(f.class);
+	}
+	if (f.action != want || strcmp(class, want_class) != 0)
+		fail_msg("to \"%s\": %d, %s", recipient, (int)f.action, class);
+}
+
 static void test_names(void **state)
 {
 	static const struct {
@@ -148,12 +167,6 @@ static void test_names(void **state)
 		{ SM_SENDERS, "alias@example.com", "OK kim@example.com" },
 		{ SM_SENDERS, "locked@example.com", "OK locked@example.com" },
 		{ SM_SENDERS, "nobody@example.com", "-" },
-		{ SM_ACCESS, "kim@example.com", "-" },
-		{ SM_ACCESS, "locked@example.com", "-" },
-		{ SM_ACCESS, "nobody@example.com", "-" },
-		{ SM_ACCESS, "held@example.com", "OK 450 4.2.1 mailbox takes no mail for now" },
-		{ SM_ACCESS, "domain-held@example.com",
-		  "OK 450 4.2.1 mailbox takes no mail for now" },
 	};
 	struct rig r;
 
@@ -186,8 +199,32 @@ static void test_trouble(void **state)
 	rig_end(&r);
 }
 
-#define FULL "OK 552 5.2.2 mailbox is full (over quota)"
-#define FULL_LATER "OK 452 4.2.2 mailbox is full (over quota), try again later"
+static void test_held(void **state)
+{
+	static const struct {
+		const char *recipient;
+		enum policy_action action;
+		const char *class;
+	} cases[] = {
+		{ "kim@example.com", POLICY_DUNNO, "ok" },
+		{ "KIM@Example.COM", POLICY_DUNNO, "ok" },
+		{ "locked@example.com", POLICY_DUNNO, "ok" },
+		{ "held@example.com", POLICY_HELD, "ok" },
+		{ "domain-held@example.com", POLICY_HELD, "ok" },
+		{ "nobody@example.com", POLICY_DUNNO, "-" },
+		{ "kim@elsewhere.example", POLICY_DUNNO, "-" },
+		{ "held", POLICY_DUNNO, "-" },
+		{ "../held@example.com", POLICY_DUNNO, "-" },
+		{ "", POLICY_DUNNO, "-" },
+	};
+	struct rig r;
+
+	(void)state;
+	rig_begin(&r, "");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect(&r, cases[i].recipient, 0, cases[i].action, cases[i].class);
+	rig_end(&r);
+}
 
 static void test_full(void **state)
 {
@@ -195,22 +232,41 @@ static void test_full(void **state)
 
 	(void)state;
 	rig_begin(&r, "quota_bytes = 10M\n");
-	look(&r, SM_ACCESS, "kim@example.com", "-");
-	assert_int_equal(world.charged, 1);
+	expect(&r, "kim@example.com", 12345, POLICY_DUNNO, "ok");
+	assert_int_equal(world.charged, 12345);
 	world.fits = EC_QUOTA;
-	look(&r, SM_ACCESS, "kim@example.com", FULL);
-	look(&r, SM_ACCESS, "alias@example.com", FULL);
-	look(&r, SM_ACCESS, "held@example.com", "OK 450 4.2.1 mailbox takes no mail for now");
+	expect(&r, "kim@example.com", 1, POLICY_FULL, "ok");
+	expect(&r, "alias@example.com", 0, POLICY_FULL, "ok");
+	expect(&r, "held@example.com", 1, POLICY_HELD, "ok");
+	expect(&r, "nobody@example.com", 1, POLICY_DUNNO, "-");
 	look(&r, SM_MAILBOXES, "kim@example.com", "OK kim@example.com");
-	/* a forecast that cannot be made: the delivery decides */
-	world.fits = EC_TEMP;
-	look(&r, SM_ACCESS, "kim@example.com", "-");
-	world.fits = EC_QUOTA;
-	look(&r, SM_ACCESS, "damaged@example.com", "-");
 	rig_end(&r);
 	rig_begin(&r, "quota_messages = 5\nquota_full = defer\n");
 	world.fits = EC_QUOTA;
-	look(&r, SM_ACCESS, "kim@example.com", FULL_LATER);
+	expect(&r, "kim@example.com", 1, POLICY_FULL_LATER, "ok");
+	rig_end(&r);
+	rig_begin(&r, ""); /* the store is not asked where nothing is limited */
+	world.fits = EC_QUOTA;
+	expect(&r, "kim@example.com", 1, POLICY_DUNNO, "ok");
+	rig_end(&r);
+}
+
+/* A forecast that cannot be made: the delivery decides. */
+static void test_trouble_says_nothing(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_begin(&r, "quota_bytes = 10M\n");
+	world.fits = EC_TEMP;
+	expect(&r, "kim@example.com", 1, POLICY_DUNNO, "ok");
+	world.fits = EC_QUOTA;
+	expect(&r, "damaged@example.com", 1, POLICY_DUNNO, "ok");
+	world.trouble = EC_TEMP;
+	expect(&r, "held@example.com", 1, POLICY_DUNNO, "temp");
+	world.trouble = EC_OK;
+	world.empty = true;
+	expect(&r, "held@example.com", 1, POLICY_DUNNO, "temp");
 	rig_end(&r);
 }
 
@@ -219,7 +275,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_trouble),
+		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_trouble_says_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,7 +65,7 @@ static void begin(struct asker *a, bool later)
 }
 
 #define NO "9:NOTFOUND ,"
-#define PERM "61:PERM ask for domains, mailboxes, access or senders, and a key,"
+#define PERM "53:PERM ask for domains, mailboxes or senders, and a key,"
 #define TEMP "50:TEMP winpopd cannot tell just now; ask again later,"
 
 static const struct {
@@ -75,8 +75,7 @@ static const struct {
 	{ "", "", MTA_NEXT },
 	{ "9:domains x,", "6:OK 0/x,", MTA_NEXT },
 	{ "13:mailboxes k@x,", "8:OK 1/k@x,", MTA_NEXT },
-	{ "10:access k@x,", "8:OK 2/k@x,", MTA_NEXT },
-	{ "11:senders k@x,", "8:OK 3/k@x,", MTA_NEXT },
+	{ "11:senders k@x,", "8:OK 2/k@x,", MTA_NEXT },
 	{ "9:domains x,9:domains y,10:domains no,9:domains z,", "6:OK 0/x,6:OK 0/y," NO "6:OK 0/z,",
 	  MTA_NEXT },
 	{ "11:domains a b,", "8:OK 0/a b,", MTA_NEXT },
@@ -91,6 +90,7 @@ static const struct {
 	{ "9:Domains x,", PERM, MTA_NEXT },
 	{ "8:virtual x,", "44:PERM not a netstring of at most 10000 octets,", MTA_BYE },
 	{ "9:virtual x,", PERM, MTA_NEXT },
+	{ "10:access k@x,", PERM, MTA_NEXT },
 	{ "2: x,", PERM, MTA_NEXT },
 	{ "0:,", PERM, MTA_NEXT },
 	{ "9:domains x,QUIT", "6:OK 0/x,44:PERM not a netstring of at most 10000 octets,",
