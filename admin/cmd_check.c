@@ -10,16 +10,17 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+#include "server/base/clock.h"
 #include "admin/quota.h"
 #include "admin/shares.h"
 
 enum { REPAIR };
+#define STEP_US 10000
 
 struct check {
 	struct wp *w;
-	bool repair, whole;
+	bool repair;
 	struct shares *shares;
 	uint64_t mailboxes, problems, repaired;
 	bool miscounted;    /* what /repair sets right */
@@ -287,13 +288,28 @@ static bool check_domain(void *ctx, const struct entry *en)
 	return true;
 }
 
-static void sweep(struct check *c, time_t since)
+/* Ledgers know whole seconds: what somebody else settled in this one must not look as if we had. */
+static struct clock_mark begin_second(void)
+{
+	int64_t was = clock_wall_s();
+
+	while (clock_wall_s() == was)
+		usleep(STEP_US);
+	return clock_mark();
+}
+
+static void sweep(struct check *c, struct clock_mark began)
 {
 	struct store *store = c->w->backends.store;
 	unsigned n = 0;
 	struct err why;
 
-	if (store->quota->sweep(store, since, &n, &why) != EC_OK)
+	if (clock_was_set_back(began)) {
+		err_set(&why, EC_TEMP, "the clock was set back meanwhile; run it once more");
+		unsure(c, &why);
+		return;
+	}
+	if (store->quota->sweep(store, (int64_t)(began.wall_us / 1000000), &n, &why) != EC_OK)
 		unsure(c, &why);
 	if (n > 0)
 		tell(c, ".quota", "ledger",
@@ -304,9 +320,8 @@ static void sweep(struct check *c, time_t since)
 static enum ec check_all(struct check *c)
 {
 	struct catalog *cat = c->w->backends.catalog;
-	time_t since = time(NULL);
+	struct clock_mark began = c->repair ? begin_second() : clock_mark();
 
-	c->whole = true;
 	enum ec rc = cat->ops->each(cat, NULL, note_domain, c, c->e);
 	if (rc != EC_OK)
 		return rc;
@@ -316,7 +331,7 @@ static enum ec check_all(struct check *c)
 	if (!c->repair)
 		shares_each(c->shares, end_share, c);
 	else if (c->unsure == 0 && c->uncounted == 0)
-		sweep(c, since);
+		sweep(c, began);
 	return EC_OK;
 }
 

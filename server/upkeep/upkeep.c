@@ -27,8 +27,7 @@ struct pass {
 	struct upkeep_result *out;
 	bool expire;
 	bool complete; /* nothing was left out so far */
-	uint64_t began_ms;
-	int64_t began_s;
+	struct clock_mark began;
 	struct err first;
 	unsigned n_damaged; /* domains whose rule cannot be read */
 	char damaged[NAME_DOMAIN_MAX + 1];
@@ -174,17 +173,8 @@ enum ec upkeep_rules(struct catalog *c, const struct conf *conf, struct expire_r
 
 /* ---- the pass ---- */
 
-/* Lines are stamped by the wall clock. Set back in the middle of a pass, it makes what was just settled look older than the pass,
- * and all of it would be swept. */
-static bool clock_was_set_back(const struct pass *p)
-{
-	int64_t by_wall_s = clock_wall_s() - p->began_s;
-	int64_t by_mono_s = (int64_t)((clock_mono_ms() - p->began_ms) / 1000);
-
-	return by_wall_s + 1 < by_mono_s;
-}
-
-/* Everything there is was settled since the pass began. A mail root without mailboxes may be one that is not mounted. */
+/* Everything there is was settled since the pass began, unless the clock was set back. A mail root without mailboxes may be one
+ * that is not mounted. */
 static void sweep(struct pass *p)
 {
 	struct store *store = p->u->store;
@@ -193,9 +183,10 @@ static void sweep(struct pass *p)
 
 	if (p->expire)
 		p->out->swept += mailroot_sweep(p->u->root, false);
-	if (!p->complete || p->out->mailboxes == 0 || clock_was_set_back(p))
+	if (!p->complete || p->out->mailboxes == 0 || clock_was_set_back(p->began))
 		return;
-	if (store->quota->sweep(store, p->began_s - SLACK_S, &n, &why) != EC_OK)
+	if (store->quota->sweep(store, (int64_t)(p->began.wall_us / 1000000) - SLACK_S, &n, &why) !=
+	    EC_OK)
 		trouble(p, &why);
 	p->out->swept += n;
 }
@@ -214,17 +205,15 @@ static void tell(const struct pass *p)
 	log_event(p->u->log, p->expire ? LV_INFO : LV_TRACE, "upkeep",
 		  KV_U("mailboxes", r->mailboxes), KV_U("settled", r->settled),
 		  KV_U("expired", r->expired), KV_U("swept", r->swept),
-		  KV("whole", r->whole ? "yes" : "no"), KV_U("ms", clock_mono_ms() - p->began_ms));
+		  KV("whole", r->whole ? "yes" : "no"),
+		  KV_U("ms", (clock_mono_us() - p->began.mono_us) / 1000));
 }
 
 void upkeep_pass(const struct upkeep *u, bool expire, struct upkeep_result *out)
 {
-	struct pass p = { .u = u,
-			  .out = out,
-			  .expire = expire,
-			  .complete = true,
-			  .began_ms = clock_mono_ms(),
-			  .began_s = clock_wall_s() };
+	struct pass p = {
+		.u = u, .out = out, .expire = expire, .complete = true, .began = clock_mark()
+	};
 	struct err why;
 
 	*out = (struct upkeep_result){ 0 };

@@ -51,6 +51,13 @@ int64_t __wrap_clock_wall_s(void)
 	return __real_clock_wall_s() + clock_off_s;
 }
 
+uint64_t __real_clock_wall_us(void);
+uint64_t __wrap_clock_wall_us(void);
+uint64_t __wrap_clock_wall_us(void)
+{
+	return __real_clock_wall_us() + (uint64_t)(clock_off_s * 1000000);
+}
+
 static enum ec note_settle(struct store *s, const struct name *n, const char *account,
 			   struct err *e)
 {
