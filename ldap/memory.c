@@ -212,7 +212,8 @@ static void tell(const struct item *it, struct entry *out)
 			       .held = it->held,
 			       .domain_held = it->domain_held,
 			       .quota_damaged = it->quota_damaged,
-			       .expire_days = it->expire_days };
+			       .expire_days = it->expire_days,
+			       .remembered = true };
 	const char *at = strchr(name, '@');
 	memcpy(out->name.local, name, (size_t)(at - name));
 	strcpy(out->name.domain, at + 1);

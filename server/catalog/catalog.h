@@ -25,6 +25,7 @@ struct entry {
 	/* What says so cannot be read: it may be retrieved from, but nobody can say whom new mail is charged to. */
 	bool quota_damaged;
 	uint32_t expire_days; /* its domain's: EXPIRE_NEVER, days, EXPIRE_UNSET, EXPIRE_DAMAGED */
+	bool remembered; /* the directory is away: this is how it was. No reason to delete anything */
 };
 enum entry_flag { ENTRY_LOCKED, ENTRY_HELD };
 #define EXPIRE_UNSET (UINT32_MAX - 1) /* as the settings say (conf.h) */

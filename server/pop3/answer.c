@@ -26,7 +26,8 @@ struct asking {
 	struct p3_ask *q;
 	struct login *login;
 	struct box *box;
-	bool keep_box; /* octets of its messages are still on their way out */
+	bool keep_box;    /* octets of its messages are still on their way out */
+	bool is_rule_old; /* the catalog is away: when mail expires may have been changed */
 	unsigned delay_ms;
 };
 
@@ -41,6 +42,7 @@ static void judge_entry(struct asking *a, struct p3_ask *q, const struct name *w
 	if (q->class != EC_OK)
 		return;
 	q->expire_days = expire_rule(&entry, a->set->with.conf->expire_days);
+	a->is_rule_old = entry.remembered;
 	if (!entry.locked && !entry.domain_locked)
 		return;
 	q->class = err_set(&q->err, EC_REFUSED, "%s is locked",
@@ -65,7 +67,7 @@ static void expire(struct asking *a, struct box *box)
 	uint32_t days = a->q->expire_days, n = 0;
 	struct err e = { 0 };
 
-	if (days == EXPIRE_NEVER || days == 0)
+	if (days == EXPIRE_NEVER || days == 0 || a->is_rule_old)
 		return;
 	if (store_expire(box, days, &n, &e) != EC_OK)
 		log_event(a->log, LV_WARN, "expire-failed", KV("text", e.text));

@@ -92,6 +92,19 @@ static bool is_here(const struct pass *p, const struct name *n)
 	return rc != EC_ABSENT; /* what else is wrong with it will be told */
 }
 
+/* What was true yesterday is no reason to move a mailbox to another account, or to delete its mail. */
+static enum ec find_now(const struct pass *p, const struct name *n, struct entry *en, struct err *e)
+{
+	struct catalog *c = p->u->catalog;
+	char text[NAME_TEXT_MAX + 1];
+	enum ec rc = c->ops->find(c, n, en, e);
+
+	if (rc == EC_OK && en->remembered)
+		rc = err_set(e, EC_TEMP, "the directory went away before %s was looked up",
+			     name_text(n, text));
+	return rc;
+}
+
 /* EC_ABSENT: removed since it was listed. */
 static bool is_trouble(enum ec rc)
 {
@@ -101,7 +114,6 @@ static bool is_trouble(enum ec rc)
 static bool visit(void *ctx, const struct entry *listed)
 {
 	struct pass *p = ctx;
-	struct catalog *c = p->u->catalog;
 	enum ec expired = EC_OK;
 	struct err why, other;
 	struct entry en;
@@ -111,7 +123,7 @@ static bool visit(void *ctx, const struct entry *listed)
 	if (!is_here(p, &listed->name))
 		return true;
 	p->out->mailboxes++;
-	enum ec rc = c->ops->find(c, &listed->name, &en, &why);
+	enum ec rc = find_now(p, &listed->name, &en, &why);
 	if (rc == EC_OK) {
 		expired = expire(p, &en, &other);
 		rc = settle(p, &en, &why);

@@ -315,9 +315,12 @@ static void who_was_held_stays_held(void **state)
 	assert_ec(hold(w, KIM, true), EC_OK);
 	assert_ec(expire(w, "example.com", 30), EC_OK);
 	assert_string_equal(flags(w, KIM), "--h-");
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_false(e.remembered);
 	directory_kill_server();
 	assert_string_equal(flags(w, KIM), "--h-");
 	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_true(e.remembered);
 	assert_int_equal(e.expire_days, 30);
 	assert_ec(hold(w, KIM, false), EC_TEMP);
 	assert_ec(expire(w, "example.com", 3), EC_TEMP);

@@ -25,7 +25,8 @@ static enum ec find(struct catalog *c, const struct name *n, struct entry *out, 
 		return err_set(e, EC_ABSENT, "no mailbox");
 	*out = (struct entry){ .name = *n,
 			       .locked = atomic_load(&rig.locked),
-			       .expire_days = EXPIRE_UNSET };
+			       .expire_days = EXPIRE_UNSET,
+			       .remembered = atomic_load(&rig.remembered) };
 	return EC_OK;
 }
 

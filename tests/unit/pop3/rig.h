@@ -52,7 +52,7 @@ struct rig {
 	char *big;
 
 	atomic_int n_claims, n_releases, n_blobs, n_blobs_back, n_commits, n_removed;
-	atomic_bool claimed, locked;
+	atomic_bool claimed, locked, remembered;
 	_Atomic int stops_at; /* the store operation that waits, see enum slow */
 	_Atomic int commit_class;
 	sem_t entered, go, idle;

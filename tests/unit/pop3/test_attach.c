@@ -338,6 +338,21 @@ static void a_mailbox_on_its_way_back_holds_its_set(void **state)
 	rig_end();
 }
 
+/* Whoever is looked for gets a commit, if only an empty one. */
+static void nothing_expires_by_a_rule_that_is_only_remembered(void **state)
+{
+	(void)state;
+	rig_begin("expire = 7\n", 2, 64);
+	for (int i = 0; i < 2; i++) {
+		atomic_store(&rig.remembered, i == 1);
+		close(rig_signed_in());
+		wait_until(nobody_is_in);
+		assert_int_equal(rig.n_claims, i + 1);
+		assert_int_equal(rig.n_commits, 1);
+	}
+	rig_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +367,7 @@ int main(void)
 		cmocka_unit_test(new_settings),
 		cmocka_unit_test(a_set_is_held_until_its_last_session_has_gone),
 		cmocka_unit_test(a_mailbox_on_its_way_back_holds_its_set),
+		cmocka_unit_test(nothing_expires_by_a_rule_that_is_only_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,7 @@ struct world {
 	/* of the catalog in front */
 	bool gone; /* cannot list */
 	bool torn; /* tells of a damaged domain at the end of the list */
+	bool away; /* finds what it remembers */
 	bool old;  /* lists without links: they were made since */
 	bool more; /* lists a mailbox that is on another host */
 };
@@ -90,7 +91,9 @@ static enum ec front_find(struct catalog *c, const struct name *n, struct entry 
 {
 	(void)c;
 	assert_string_not_equal(n->local, "elsewhere"); /* or it would come to be here */
-	return here->local->ops->find(here->local, n, out, e);
+	enum ec rc = here->local->ops->find(here->local, n, out, e);
+	out->remembered = here->away;
+	return rc;
 }
 
 struct relay {
@@ -441,6 +444,20 @@ static void a_damaged_rule_deletes_nothing(void **state)
 	assert_int_equal(heard(w, "event=expire-rule-damaged domain=\"example.com\" domains=1"), 1);
 }
 
+static void what_is_only_remembered_is_left_alone(void **state)
+{
+	struct world *w = *state;
+
+	settings(w, "expire = 1\n");
+	fill(w, "kim");
+	w->away = true;
+	pass(w, true);
+	assert_int_equal(count(w, KIM), 3);
+	assert_string_equal(w->settled, "");
+	assert_true(!w->r.whole && w->n_sweeps == 0 && w->r.failed == 3);
+	assert_int_equal(heard(w, "event=upkeep-trouble mailboxes=3 class=\"temp\""), 1);
+}
+
 static void the_least_rule(void **state)
 {
 	static const struct {
@@ -551,6 +568,7 @@ int main(void)
 		TEST(only_what_is_fetched_and_old_goes),
 		TEST(an_open_mailbox_waits_for_tomorrow),
 		TEST(a_damaged_rule_deletes_nothing),
+		TEST(what_is_only_remembered_is_left_alone),
 		TEST(the_least_rule),
 		TEST(once_a_day),
 		TEST(rests_a_hundred_times_as_long),
