@@ -14,7 +14,7 @@
  *
  * While the directory is away, mailboxes seen before are answered from memory, as they were seen: mail goes on, and so does a
  * sign-in that needs no directory (the password file, a cached result). A lock or a hold set meanwhile counts when the directory is
- * back; one that was seen goes on. Nothing expires meanwhile: the rule may have been changed.
+ * back; one that was seen goes on. No mail of earlier sessions expires meanwhile: the rule may have been changed.
  * An answer of the directory, also "no such mailbox", always counts for more.
  */
 #include <assert.h>
