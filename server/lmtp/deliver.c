@@ -77,8 +77,10 @@ static void deliver_one(struct lm_mail *m, struct lm_rcpt *r, const struct quota
 	else
 		lm_log_refused(with->log, account, m->from, &r->err, &r->charge);
 	buf_drop(&head);
-	if (r->class == EC_OK)
+	if (r->class == EC_OK) {
+		limits_left(with->limits, &r->charge);
 		quota_warn(with, &r->name, &r->charge);
+	}
 }
 
 void lm_mail_deliver(struct lm_mail *m, const struct quota_warner *with)

@@ -22,7 +22,8 @@ static enum ec check_room(struct task *t, const struct entry *found)
 	enum ec rc =
 		limits_charge(t->with.limits, found, t->with.conf, t->account, &t->charge, &t->err);
 
-	if (rc != EC_OK || !quota_limits(&t->charge.limit))
+	if (rc != EC_OK || !quota_limits(&t->charge.limit) ||
+	    limits_roomy(t->with.limits, &t->charge, t->size_hint))
 		return rc;
 	return store->quota->fits(store, &found->name, &t->charge, t->size_hint, &t->err);
 }

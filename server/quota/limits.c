@@ -23,6 +23,7 @@
 #include "server/base/mem.h"
 #include "server/quota/known.h"
 #include "server/quota/limits.h"
+#include "server/quota/recent.h"
 #include "server/quota/table.h"
 #include "server/store/account.h"
 
@@ -32,13 +33,16 @@ struct limits {
 	struct mailroot *root;
 	struct accounts *accounts;
 	struct known *known;
+	struct recent *recent;
 };
 
 void limits_open(struct mailroot *root, struct accounts *accounts, struct limits **out)
 {
 	struct limits *l = mem_new(sizeof(*l));
 
-	*l = (struct limits){ .root = root, .accounts = accounts, .known = known_new() };
+	*l = (struct limits){
+		.root = root, .accounts = accounts, .known = known_new(), .recent = recent_new()
+	};
 	*out = l;
 }
 
@@ -47,6 +51,7 @@ void limits_close(struct limits **l)
 	if (!*l)
 		return;
 	known_free(&(*l)->known);
+	recent_free(&(*l)->recent);
 	free(*l);
 	*l = NULL;
 }
@@ -242,6 +247,30 @@ enum ec limits_charge(struct limits *l, const struct entry *mailbox, const struc
 		name_text(&mailbox->name, account);
 	*out = (struct charge){ .account = account };
 	return limits_find(l, account, &standard, &out->limit, &from, e);
+}
+
+/* ---- room ---- */
+
+void limits_left(struct limits *l, const struct charge *c)
+{
+	if (quota_limits(&c->limit))
+		recent_keep(l->recent, c->account, &c->after, clock_mono_ms());
+}
+
+static bool roomy(uint64_t holds, uint64_t more, uint64_t limit)
+{
+	uint64_t most = limit - limit / 8;
+
+	return limit == 0 || (holds <= most && more <= most - holds);
+}
+
+bool limits_roomy(struct limits *l, const struct charge *c, uint64_t octets)
+{
+	struct quota_usage holds;
+
+	return recent_ask(l->recent, c->account, clock_mono_ms(), &holds) &&
+	       roomy(holds.octets, octets, c->limit.octets) &&
+	       roomy(holds.messages, 1, c->limit.messages);
 }
 
 /* ---- changes ---- */

@@ -34,6 +34,12 @@ enum ec limits_find(struct limits *l, const char *account, const struct quota_li
  * cannot be read (quota_damaged). */
 enum ec limits_charge(struct limits *l, const struct entry *mailbox, const struct conf *conf,
 		      char account[NAME_TEXT_MAX + 1], struct charge *out, struct err *e);
+/* After a delivery: what it left of the account is remembered for a few seconds, in this process. */
+void limits_left(struct limits *l, const struct charge *c);
+/* By that memory: is there room for so many octets more, far and wide? Then the store need not be asked before a delivery, which
+ * decides anyway. false: it must be. */
+bool limits_roomy(struct limits *l, const struct charge *c, uint64_t octets);
+
 /* Where the account's limit is kept: with its entry if the accounts keep limits and have it, else in the table. NULL takes its
  * own limit away. EC_REFUSED: an administrator. EC_ABSENT is not said: an account need not exist to have a limit. */
 enum ec limits_set(struct limits *l, const char *account, const struct quota_limit *limit,

@@ -405,9 +405,43 @@ static void test_charge(void **state)
 	end(&s);
 }
 
+/* What a delivery left is known for looks before the next one, unless it was near the limit; never without a delivery. */
+static void room_is_remembered(void **state)
+{
+	static const struct {
+		struct quota_limit limit;
+		struct quota_usage left;
+		uint64_t more;
+		bool roomy;
+	} rows[] = {
+		{ { 800, 0 }, { 100, 1 }, 600, true },
+		{ { 800, 0 }, { 100, 1 }, 601, false },
+		{ { 800, 0 }, { 100, 1 }, UINT64_MAX, false },
+		{ { 800, 0 }, { 900, 1 }, 1, false },
+		{ { 0, 8 }, { 900, 6 }, 1000, true },
+		{ { 0, 8 }, { 0, 7 }, 1, false },
+		{ { 800, 8 }, { 100, 7 }, 1, false },
+	};
+	struct scene s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(&s, NAME_FILE, false);
+		struct charge c = { .account = "kim@example.com", .limit = rows[i].limit };
+		assert_false(limits_roomy(s.here, &c, rows[i].more));
+		c.after = rows[i].left;
+		limits_left(s.here, &c);
+		assert_int_equal(limits_roomy(s.here, &c, rows[i].more), rows[i].roomy);
+		c.account = "lee@example.com";
+		assert_false(limits_roomy(s.here, &c, rows[i].more));
+		end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(room_is_remembered),
 		cmocka_unit_test(test_password_file),
 		cmocka_unit_test(test_entry_before_table_before_settings),
 		cmocka_unit_test(test_entry_clears_the_table),
