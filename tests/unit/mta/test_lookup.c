@@ -266,7 +266,7 @@ static void test_trouble_says_nothing(void **state)
 	expect(&r, "held@example.com", 1, POLICY_DUNNO, "temp");
 	world.trouble = EC_OK;
 	world.empty = true;
-	expect(&r, "held@example.com", 1, POLICY_DUNNO, "temp");
+	expect(&r, "held@example.com", 1, POLICY_DUNNO, "-");
 	rig_end(&r);
 }
 
