@@ -68,26 +68,38 @@ int quota_open(const struct mailroot *root, const char *file, int flags)
 	return beneath_open(root->fd, path, flags, 0);
 }
 
-static enum ec make_dir(struct mailroot *root, int *fd, struct err *e)
+static int open_dir(const struct mailroot *root)
 {
-	if (mkdirat(root->fd, QUOTA_DIR, 0750) < 0 && errno != EEXIST)
-		return err_sys(e, "cannot make the directory " QUOTA_DIR " in the mail root");
-	*fd = beneath_open(root->fd, QUOTA_DIR, O_RDONLY | O_DIRECTORY, 0);
-	if (*fd < 0)
-		return err_sys(e, "cannot open the directory " QUOTA_DIR " in the mail root");
-	if (mailroot_own(root, *fd, 0750) == 0 && fsync(root->fd) == 0)
-		return EC_OK;
-	enum ec rc = err_sys(e, "cannot make the directory " QUOTA_DIR " in the mail root");
-	close(*fd);
-	return rc;
+	return beneath_open(root->fd, QUOTA_DIR, O_RDONLY | O_DIRECTORY, 0);
+}
+
+/* It gets its name when it is the mail root's owner's: made by root in place, and left so, it would be closed to the service for
+ * ever. */
+static int make_dir(struct mailroot *root)
+{
+	char side[SIDE_NAME_MAX];
+	int fd = tree_make_side(root, root->fd, side, DRAFT_PREFIX);
+
+	if (fd < 0)
+		return -1;
+	int rc = tree_rename_new(root->fd, side, QUOTA_DIR), failed = errno;
+	close(fd);
+	if (rc == 0)
+		return fsync(root->fd);
+	unlinkat(root->fd, side, AT_REMOVEDIR);
+	errno = failed;
+	return failed == EEXIST ? 0 : -1; /* somebody was faster */
 }
 
 enum ec quota_dir(struct mailroot *root, int *fd, struct err *e)
 {
-	*fd = beneath_open(root->fd, QUOTA_DIR, O_RDONLY | O_DIRECTORY, 0);
-	if (*fd >= 0)
-		return EC_OK;
-	return errno == ENOENT
-		       ? make_dir(root, fd, e)
-		       : err_sys(e, "cannot open the directory " QUOTA_DIR " in the mail root");
+	*fd = open_dir(root);
+	if (*fd < 0 && errno == ENOENT) {
+		if (make_dir(root) < 0)
+			return err_sys(e,
+				       "cannot make the directory " QUOTA_DIR " in the mail root");
+		*fd = open_dir(root);
+	}
+	return *fd >= 0 ? EC_OK
+			: err_sys(e, "cannot open the directory " QUOTA_DIR " in the mail root");
 }

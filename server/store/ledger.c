@@ -4,6 +4,7 @@
  * there last is written to its place; doing so twice does no harm. A line that was removed leaves a mark, so that those behind
  * it are still found; marks go when the table is written anew.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,12 @@ static enum ec seek(struct ledger *l, const struct account_key *key, uint64_t *s
 	if (rc != EC_BROKEN)
 		return rc;
 	rc = ledger_mend(l, false, e);
-	return rc != EC_OK ? rc : probe(l, key, slot, line, e);
+	if (rc == EC_OK)
+		rc = probe(l, key, slot, line, e);
+	if (rc != EC_BROKEN)
+		return rc;
+	errno = EIO; /* not what was written just now */
+	return ledger_trouble(l, "cannot read", e);
 }
 
 enum ec ledger_find(struct ledger *l, const struct account_key *key, struct ledger_line *line,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tests/unit/store/quotaworld.h"
@@ -554,12 +555,43 @@ static void failing_anywhere(void **state)
 	world_teardown(&w);
 }
 
+/* Whoever dies while he makes it leaves none, or one that the service can use. */
+static void the_directory_is_made_whole(void **state)
+{
+	char path[512];
+	struct tree t;
+	struct stat st;
+	int fd, status = SIGKILL;
+
+	(void)state;
+	tree_setup(&t);
+	tree_path(&t, ".quota", path);
+	for (at_call = 1; WIFSIGNALED(status); at_call++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			umask(0077);
+			calls = 0;
+			how = KILLING;
+			_exit(quota_dir(t.root, &fd, NULL) == EC_OK ? 0 : 1);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (stat(path, &st) < 0)
+			continue;
+		assert_int_equal(st.st_mode & 07777, 0750);
+		assert_int_equal(rmdir(path), 0);
+	}
+	assert_true(at_call > 3);
+	assert_int_equal(status, 0);
+	tree_teardown(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(killed_anywhere),
 		cmocka_unit_test(removed_anywhere),
 		cmocka_unit_test(failing_anywhere),
+		cmocka_unit_test(the_directory_is_made_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
