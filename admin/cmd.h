@@ -16,7 +16,7 @@
 #include "server/conf/conf.h"
 #include "admin/out.h"
 
-enum wp_how { WP_READS, WP_WRITES }; /* WP_WRITES is audited */
+enum wp_how { WP_READS, WP_WRITES }; /* WP_WRITES is audited, unless it only looked */
 enum wp_needs {
 	WP_NOTHING, /* runs anywhere */
 	WP_FILE,    /* the settings file's path; reads and writes it itself, as the caller */
@@ -90,6 +90,7 @@ struct wp {
 	const char *target; /* what it acted on, for the audit */
 	const char *hint;   /* after a failure: what to do next */
 	bool partly;        /* failed with some of the work done */
+	bool looked;        /* a WP_WRITES that was not asked to change anything */
 };
 
 extern const struct wp_cmd *const wp_cmds[]; /* in the order of help; ends with NULL */

@@ -378,6 +378,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 	struct name n;
 	enum ec rc = a->argc > 0 ? wp_name(w, a->argv[0], &n, e) : EC_OK;
 
+	w->looked = !c.repair;
 	if (rc == EC_OK && a->argc > 0)
 		rc = w->backends.catalog->ops->find(w->backends.catalog, &n, &found, e);
 	if (rc != EC_OK)

@@ -212,6 +212,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 	enum ec rc = read_wish(a, &wish, e);
 
 	w->target = a->argv[0];
+	w->looked = rc == EC_OK && !wish.any;
 	if (rc == EC_OK)
 		rc = find_account(w, a->argv[0], wish.away, account, e);
 	if (rc != EC_OK)

@@ -141,7 +141,7 @@ static enum exit_code perform(const struct wp_args *a)
 		signal(SIGPIPE, SIG_IGN);
 	enum ec rc = run(&w, a, &e);
 
-	if (a->cmd->how == WP_WRITES)
+	if (a->cmd->how == WP_WRITES && !w.looked)
 		audit_write(&who, &w, a, rc == EC_OK ? NULL : &e);
 	enum ec written = out_close(&w.out, rc == EC_OK ? NULL : &e, w.hint, &io);
 	if (rc != EC_OK)
