@@ -116,7 +116,8 @@ def test_deleting_a_domain_asks(domain, answer, code):
 def test_terminal_gets_columns(domain):
     t = Terminal(domain, "list")
     assert t.wait() == 0
-    assert t.seen.split() == [b"domain", b"state", b"mailboxes", b"example.com", b"unlocked", b"1"]
+    assert t.seen.split() == [b"domain", b"state", b"mailboxes", b"delivery", b"expire",
+                              b"example.com", b"unlocked", b"1", b"open", b"default"]
     assert b"\t" not in t.seen
 
 
