@@ -144,7 +144,6 @@ static enum ec quota_fits(struct store *s, const struct name *mailbox, struct ch
 		return rc;
 	charge->before = charge->after = (struct quota_usage){ 0 };
 	enum ec there = look(v.f, mailbox, charge->account, &c, NULL);
-	/* No message is empty. */
 	if ((v.h.clean || v.h.due) && (there == EC_OK || there == EC_ABSENT) && !c.owner_due)
 		rc = tally_decide(charge, mailbox, c.others, c.loose, tally_sums(&v.h.head), octets,
 				  e);
