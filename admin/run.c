@@ -1,20 +1,17 @@
 /* run.c - see run.h.
  *
  * Both streams are read as they come, or a program that fills the one would wait for us for ever while we wait at the other.
- * It is in a process group of its own: Ctrl-C is for us, and what it has begun it may end.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "server/base/buf.h"
+#include "server/base/child.h"
 #include "admin/run.h"
 
 #define SAID_MAX_BYTES (1 << 20)
@@ -37,32 +34,6 @@ const char *run_find(struct arena *mem, const char *name)
 			return file;
 	}
 	return NULL;
-}
-
-static int spawn(const char *const argv[], const struct stream *out, const struct stream *err,
-		 pid_t *pid)
-{
-	static char *const env[] = { "PATH=" PATHS, "LC_ALL=C", NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t all, none;
-
-	sigfillset(&all);
-	sigemptyset(&none);
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&files, out->ends[1], STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&files, err->ends[1], STDERR_FILENO);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-						POSIX_SPAWN_SETPGROUP);
-	int rc = posix_spawn(pid, argv[0], &files, &attr, (char *const *)(uintptr_t)argv, env);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&files);
-	return rc;
 }
 
 /* false: its end. Beyond the bound it is thrown away, so that the program can end. */
@@ -119,7 +90,7 @@ static enum ec run(struct arena *mem, const char *const argv[], struct stream *o
 		   struct stream *err, struct err *e)
 {
 	pid_t pid;
-	int status, rc = spawn(argv, out, err, &pid);
+	int status, rc = child_start(argv, out->ends[1], err->ends[1], &pid);
 
 	close(out->ends[1]);
 	close(err->ends[1]);
@@ -130,10 +101,8 @@ static enum ec run(struct arena *mem, const char *const argv[], struct stream *o
 	if (rc != 0)
 		return err_set(e, rc == ENOENT ? EC_ABSENT : EC_BROKEN, "cannot run %s: %s",
 			       argv[0], strerror(rc));
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return err_sys(e, "cannot wait for %s", argv[0]);
-	}
+	if (child_wait(pid, &status) < 0)
+		return err_sys(e, "cannot wait for %s", argv[0]);
 	return outcome(mem, argv[0], status, out, err, e);
 }
 

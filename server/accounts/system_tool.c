@@ -1,19 +1,18 @@
 /* system_tool.c - users made and removed by useradd, userdel and groupadd.
  *
  * Those programs know what a new user means on this computer (locks, shadow, subordinate ids, audit), and writing their
- * files beside them would not be safe. They are run without a shell, by their full paths, in an environment and a process
- * group of our own (Ctrl-C is for us: between passwd and shadow it would leave half a user); names stand behind "--", and no
- * password ever does. What they say on failure is what the administrator is told.
+ * files beside them would not be safe. They are run by their full paths, without a shell, and out of reach of Ctrl-C: between
+ * passwd and shadow it would leave half a user. Names stand behind "--", and no password ever does. What they say on failure
+ * is what the administrator is told.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "server/accounts/system.h"
+#include "server/base/child.h"
 
 #define SAID_MAX 160
 
@@ -39,39 +38,12 @@ static void listen_to(struct tool *t, int fd)
 	t->said[strcspn(t->said, "\n")] = '\0';
 }
 
-static int spawn(const char *const argv[], int out, pid_t *pid)
-{
-	static char *const env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t all, none;
-
-	sigfillset(&all);
-	sigemptyset(&none);
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&files, out, STDERR_FILENO);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-						POSIX_SPAWN_SETPGROUP);
-	int rc = posix_spawn(pid, argv[0], &files, &attr, (char *const *)(uintptr_t)argv, env);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&files);
-	return rc;
-}
-
 static int wait_for(pid_t pid)
 {
 	int status;
 
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return -1;
-	}
+	if (child_wait(pid, &status) < 0)
+		return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -86,7 +58,7 @@ static int run(struct tool *t, const char *const argv[])
 		strcpy(t->said, "cannot make a pipe");
 		return -1;
 	}
-	rc = spawn(argv, ends[1], &pid);
+	rc = child_start(argv, ends[1], ends[1], &pid);
 	close(ends[1]);
 	if (rc == 0)
 		listen_to(t, ends[0]);
