@@ -20,8 +20,7 @@ static const char *const said[POLICY_ACTIONS] = {
 	[POLICY_DUNNO] = "action=DUNNO\n\n",
 	[POLICY_HELD] = "action=450 4.2.1 mailbox takes no mail for now\n\n",
 	[POLICY_FULL] = "action=552 5.2.2 mailbox is full (over quota)\n\n",
-	[POLICY_FULL_LATER] = "action=452 4.2.2 mailbox is full (over quota), "
-			      "try again later\n\n",
+	[POLICY_FULL_LATER] = "action=452 4.2.2 mailbox is full (over quota), try again\n\n",
 };
 
 struct policy *policy_new(struct arena *mem, const struct policy_out *out, void *ctx)

@@ -23,7 +23,7 @@ TEMP = "TEMP winpopd cannot tell just now; ask again later"
 FORBIDDEN = ("FAIL", ["reason=sign-in is not permitted; ask your administrator", "authz", "code=authz_fail"])
 HELD = "450 4.2.1 mailbox takes no mail for now"
 FULL = "552 5.2.2 mailbox is full (over quota)"
-FULL_LATER = "452 4.2.2 mailbox is full (over quota), try again later"
+FULL_LATER = "452 4.2.2 mailbox is full (over quota), try again"
 BODY = b"Subject: x\r\n\r\n" + b"x" * 70 + b"\r\n"
 
 

@@ -49,9 +49,15 @@ static const struct log silent;
 static void deliver(struct lm_mail *m, struct memory *st, unsigned percent, const struct log *log)
 {
 	const struct conf conf = { .hostname = "mx", .quota_warning = "", .quota_warn = percent };
-	const struct quota_warner with = { .store = &st->base, .conf = &conf, .log = log };
+	struct quota_warner with = { .store = &st->base, .conf = &conf, .log = log };
 
+	limits_open(NULL, NULL, &with.limits); /* of which nobody is asked here */
 	lm_mail_deliver(m, &with);
+	for (const struct lm_rcpt *r = m->rcpts; r; r = r->next)
+		if (r->class == EC_OK && r->charge.after.octets > 0)
+			assert_int_equal(limits_roomy(with.limits, &r->charge, 1),
+					 r->charge.after.octets < 875);
+	limits_close(&with.limits);
 }
 
 static void add(struct lm_mail *m, const char *address)

@@ -69,7 +69,7 @@ static void begin(struct asker *a, bool later)
 #define DUNNO "action=DUNNO\n\n"
 #define HELD "action=450 4.2.1 mailbox takes no mail for now\n\n"
 #define FULL "action=552 5.2.2 mailbox is full (over quota)\n\n"
-#define LATER "action=452 4.2.2 mailbox is full (over quota), try again later\n\n"
+#define LATER "action=452 4.2.2 mailbox is full (over quota), try again\n\n"
 #define NO_REQUEST "no request=smtpd_access_policy"
 
 static const struct {
