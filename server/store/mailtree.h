@@ -8,6 +8,7 @@
  * names. */
 #define DRAFT_PREFIX "new~"
 #define GONE_PREFIX "gone~"
+#define KEPT_PREFIX "kept~" /* never swept: an administrator decides */
 #define SIDE_NAME_MAX 32
 #define QUOTA_DIR ".quota" /* what begins with a dot is no domain */
 

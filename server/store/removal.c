@@ -5,7 +5,11 @@
  * domain's mailboxes are too many to hold all their claims (one descriptor each), so they are
  * probed one by one, the domain goes out of sight - from now on no claim can succeed, because
  * claim.c looks the name up again after locking - and they are probed once more. Only who claimed
- * between the two probes makes us put the domain back. /
+ * between the two probes makes us put the domain back.
+ *
+ * What is out of sight is deleted, by us or by the next sweep. So whatever is not to be removed
+ * after all leaves that name again: for its own, or, if that was given away meanwhile, for one that
+ * no sweep takes (kept~). /
  */
 #include <dirent.h>
 #include <errno.h>
@@ -86,6 +90,40 @@ int tree_delete(int dirfd, const char *entry)
 	return delete_below(dirfd, entry, 0);
 }
 
+/* Its own name was given away, or cannot be had: it is kept beside it. */
+static enum ec keep(int parent, const char *gone, const char *name, struct err *e)
+{
+	char kept[SIDE_NAME_MAX];
+
+	tree_side_name(kept, KEPT_PREFIX);
+	if (tree_rename_new(parent, gone, kept) < 0)
+		return err_sys(e,
+			       "%.80s is not removed, but its name cannot be given back: rename "
+			       "%s, which stands beside it, before it is swept",
+			       name, gone);
+	if (fsync(parent) < 0)
+		return err_sys(e, "cannot make it durable that %.80s is kept as %s", name, kept);
+	return err_set(e, EC_BROKEN,
+		       "%.80s is not removed, but its name was taken meanwhile: all it held is "
+		       "kept beside it as %s",
+		       name, kept);
+}
+
+/* It is not to be removed after all, as e says. */
+static enum ec put_back(int parent, const char *gone, const char *actual, const struct name *n,
+			enum ec why, struct err *e)
+{
+	char text[NAME_TEXT_MAX + 1];
+
+	name_text(n, text);
+	if (tree_rename_new(parent, gone, actual) < 0)
+		return keep(parent, gone, text, e);
+	/* Or it would be found out of sight after a power cut. */
+	if (fsync(parent) < 0)
+		return err_sys(e, "cannot make it durable that %s is not removed", text);
+	return why;
+}
+
 static enum ec hide(int parent, const char *entry, char gone[SIDE_NAME_MAX], const struct name *n,
 		    struct err *e)
 {
@@ -94,9 +132,10 @@ static enum ec hide(int parent, const char *entry, char gone[SIDE_NAME_MAX], con
 	tree_side_name(gone, GONE_PREFIX);
 	if (renameat(parent, entry, parent, gone) < 0)
 		return err_sys(e, "cannot remove %s", name_text(n, text));
-	if (fsync(parent) < 0)
-		return err_sys(e, "cannot make the removal of %s durable", name_text(n, text));
-	return EC_OK;
+	if (fsync(parent) == 0)
+		return EC_OK;
+	enum ec rc = err_sys(e, "cannot make the removal of %s durable", name_text(n, text));
+	return put_back(parent, gone, entry, n, rc, e);
 }
 
 /* What the name is called on disk; its parent's descriptor and its own. */
@@ -269,7 +308,7 @@ static enum ec remove_domain(struct mailroot *root, const struct name *n, struct
 			each_mailbox(&env, dir, n, delete_mailbox);
 			tree_delete(parent, gone);
 		} else {
-			tree_rename_new(parent, gone, actual);
+			rc = put_back(parent, gone, actual, n, rc, e);
 		}
 	}
 	close(dir);
