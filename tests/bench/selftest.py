@@ -18,7 +18,7 @@ from message import on_the_wire
 SIZE = 4096
 
 
-GOOD = on_the_wire(SIZE)
+GOOD = on_the_wire(SIZE, dots=True)
 CASES = {
     "the right octets": (GOOD, True),
     "one octet changed": (GOOD[:3000] + b"?" + GOOD[3001:], False),
@@ -32,7 +32,7 @@ CASES = {
 
 
 def serve(sock, body):
-    answers = {b"RETR": b"+OK\r\nReceived: by us\r\nX-Bench: %d\r\n\r\n" % SIZE + body}
+    answers = {b"STAT": b"+OK 3 %d\r\n" % (3 * SIZE), b"RETR": b"+OK\r\nReceived: by us\r\nX-Bench: %d\r\n\r\n" % SIZE + body}
     with contextlib.suppress(ConnectionError), sock, sock.makefile("rb") as lines:
         sock.sendall(b"+OK ready\r\n")
         for line in lines:
@@ -61,7 +61,7 @@ def main():
     for what, (body, good) in CASES.items():
         with listen(body) as door:
             done = subprocess.run([sys.argv[1], "--mode", "fetch", "--port", str(door.getsockname()[1]), "--clients", "2", "--users", "2",
-                                   "--messages", "3", "--size", str(SIZE), "--seconds", "0.3"], capture_output=True, text=True, timeout=30)
+                                   "--messages", "3", "--size", str(SIZE), "--dots", "--seconds", "0.3"], capture_output=True, text=True, timeout=30)
             door.shutdown(socket.SHUT_RDWR)
         result = json.loads(done.stdout)
         right = (done.returncode == 0) == good and (result["errors"] == 0) == good and (result["ops"] > 0 or not good)
