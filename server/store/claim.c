@@ -67,11 +67,16 @@ static enum ec still_there(struct mailroot *root, const struct name *mailbox, in
 {
 	struct stat ours, now;
 	int fd;
-	enum ec rc = mailroot_dir(root, mailbox, &fd, e);
 
+	if (fstat(dir, &ours) < 0)
+		return err_sys(e, "cannot look at the mailbox");
+	*same = mailroot_leads_to(root, mailbox, &ours);
+	if (*same)
+		return EC_OK;
+	enum ec rc = mailroot_dir(root, mailbox, &fd, e);
 	if (rc != EC_OK)
 		return rc;
-	if (fstat(dir, &ours) < 0 || fstat(fd, &now) < 0)
+	if (fstat(fd, &now) < 0)
 		rc = err_sys(e, "cannot look at the mailbox");
 	else
 		*same = ours.st_dev == now.st_dev && ours.st_ino == now.st_ino;
@@ -98,6 +103,23 @@ enum ec claim_take(struct mailroot *root, const struct name *mailbox, struct cla
 			return rc;
 	}
 	return err_set(e, EC_TEMP, "the mailbox is being replaced; try again");
+}
+
+enum ec claim_take_now(struct mailroot *root, const struct name *mailbox, struct claim *out,
+		       struct stat *seen, struct err *e)
+{
+	int dir = mailroot_dir_now(root, mailbox);
+	enum ec rc = EC_BUSY;
+
+	if (dir < 0)
+		return EC_BUSY;
+	*out = (struct claim){ .dir = dir, .file = -1 };
+	if (flock(dir, LOCK_EX | LOCK_NB) < 0)
+		rc = errno == EWOULDBLOCK ? held(e) : EC_BUSY;
+	else if (fstat(dir, seen) == 0 && mailroot_leads_to(root, mailbox, seen))
+		return EC_OK;
+	claim_drop(out);
+	return rc;
 }
 
 void claim_drop(struct claim *c)

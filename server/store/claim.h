@@ -14,6 +14,9 @@ struct claim {
 /* EC_LOCKED somebody has it; EC_ABSENT; EC_TEMP, EC_BROKEN. */
 enum ec claim_take(struct mailroot *root, const struct name *mailbox, struct claim *out,
 		   struct err *e);
+/* The same for event loops; seen: the directory as it was after we locked it. EC_BUSY: claim_take may have to wait, or look closer. */
+enum ec claim_take_now(struct mailroot *root, const struct name *mailbox, struct claim *out,
+		       struct stat *seen, struct err *e);
 /* The same for a directory that is open; takes dir over in any case. */
 enum ec claim_take_dir(const struct mailroot *root, int dir, struct claim *out, struct err *e);
 void claim_drop(struct claim *c);

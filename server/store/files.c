@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "server/base/mem.h"
 #include "server/store/files.h"
@@ -30,6 +31,12 @@ static enum ec count(struct files *f, int dir, const struct name *mailbox, struc
 	return rc;
 }
 
+static void take_sums(struct files_box *fb)
+{
+	fb->box.n_msgs = fb->seen.n;
+	fb->box.octets = fb->seen.octets;
+}
+
 enum ec files_count(struct files_box *fb, struct err *e)
 {
 	struct buf records = { 0 };
@@ -39,8 +46,7 @@ enum ec files_count(struct files_box *fb, struct err *e)
 	fb->table = NULL;
 	fb->box.msgs = NULL;
 	if (rc == EC_OK) {
-		fb->box.n_msgs = fb->seen.n;
-		fb->box.octets = fb->seen.octets;
+		take_sums(fb);
 		/* A scan has it all at hand; and where no index can be kept, nobody else will. */
 		if (records.len > 0)
 			fb->table = msg_table_new(&records, INT64_MAX);
@@ -62,19 +68,31 @@ static void files_release(struct box **box)
 
 static const struct store_ops files_ops;
 
+static struct files_box *box_new(struct files *f, const struct name *mailbox, const char *holder,
+				 const struct claim *claim)
+{
+	struct files_box *fb = mem_new(sizeof(*fb));
+
+	*fb = (struct files_box){ .box = { .ops = &files_ops,
+					   .name = *mailbox,
+					   /* closing a file of another machine may ask there */
+					   .release_now = claim->file < 0 },
+				  .files = f,
+				  .claim = *claim };
+	snprintf(fb->holder, sizeof(fb->holder), "%s", holder ? holder : "");
+	return fb;
+}
+
 static enum ec files_claim(struct store *s, const struct name *mailbox, const char *holder,
 			   struct box **out, struct err *e)
 {
+	struct files *f = files_of(s);
 	struct claim claim;
-	enum ec rc = claim_take(files_of(s)->env.root, mailbox, &claim, e);
+	enum ec rc = claim_take(f->env.root, mailbox, &claim, e);
 
 	if (rc != EC_OK)
 		return rc;
-	struct files_box *fb = mem_new(sizeof(*fb));
-	*fb = (struct files_box){ .box = { .ops = &files_ops, .name = *mailbox },
-				  .files = files_of(s),
-				  .claim = claim };
-	snprintf(fb->holder, sizeof(fb->holder), "%s", holder ? holder : "");
+	struct files_box *fb = box_new(f, mailbox, holder, &claim);
 	struct box *box = &fb->box;
 	rc = files_count(fb, e);
 	if (rc == EC_OK)
@@ -82,6 +100,28 @@ static enum ec files_claim(struct store *s, const struct name *mailbox, const ch
 	else
 		files_release(&box);
 	return rc;
+}
+
+static enum ec files_claim_now(struct store *s, const struct name *mailbox, const char *holder,
+			       struct box **out, struct err *e)
+{
+	struct files *f = files_of(s);
+	struct index_head head;
+	struct claim claim;
+	struct stat dir;
+	enum ec rc = claim_take_now(f->env.root, mailbox, &claim, &dir, e);
+
+	if (rc != EC_OK)
+		return rc;
+	if (!index_glance_now(claim.dir, &dir, f->env.boot, &head)) {
+		claim_drop(&claim);
+		return EC_BUSY;
+	}
+	struct files_box *fb = box_new(f, mailbox, holder, &claim);
+	fb->seen = head;
+	take_sums(fb);
+	*out = &fb->box;
+	return EC_OK;
 }
 
 static bool is_as_counted(const struct files_box *fb, const struct msg_table *t)
@@ -178,6 +218,7 @@ static void files_close(struct store **s)
 }
 
 static const struct store_ops files_ops = {
+	.claim_now = files_claim_now,
 	.name = "files",
 	.claim = files_claim,
 	.table = files_table,

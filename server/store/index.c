@@ -16,9 +16,11 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
+#include "server/store/beneath.h"
 #include "server/store/index.h"
 
 #define INDEX_FILE "index"
@@ -86,6 +88,18 @@ static int try_take(struct index_hold *h)
 	if (h->writable && st.st_size == 0)
 		mailroot_own(h->root, h->fd, 0640);
 	return 1;
+/* Of the directory as it is, and of this machine since it started. */
+static bool describes(const struct index_head *head, const struct stat *dir, uint64_t boot)
+{
+	return head->state == INDEX_CLEAN && head->boot == boot && head->dir_ino == dir->st_ino &&
+	       head->dir_mtime_ns == dir_mtime_ns(dir);
+}
+
+static bool is_due(const struct index_head *head)
+{
+	return head->look_again_s != 0 && head->look_again_s <= clock_wall_s();
+}
+
 }
 
 static void read_head(struct index_hold *h)
@@ -102,9 +116,8 @@ static void read_head(struct index_hold *h)
 	h->intact = got > 0 && index_head_parse(raw, (size_t)got, &h->head);
 	if (!h->intact || fstat(h->dir, &st) < 0)
 		return;
-	bool holds = h->head.state == INDEX_CLEAN && h->head.boot == h->boot &&
-		     h->head.dir_ino == st.st_ino && h->head.dir_mtime_ns == dir_mtime_ns(&st);
-	h->due = holds && h->head.look_again_s != 0 && h->head.look_again_s <= clock_wall_s();
+	bool holds = describes(&h->head, &st, h->boot);
+	h->due = holds && is_due(&h->head);
 	h->clean = holds && !h->due;
 }
 
@@ -141,6 +154,19 @@ bool index_glance(int dir, uint64_t boot, struct index_head *out)
 		close(fd);
 	return got > 0 && index_head_parse(raw, (size_t)got, out) && out->state == INDEX_CLEAN &&
 	       out->boot == boot;
+bool index_glance_now(int dir, const struct stat *dir_is, uint64_t boot, struct index_head *out)
+{
+	unsigned char raw[INDEX_HEAD_LEN];
+	struct iovec iov = { raw, sizeof(raw) };
+	int fd = beneath_open(dir, INDEX_FILE, O_RDONLY, BENEATH_CACHED);
+	ssize_t got = fd < 0 ? -1 : preadv2(fd, &iov, 1, 0, RWF_NOWAIT);
+
+	if (fd >= 0)
+		close(fd);
+	return got > 0 && index_head_parse(raw, (size_t)got, out) && describes(out, dir_is, boot) &&
+	       !is_due(out);
+}
+
 }
 
 static bool write_at(const struct index_hold *h, const void *p, size_t len, uint64_t off)

@@ -110,24 +110,50 @@ enum ec tree_open_parent(struct mailroot *root, const struct name *n, int *fd, s
 	return *fd < 0 ? tree_cannot_open(&domain, e) : EC_OK;
 }
 
-/* Both steps at once, as we spell them. */
-static int open_usual(struct mailroot *root, const struct name *n)
-{
-	char path[2 * NAME_MAX + 2], entry[NAME_MAX + 1];
+#define USUAL_MAX (3 * (NAME_MAX + 1))
 
-	if (name_is_domain(n))
-		return beneath_open(root->fd, n->domain, DIR_FLAGS, 0);
-	tree_entry(n, entry);
-	snprintf(path, sizeof(path), "%s/%s", n->domain, entry);
-	return beneath_open(root->fd, path, DIR_FLAGS, 0);
+/* Both steps at once, as we spell them; and a file behind them, if there is a name for it. */
+static const char *usual_path(const struct name *n, const char *file, char out[USUAL_MAX])
+{
+	char *end = stpcpy(out, n->domain);
+
+	if (!name_is_domain(n))
+		end = stpcpy(stpcpy(stpcpy(end, "/P3_"), n->local), ".mbx");
+	if (file)
+		stpcpy(stpcpy(end, "/"), file);
+	return out;
+}
+
+int mailroot_dir_now(struct mailroot *root, const struct name *n)
+{
+	char path[USUAL_MAX];
+
+	return beneath_open(root->fd, usual_path(n, NULL, path), DIR_FLAGS, BENEATH_CACHED);
+}
+
+int mailroot_file_now(struct mailroot *root, const struct name *n, const char *file)
+{
+	char path[USUAL_MAX];
+
+	return beneath_open(root->fd, usual_path(n, file, path), O_RDONLY, BENEATH_CACHED);
+}
+
+/* Links on the way do no harm: it is still the same directory, and that was opened without any. */
+bool mailroot_leads_to(struct mailroot *root, const struct name *n, const struct stat *st)
+{
+	char path[USUAL_MAX];
+	struct stat now;
+
+	return fstatat(root->fd, usual_path(n, NULL, path), &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       now.st_dev == st->st_dev && now.st_ino == st->st_ino;
 }
 
 enum ec mailroot_dir(struct mailroot *root, const struct name *n, int *fd, struct err *e)
 {
-	char entry[NAME_MAX + 1], actual[NAME_MAX + 1];
+	char path[USUAL_MAX], entry[NAME_MAX + 1], actual[NAME_MAX + 1];
 	int parent;
 
-	*fd = open_usual(root, n);
+	*fd = beneath_open(root->fd, usual_path(n, NULL, path), DIR_FLAGS, 0);
 	if (*fd >= 0)
 		return EC_OK;
 	if (errno != ENOENT)

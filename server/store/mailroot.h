@@ -16,6 +16,7 @@
 #include "server/base/err.h"
 #include "server/base/name.h"
 
+struct stat;
 struct mailroot;
 struct draft;
 
@@ -24,6 +25,12 @@ enum ec mailroot_open(const char *path, struct mailroot **out, struct err *e);
 void mailroot_close(struct mailroot **root);
 /* Directory descriptors (O_DIRECTORY|O_CLOEXEC) of a domain or a mailbox; EC_ABSENT if not there. The caller closes. */
 enum ec mailroot_dir(struct mailroot *root, const struct name *n, int *fd, struct err *e);
+/* The same for event loops: found in memory or not at all (-1, whatever the reason), and only as we spell it. */
+int mailroot_dir_now(struct mailroot *root, const struct name *n);
+/* A file in there, for reading: likewise, and ENOENT says that file or directory is missing, if only by our spelling. */
+int mailroot_file_now(struct mailroot *root, const struct name *n, const char *file);
+/* Does the name, as we spell it, lead to the directory that st is of? Does not wait for one that is open. */
+bool mailroot_leads_to(struct mailroot *root, const struct name *n, const struct stat *st);
 
 enum ec mailroot_add_domain(struct mailroot *root, const struct name *domain, struct err *e);
 /* Domain (with all its mail) or mailbox. EC_LOCKED while a session holds it (any mailbox of it). */

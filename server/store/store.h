@@ -3,8 +3,8 @@
  * A store holds mailboxes. A mailbox is claimed by one session, read, and committed once; delivery goes on meanwhile,
  * unseen by that session. An acknowledged delivery survives power loss. A mailbox's message order and UIDLs never change.
  *
- * Thread:  every slot may block (disk, network): call on a worker or from a program without a loop. One box is used by
- *          one thread at a time; the store by any number.
+ * Thread:  every slot may block (disk, network): call on a worker or from a program without a loop; what does not, says so.
+ *          One box is used by one thread at a time; the store by any number.
  * Owner:   what claim returns is yours until release; msgs and uidl strings live as long as their box.
  * Failure: EC_ABSENT no such mailbox; EC_LOCKED somebody else holds it; EC_QUOTA over a limit; EC_TEMP try later;
  *          EC_BROKEN an administrator must look.
@@ -47,6 +47,7 @@ struct box {
 	uint32_t n_msgs;        /* known at claim, without reading anything per message */
 	uint64_t octets;        /* the sum of msgs[].octets */
 	const struct msg *msgs; /* NULL until table() */
+	bool release_now;       /* release does not wait: safe on an event loop */
 };
 
 /* A message's stored octets: a range of a file, or memory for small ones. Lent until blob_done. */
@@ -85,6 +86,10 @@ struct store_ops {
 	/* Exclusive, at once or EC_LOCKED; gone with its process, whatever kills it. holder: session id for messages. */
 	enum ec (*claim)(struct store *, const struct name *, const char *holder, struct box **out,
 			 struct err *);
+	/* The same on an event loop. EC_BUSY: something would have to be waited for, or messages to be counted; nothing is held, ask
+	 * claim. NULL: always so. */
+	enum ec (*claim_now)(struct store *, const struct name *, const char *holder,
+			     struct box **out, struct err *);
 	/* Fills box->msgs. EC_TEMP if the mailbox no longer is what claim counted (somebody changed files by hand). */
 	enum ec (*table)(struct box *, struct err *);
 	/* Opens message i (0-based). EC_ABSENT: its file is gone. */
