@@ -4,7 +4,7 @@
  * taking the domain's away leaves a mailbox's own. `local` keeps all in the mail root
  * itself: the directory exists = the mailbox exists. `directory` (LDAP entries) comes from ldap/.
  *
- * Thread:  every slot may block: call on a worker or from a program without a loop; any number at once.
+ * Thread:  every slot but find_now may block: call on a worker or from a program without a loop; any number at once.
  * Failure: EC_ABSENT, EC_EXISTS, EC_LOCKED (removal while a session holds it), EC_TEMP, EC_BROKEN.
  */
 #pragma once
@@ -36,6 +36,9 @@ struct catalog_ops {
 	const char *name;
 	bool far; /* `each` reads all there is from afar, even if fn stops it */
 	enum ec (*find)(struct catalog *, const struct name *, struct entry *out, struct err *);
+	/* On an event loop, what matters to a session of this mailbox: whether it is locked and when its mail expires; the rest of out is
+	 * empty. EC_OK; or EC_BUSY: something would have to be waited for or looked at closely, ask find. NULL: always so. */
+	enum ec (*find_now)(struct catalog *, const struct name *, struct entry *out);
 	/* A domain: draft is NULL. A mailbox: takes the draft, committed or dropped on return; no draft: its mail is there
 	 * already, and stays whatever happens (EC_ABSENT: it is not). */
 	enum ec (*add)(struct catalog *, const struct name *, struct draft **draft, struct err *);

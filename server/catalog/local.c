@@ -24,6 +24,7 @@
 #include "server/base/utf8.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/expire.h"
+#include "server/store/beneath.h"
 
 #define QUOTA_FILE "quota"
 #define EXPIRE_FILE "expire"
@@ -158,6 +159,37 @@ static enum ec local_find(struct catalog *c, const struct name *n, struct entry 
 	rc = read_entry(dir, out, e);
 	close(dir);
 	return rc;
+}
+
+/* fd: of a file whose presence is the answer. False: nobody can tell without waiting. */
+static bool told(int fd, bool *there)
+{
+	*there = fd >= 0;
+	if (fd < 0)
+		return errno == ENOENT;
+	close(fd);
+	return true;
+}
+
+/* The domain is spelled our way, because its mailbox was found by it. */
+static enum ec local_find_now(struct catalog *c, const struct name *n, struct entry *out)
+{
+	struct mailroot *root = root_of(c);
+	struct name domain = { 0 };
+	bool has_rule;
+	int dir = mailroot_dir_now(root, n);
+
+	if (dir < 0)
+		return EC_BUSY;
+	strcpy(domain.domain, n->domain);
+	*out = (struct entry){ .name = *n, .expire_days = EXPIRE_UNSET };
+	bool all = told(beneath_open(dir, flags[ENTRY_LOCKED].file, O_RDONLY, BENEATH_CACHED),
+			&out->locked) &&
+		   told(mailroot_file_now(root, &domain, flags[ENTRY_LOCKED].file),
+			&out->domain_locked) &&
+		   told(mailroot_file_now(root, &domain, EXPIRE_FILE), &has_rule);
+	close(dir);
+	return all && !has_rule ? EC_OK : EC_BUSY;
 }
 
 /* With its mail there it is there. */
@@ -325,6 +357,7 @@ static void local_close(struct catalog **c)
 static const struct catalog_ops local_ops = {
 	.name = "local",
 	.find = local_find,
+	.find_now = local_find_now,
 	.add = local_add,
 	.remove = local_remove,
 	.set_flag = local_set_flag,
