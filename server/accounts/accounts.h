@@ -1,6 +1,6 @@
 /* accounts.h - who may sign in, and with what.
  *
- * Thread:  every slot may block: call on a worker or from a program without a loop; any number at once.
+ * Thread:  every slot but verify_now may block: call on a worker or from a program without a loop; any number at once.
  * Failure: EC_DENIED wrong password (verify answers this for an unknown account too, at the same cost); EC_ABSENT find,
  *          reveal, set_password, remove: no such account; EC_REFUSED disabled, or this backend never reveals, or its policy
  *          refuses a new password; EC_TEMP the backend is away; EC_BROKEN record or key damaged, settings wrong. "Wrong
@@ -94,6 +94,9 @@ struct accounts_ops {
 	/* EC_REFUSED: the password is right and something else forbids; err.detail says what (enum refusal). */
 	enum ec (*verify)(struct accounts *, const struct account *, const struct secret *,
 			  struct err *);
+	/* On an event loop: EC_OK, the password is right; or EC_BUSY: nothing has happened, ask verify. Costs a stranger what it costs
+	 * an account. NULL: everything here may wait; else resolve does not. */
+	enum ec (*verify_now)(struct accounts *, const struct account *, const struct secret *);
 	enum ec (*reveal)(struct accounts *, const struct account *, enum secret_kind,
 			  struct secret *out, struct err *);
 	/* by_root: ask find first, as the mail root's owner; EC_REFUSED there is a refusal. Create does not go to the mail root.

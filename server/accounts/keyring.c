@@ -160,6 +160,11 @@ static bool copy_key(struct keyring *r, const char *id, unsigned char key[AEAD_K
 	return k != NULL;
 }
 
+bool keyring_have(struct keyring *r, const char *id, unsigned char key[AEAD_KEY])
+{
+	return copy_key(r, id, key, NULL);
+}
+
 /* Is it another file than the one we read? A record with a made-up key id costs no more than this
  * question. */
 static bool has_changed(struct keyring *r)

@@ -29,6 +29,8 @@ enum ec keyring_prune(struct keyring *r, const char *oldest_id, struct err *e);
 /* Copies a key out; id NULL = current (its id goes to id_out). EC_BROKEN: no such key. */
 enum ec keyring_get(struct keyring *r, const char *id, unsigned char key[AEAD_KEY],
 		    char id_out[KEY_ID_LEN + 1], struct err *e);
+/* The same for event loops: false if it is not among the keys read last. */
+bool keyring_have(struct keyring *r, const char *id, unsigned char key[AEAD_KEY]);
 /* Held by whoever replaces a password record, so that rekey never writes back an older password. Blocks. */
 enum ec keyring_lock(struct keyring *r, int *token, struct err *e);
 void keyring_unlock(struct keyring *r, int token);

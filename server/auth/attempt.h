@@ -27,6 +27,7 @@ struct attempt {
 	const struct log *log;
 	const struct mech *mech; /* NULL: USER/PASS or APOP */
 	bool plus;               /* its -PLUS variant */
+	bool now;                /* on an event loop: fails instead of waiting */
 	unsigned turn;           /* client messages so far */
 
 	struct account account; /* whom the client wants to be; valid if named */

@@ -109,5 +109,8 @@ void login_step(struct login *l, const void *p, size_t len, struct auth_answer *
 void login_cancel(struct login *l); /* client sent "*" */
 void login_pass(struct login *l, const char *user, size_t user_len, const struct secret *pass,
 		struct auth_answer *out); /* [w] */
+/* On an event loop. True: AUTH_DONE. False: nothing has happened, nothing was counted or logged; ask login_pass. */
+bool login_pass_now(struct login *l, const char *user, size_t user_len, const struct secret *pass,
+		    struct auth_answer *out);
 void login_apop(struct login *l, const char *user, size_t user_len, const char *digest,
 		struct auth_answer *out); /* [w] */

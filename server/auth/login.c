@@ -167,8 +167,8 @@ void login_cancel(struct login *l)
 
 /* ---- attempts ---- */
 
-/* Whatever was under way is dropped. False: libsasl has no context for us; answered. */
-static bool begin(struct login *l, const struct offer *o, struct auth_answer *out)
+/* Whatever was under way is dropped. False: libsasl has no context for us. */
+static bool open_attempt(struct login *l, const struct offer *o, bool now)
 {
 	struct attempt *at = mem_new(sizeof(*at));
 
@@ -183,7 +183,14 @@ static bool begin(struct login *l, const struct offer *o, struct auth_answer *ou
 	at->log = &l->log;
 	at->mech = o ? o->mech : NULL;
 	at->plus = o && o->plus;
-	if (attempt_open(at))
+	at->now = now;
+	return attempt_open(at);
+}
+
+/* False: it failed at once; answered. */
+static bool begin(struct login *l, const struct offer *o, struct auth_answer *out)
+{
+	if (open_attempt(l, o, false))
 		return true;
 	answer(l, AUTH_FAILED, out);
 	return false;
@@ -225,17 +232,39 @@ void login_step(struct login *l, const void *p, size_t len, struct auth_answer *
 	answer(l, attempt_step(at, text, len, &out->challenge, &out->challenge_len), out);
 }
 
+static bool is_sane(const char *user, size_t user_len, const struct secret *pass)
+{
+	return mech_name_sane(user, user_len) && pass->len <= MECH_MESSAGE_MAX &&
+	       !(pass->len > 0 && memchr(pass->bytes, 0, pass->len));
+}
+
 void login_pass(struct login *l, const char *user, size_t user_len, const struct secret *pass,
 		struct auth_answer *out)
 {
 	*out = (struct auth_answer){ .challenge = "", .mech = "USER" };
 	if (!login_clear_allowed(l))
 		return turn_away(l, EC_REFUSED, "plain passwords are not allowed here", out);
-	if (!mech_name_sane(user, user_len) || pass->len > MECH_MESSAGE_MAX ||
-	    (pass->len > 0 && memchr(pass->bytes, 0, pass->len)))
+	if (!is_sane(user, user_len, pass))
 		return turn_away(l, EC_USAGE, "malformed name or password", out);
 	if (begin(l, NULL, out))
 		answer(l, attempt_pass(l->attempt, user, user_len, pass), out);
+}
+
+/* What fails is tried again by login_pass, which says why. */
+bool login_pass_now(struct login *l, const char *user, size_t user_len, const struct secret *pass,
+		    struct auth_answer *out)
+{
+	if (!l->auth->setup.accounts->ops->verify_now || !login_clear_allowed(l) ||
+	    !is_sane(user, user_len, pass))
+		return false;
+	*out = (struct auth_answer){ .challenge = "", .mech = "USER" };
+	bool done = open_attempt(l, NULL, true) &&
+		    attempt_pass(l->attempt, user, user_len, pass) == AUTH_DONE;
+	if (done)
+		answer(l, AUTH_DONE, out);
+	else
+		login_cancel(l);
+	return done;
 }
 
 void login_apop(struct login *l, const char *user, size_t user_len, const char *digest,

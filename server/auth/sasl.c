@@ -285,7 +285,7 @@ static void remember(struct attempt *at, const struct cache_tag *tag, enum ec ec
 		cache_keep(at->cache, tag, who, CACHED_WRONG, now + at->setup->shield_s * 1000ull);
 }
 
-/* accounts->verify, unless its answer is remembered and may be used still. */
+/* What accounts say, unless their answer is remembered and may be used still. */
 static enum ec prove(struct attempt *at, const struct secret *pass, struct err *e)
 {
 	const struct auth_setup *s = at->setup;
@@ -300,7 +300,10 @@ static enum ec prove(struct attempt *at, const struct secret *pass, struct err *
 	at->shielded = was == CACHED_WRONG && s->shield_s > 0;
 	if (at->shielded)
 		return err_set(e, EC_DENIED, "a wrong password that was tried before");
-	ec = s->accounts->ops->verify(s->accounts, &at->account, pass, e);
+	if (at->now)
+		ec = s->accounts->ops->verify_now(s->accounts, &at->account, pass);
+	else
+		ec = s->accounts->ops->verify(s->accounts, &at->account, pass, e);
 	if (kept)
 		remember(at, &tag, ec, e);
 	return ec;
