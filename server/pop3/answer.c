@@ -1,150 +1,29 @@
 /* answer.c - the engine's questions, put to sign-in, catalog and store.
  *
- * A question goes to a worker as a job, but for what cannot wait: cancelling, and opening a message that is in memory
- * (FETCH_NOWAIT). A job holds values and a reference to its link, and borrows three things that are the link's: the question, the
+ * A question goes to a worker as a job, but for what need not wait: cancelling, opening a message that is in memory
+ * (FETCH_NOWAIT), giving back a mailbox that nothing was done to, and a sign-in as far as it goes without waiting (admit.c). A job holds values and a reference to its link, and borrows three things that are the link's: the question, the
  * login and the mailbox. Copying them was rejected: a question holds a password, and a claim must have one owner. Borrowing
  * is safe because the engine keeps still until it is answered, and a link with a job out does not go before it is back.
- *
- * Locks and LOGIN-DELAY are looked at after the password proved right: neither is a stranger's business. The claim comes last.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "server/base/clock.h"
 #include "server/base/mem.h"
-#include "server/catalog/expire.h"
-#include "server/pop3/link.h"
+#include "server/pop3/admit.h"
 
 #define RETRY_MS 20 /* a full queue in the middle of a message */
 
 struct asking {
 	struct job job; /* first */
 	struct side *at;
-	const struct set *set;
-	const struct log *log;
-	const char *sid;
-
 	struct p3_ask *q;
-	struct login *login;
+	const struct log *log;
 	struct box *box;
-	bool keep_box;    /* octets of its messages are still on their way out */
-	bool is_rule_old; /* the catalog is away: when mail expires may have been changed */
-	unsigned delay_ms;
+	bool keep_box; /* octets of its messages are still on their way out */
+	struct admit admit;
 };
 
 /* ---- on a worker ---- */
-
-static void judge_entry(struct asking *a, struct p3_ask *q, const struct name *who)
-{
-	struct catalog *c = a->set->with.catalog;
-	struct entry entry;
-
-	q->class = c->ops->find(c, who, &entry, &q->err);
-	if (q->class != EC_OK)
-		return;
-	q->expire_days = expire_rule(&entry, a->set->with.conf->expire_days);
-	a->is_rule_old = entry.remembered;
-	if (!entry.locked && !entry.domain_locked)
-		return;
-	q->class = err_set(&q->err, EC_REFUSED, "%s is locked",
-			   entry.domain_locked ? "domain" : "mailbox");
-	q->say = "mailbox is locked; ask your administrator";
-}
-
-static void judge_delay(struct asking *a, struct p3_ask *q, const struct name *who)
-{
-	unsigned delay_s = a->set->policy.login_delay_s;
-
-	if (!delay_s || !delay_left_s(a->at->p->delay, who, delay_s, clock_mono_ms()))
-		return;
-	q->class = err_set(&q->err, EC_REFUSED, "signed in less than %u seconds ago", delay_s);
-	q->code = "LOGIN-DELAY";
-	q->say = "you have signed in a moment ago; wait before the next time";
-}
-
-/* EXPIRE n: mail fetched long ago goes before its owner counts it. Failing at that keeps nobody out. */
-static void expire(struct asking *a, struct box *box)
-{
-	uint32_t days = a->q->expire_days, n = 0;
-	struct err e = { 0 };
-
-	if (days == EXPIRE_NEVER || days == 0 || a->is_rule_old)
-		return;
-	if (store_expire(box, days, &n, &e) != EC_OK)
-		log_event(a->log, LV_WARN, "expire-failed", KV("text", e.text));
-	else if (n)
-		log_event(a->log, LV_INFO, "expired", KV_U("messages", n));
-}
-
-static void open_maildrop(struct asking *a, const struct name *who)
-{
-	struct store *store = a->set->with.store;
-	struct p3_ask *q = a->q;
-
-	judge_entry(a, q, who);
-	if (q->class == EC_OK)
-		judge_delay(a, q, who);
-	if (q->class == EC_OK)
-		q->class = store->ops->claim(store, who, a->sid, &q->box, &q->err);
-	if (q->class != EC_OK)
-		return;
-	expire(a, q->box);
-	a->box = q->box;
-	if (a->set->policy.login_delay_s)
-		delay_note(a->at->p->delay, who, clock_mono_ms());
-}
-
-static void log_refused(const struct asking *a, const struct name *who)
-{
-	static const char *const event[EC_COUNT] = {
-		[EC_ABSENT] = "mailbox-missing",
-		[EC_REFUSED] = "mailbox-refused",
-		[EC_LOCKED] = "mailbox-in-use",
-		[EC_BROKEN] = "mailbox-broken",
-	};
-	const struct p3_ask *q = a->q;
-	char text[NAME_TEXT_MAX + 1];
-	enum lv lv = q->class == EC_LOCKED || q->class == EC_REFUSED ? LV_INFO : LV_WARN;
-
-	log_event(a->log, lv, event[q->class] ? event[q->class] : "mailbox-unavailable",
-		  KV("account", name_text(who, text)), KV("class", ec_name(q->class)),
-		  KV("text", q->err.text));
-}
-
-static void take_answer(struct asking *a, const struct auth_answer *got)
-{
-	struct p3_ask *q = a->q;
-
-	a->delay_ms = got->delay_ms;
-	q->class = got->state == AUTH_FAILED ? got->class : EC_OK;
-	q->more = got->state == AUTH_MORE;
-	q->challenge = got->challenge;
-	q->challenge_len = got->challenge_len;
-	q->refusal = got->refusal;
-	if (got->state != AUTH_DONE)
-		return;
-	q->who = got->who;
-	q->mech_done = got->mech;
-	open_maildrop(a, &got->who);
-	if (q->class != EC_OK)
-		log_refused(a, &got->who);
-}
-
-static void run_signin(struct asking *a)
-{
-	struct auth_answer got = { 0 };
-	struct p3_ask *q = a->q;
-
-	if (q->kind == P3_ASK_PASS)
-		login_pass(a->login, q->user, q->user_len, &q->secret, &got);
-	else if (q->kind == P3_ASK_APOP)
-		login_apop(a->login, q->user, q->user_len, q->digest, &got);
-	else if (q->kind == P3_ASK_BEGIN)
-		login_begin(a->login, q->mech, q->has_data ? q->data : NULL, q->data_len, &got);
-	else
-		login_step(a->login, q->data, q->data_len, &got);
-	secret_drop(&q->secret);
-	take_answer(a, &got);
-}
 
 static void run_commit(struct asking *a)
 {
@@ -188,10 +67,12 @@ static void run(struct job *j)
 {
 	struct asking *a = (struct asking *)j;
 
-	if (is_signin(a->q))
-		run_signin(a);
-	else
+	if (!is_signin(a->q))
 		run_mail(a);
+	else if (a->admit.step == ADMIT_OPEN)
+		admit_go(&a->admit, ADMIT_MAY_WAIT(ADMIT_OPEN));
+	else
+		admit_go(&a->admit, ADMIT_MAY_WAIT(ADMIT_PROVE) | ADMIT_MAY_WAIT(ADMIT_LOOK));
 }
 
 /* ---- back on the loop ---- */
@@ -216,14 +97,33 @@ static void waited(void *ctx)
 	link_answered(l, q);
 }
 
+/* Who may have to wait for a directory, and who waits for a disk only. */
+static struct work *workers_for(const struct asking *a)
+{
+	const struct pop3_work *work = &a->at->p->work;
+
+	return is_signin(a->q) && a->admit.step != ADMIT_OPEN ? work->signin : work->mailbox;
+}
+
+/* The next step is other workers' business: the job goes to them, unless nobody waits for it any more. */
+static bool goes_on(const struct link *l, struct asking *a)
+{
+	if (!is_signin(a->q) || a->admit.step == ADMIT_DONE)
+		return false;
+	a->q->class = l->phase == LINK_CLOSED ? EC_TEMP : work_submit(workers_for(a), &a->job);
+	return a->q->class == EC_OK;
+}
+
 static void back(struct job *j)
 {
 	struct asking *a = (struct asking *)j;
 	struct link *l = table_get(a->at->links, j->who);
 	struct p3_ask *q = a->q;
-	unsigned delay_ms = a->delay_ms;
+	unsigned delay_ms = a->admit.delay_ms;
 
-	l->box = a->box;
+	if (goes_on(l, a))
+		return;
+	l->box = is_signin(q) ? q->box : a->box;
 	l->asking = NULL;
 	free(a);
 	if (is_signin(q) && l->doubted)
@@ -240,42 +140,27 @@ static void back(struct job *j)
 
 /* ---- asking ---- */
 
-/* Who may have to wait for a directory, and who waits for a disk only. */
-static struct work *workers_for(const struct pop3 *p, enum p3_ask_kind kind)
+static struct asking asking_for(struct link *l, struct p3_ask *q)
 {
-	switch (kind) {
-	case P3_ASK_PASS:
-	case P3_ASK_APOP:
-	case P3_ASK_BEGIN:
-	case P3_ASK_STEP:
-	case P3_ASK_CANCEL: return p->work.signin;
-	case P3_ASK_TABLE:
-	case P3_ASK_FETCH:
-	case P3_ASK_READ:
-	case P3_ASK_COMMIT: break;
-	}
-	return p->work.mailbox;
-}
-
-static enum ec submit(struct link *l, struct p3_ask *q)
-{
-	struct asking *a = mem_new(sizeof(*a));
-
-	*a = (struct asking){
+	return (struct asking){
 		.job = { .who = l->ref, .home = l->at->loop, .run = run, .done = back },
 		.at = l->at,
-		.set = l->set,
-		.log = &l->log,
-		.sid = l->sid,
 		.q = q,
-		.login = l->login,
+		.log = &l->log,
 		.box = l->box,
 		.keep_box = l->n_flying > 0,
 	};
+}
+
+static enum ec submit(struct link *l, const struct asking *what)
+{
+	struct asking *a = mem_new(sizeof(*a));
+
+	*a = *what;
 	/* Before submitting: the job may be back before submit returns, on this very loop after us. */
 	l->asking = a;
 	l->box = NULL;
-	enum ec rc = work_submit(workers_for(l->at->p, q->kind), &a->job);
+	enum ec rc = work_submit(workers_for(a), &a->job);
 	if (rc == EC_OK)
 		return EC_OK;
 	l->asking = NULL;
@@ -287,17 +172,18 @@ static enum ec submit(struct link *l, struct p3_ask *q)
 static void try_again(void *ctx)
 {
 	struct link *l = ctx;
-	struct p3_ask *q = l->question;
+	struct asking a = asking_for(l, l->question);
 
-	if (submit(l, q) == EC_OK)
+	if (submit(l, &a) == EC_OK)
 		l->question = NULL;
 	else
 		timer_set(l->at->loop, &l->timer, RETRY_MS, try_again, l);
 }
 
-static bool on_worker(struct link *l, struct p3_ask *q)
+static bool on_worker(struct link *l, const struct asking *a)
 {
-	enum ec rc = submit(l, q);
+	struct p3_ask *q = a->q;
+	enum ec rc = submit(l, a);
 
 	if (rc == EC_OK)
 		return false; /* q is the worker's now */
@@ -310,22 +196,56 @@ static bool on_worker(struct link *l, struct p3_ask *q)
 	return false;
 }
 
+static bool fetch_now(struct link *l, struct p3_ask *q)
+{
+	q->class = l->box->ops->fetch(l->box, q->msg, FETCH_NOWAIT, q->blob, &q->err);
+	if (q->class == EC_BUSY)
+		return false;
+	log_trouble(&l->log, q);
+	return true;
+}
+
+/* Most sessions change nothing. */
+static bool quit_now(struct link *l, struct p3_ask *q)
+{
+	if (q->marks || !l->box->release_now)
+		return false;
+	if (l->n_flying == 0)
+		l->box->ops->release(&l->box);
+	return true;
+}
+
+static bool ask_signin(struct link *l, struct p3_ask *q)
+{
+	struct asking a = asking_for(l, q);
+
+	l->asked_ms = clock_mono_ms();
+	a.admit = (struct admit){
+		.set = l->set,
+		.delay = l->at->p->delay,
+		.log = &l->log,
+		.sid = l->sid,
+		.login = l->login,
+		.q = q,
+	};
+	admit_go(&a.admit, 0);
+	if (a.admit.step != ADMIT_DONE)
+		return on_worker(l, &a);
+	l->box = q->box;
+	return true;
+}
+
 bool answer_ask(struct link *l, struct p3_ask *q)
 {
 	if (is_signin(q))
-		l->asked_ms = clock_mono_ms();
-	if (q->kind == P3_ASK_CANCEL) {
+		return ask_signin(l, q);
+	if (q->kind == P3_ASK_CANCEL)
 		login_cancel(l->login);
+	if (q->kind == P3_ASK_CANCEL || (q->kind == P3_ASK_FETCH && fetch_now(l, q)) ||
+	    (q->kind == P3_ASK_COMMIT && quit_now(l, q)))
 		return true;
-	}
-	if (q->kind == P3_ASK_FETCH) {
-		q->class = l->box->ops->fetch(l->box, q->msg, FETCH_NOWAIT, q->blob, &q->err);
-		if (q->class != EC_BUSY) {
-			log_trouble(&l->log, q);
-			return true;
-		}
-	}
-	return on_worker(l, q);
+	struct asking a = asking_for(l, q);
+	return on_worker(l, &a);
 }
 
 void answer_abandon(struct link *l)
@@ -334,7 +254,7 @@ void answer_abandon(struct link *l)
 
 	if (!a)
 		return;
-	l->box = a->box;
+	l->box = is_signin(a->q) ? a->q->box : a->box;
 	l->asking = NULL;
 	link_drop_answer(l, a->q);
 	free(a);
@@ -365,8 +285,12 @@ static void given(struct job *j)
 void answer_release(struct link *l)
 {
 	struct work *work = l->at->p->work.mailbox;
-	struct giving *g = mem_new(sizeof(*g));
 
+	if (l->box->release_now) {
+		l->box->ops->release(&l->box);
+		return;
+	}
+	struct giving *g = mem_new(sizeof(*g));
 	*g = (struct giving){ .job = { .home = l->at->loop, .run = run_giving, .done = given },
 			      .box = l->box,
 			      .share = share_ref(l->set->with.share) };

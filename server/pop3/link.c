@@ -100,6 +100,35 @@ static bool ask(void *ctx, struct p3_ask *q)
 	return answer_ask(ctx, q);
 }
 
+static void unthrottle(struct link *l)
+{
+	if (l->throttled)
+		throttle_leave(l->at->p->throttle, (const struct sockaddr *)&l->sa, l->sa_len);
+	l->throttled = false;
+}
+
+/* Now, and not when the engine is through: what was pipelined may take the mailbox to a worker, or give it back. */
+static void signed_in(void *ctx)
+{
+	struct link *l = ctx;
+	const struct conf *c = l->set->with.conf;
+	struct conn_tls_info tls;
+	struct p3_totals t;
+	char who[NAME_TEXT_MAX + 1];
+
+	l->signed_in = true;
+	atomic_fetch_add(&l->at->p->n_signed_in, 1);
+	unthrottle(l);
+	conn_deadline(l->conn, 0);
+	conn_timeout(l->conn, (uint64_t)c->idle_timeout_s * 1000);
+	conn_tls_info(l->conn, &tls);
+	p3_totals(l->engine, &t);
+	log_event(&l->log, LV_INFO, "signin", KV("account", name_text(&t.who, who)),
+		  KV("mech", t.mech), KV("tls", tls.version),
+		  KV_U("ms", clock_mono_ms() - l->asked_ms), KV_U("messages", l->box->n_msgs),
+		  KV_U("octets", l->box->octets));
+}
+
 static size_t queued(void *ctx)
 {
 	const struct link *l = ctx;
@@ -113,6 +142,7 @@ static const struct p3_out out = {
 	.done = done,
 	.tls = tls,
 	.ask = ask,
+	.signed_in = signed_in,
 	.queued = queued,
 };
 
@@ -137,13 +167,6 @@ static void log_end(const struct link *l, const char *why)
 		  KV_U("in", l->conn ? conn_n_in(l->conn) : 0),
 		  KV_U("out", l->conn ? conn_n_out(l->conn) : 0),
 		  KV_U("ms", clock_mono_ms() - l->born_ms));
-}
-
-static void unthrottle(struct link *l)
-{
-	if (l->throttled)
-		throttle_leave(l->at->p->throttle, (const struct sockaddr *)&l->sa, l->sa_len);
-	l->throttled = false;
 }
 
 static void leave_slot(struct link *l, enum link_phase was)
@@ -252,26 +275,6 @@ static struct p3_allowed allowed(struct link *l, bool secure)
 	};
 }
 
-static void note_signin(struct link *l)
-{
-	const struct conf *c = l->set->with.conf;
-	struct conn_tls_info tls;
-	struct p3_totals t;
-	char who[NAME_TEXT_MAX + 1];
-
-	l->signed_in = true;
-	atomic_fetch_add(&l->at->p->n_signed_in, 1);
-	unthrottle(l);
-	conn_deadline(l->conn, 0);
-	conn_timeout(l->conn, (uint64_t)c->idle_timeout_s * 1000);
-	conn_tls_info(l->conn, &tls);
-	p3_totals(l->engine, &t);
-	log_event(&l->log, LV_INFO, "signin", KV("account", name_text(&t.who, who)),
-		  KV("mech", t.mech), KV("tls", tls.version),
-		  KV_U("ms", clock_mono_ms() - l->asked_ms), KV_U("messages", l->box->n_msgs),
-		  KV_U("octets", l->box->octets));
-}
-
 /* What is to be done with a verdict, until the engine waits for something. */
 static void go_on(struct link *l, enum verdict v)
 {
@@ -340,10 +343,7 @@ void link_answered(struct link *l, struct p3_ask *q)
 		rest(l);
 		return;
 	}
-	enum verdict v = p3_answered(l->engine, q);
-	if (!l->signed_in && p3_signed_in(l->engine))
-		note_signin(l); /* before pipelined commands take the mailbox to a worker */
-	go_on(l, v);
+	go_on(l, p3_answered(l->engine, q));
 }
 
 void link_end(struct link *l, enum p3_end why)

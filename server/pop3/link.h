@@ -121,7 +121,7 @@ void link_bury(struct link *l); /* at once; for answer.c and the end of the proc
 /* answer.c */
 bool answer_ask(struct link *l, struct p3_ask *q);
 void answer_abandon(struct link *l); /* workers have stopped: takes back what the job had */
-void answer_release(struct link *l); /* gives the mailbox back, on a worker */
+void answer_release(struct link *l); /* gives the mailbox back, on a worker if that may wait */
 
 /* attach.c */
 void pop3_link_gone(struct pop3 *p);

@@ -93,6 +93,8 @@ struct p3_out {
 	void (*tls)(void *ctx);
 	/* true: answered at once, the second half is filled in. false: p3_answered will be called later. */
 	bool (*ask)(void *ctx, struct p3_ask *q);
+	/* The mailbox is open, and the reply put; commands that came with the password are not looked at yet. */
+	void (*signed_in)(void *ctx);
 	size_t (*queued)(void *ctx);
 };
 

@@ -194,6 +194,7 @@ static enum verdict welcome(struct p3 *s)
 	p3_enter(s, P3_TRANS);
 	p3_ok(s, "mailbox open, %" PRIu32 " %s (%" PRIu64 " octets)", s->box->n_msgs,
 	      s->box->n_msgs == 1 ? "message" : "messages", s->box->octets);
+	s->out->signed_in(s->ctx);
 	return V_NEXT;
 }
 

@@ -42,7 +42,7 @@ struct fake {
 	enum verdict verdict;
 	unsigned n_claims, n_tables, n_commits, n_cancels, n_blobs_lent, n_tls, n_drains;
 	char removed[256], fetched[256]; /* message numbers with blanks, of the last commit */
-	bool given_back;
+	bool given_back, told_signed_in;
 
 	/* private */
 	struct arena *mem;
@@ -280,12 +280,21 @@ static inline bool fake_ask(void *ctx, struct p3_ask *q)
 	return true;
 }
 
+static inline void fake_signed_in(void *ctx)
+{
+	struct fake *f = ctx;
+
+	assert(f->n_claims > 0 && !f->told_signed_in);
+	f->told_signed_in = true;
+}
+
 static const struct p3_out fake_out = {
 	.put = fake_put,
 	.blob = fake_blob,
 	.done = fake_done,
 	.tls = fake_tls,
 	.ask = fake_ask,
+	.signed_in = fake_signed_in,
 	.queued = fake_queued,
 };
 

@@ -44,7 +44,8 @@ static enum ec claim(struct store *s, const struct name *who, const char *holder
 	*b = (struct box){ .ops = &store_ops,
 			   .name = *who,
 			   .n_msgs = N_MAIL,
-			   .octets = sizeof(small) - 1 + LARGE + sizeof(dotted) - 1 };
+			   .octets = sizeof(small) - 1 + LARGE + sizeof(dotted) - 1,
+			   .release_now = atomic_load(&rig.release_now) };
 	atomic_fetch_add(&rig.n_claims, 1);
 	*out = b;
 	return EC_OK;

@@ -53,7 +53,8 @@ struct rig {
 
 	atomic_int n_claims, n_releases, n_blobs, n_blobs_back, n_commits, n_removed;
 	atomic_bool claimed, locked, remembered;
-	_Atomic int stops_at; /* the store operation that waits, see enum slow */
+	atomic_bool release_now; /* as the store of files has it */
+	_Atomic int stops_at;    /* the store operation that waits, see enum slow */
 	_Atomic int commit_class;
 	sem_t entered, go, idle;
 	pthread_mutex_t lock;

@@ -338,6 +338,28 @@ static void a_mailbox_on_its_way_back_holds_its_set(void **state)
 	rig_end();
 }
 
+/* All workers are busy, but nothing was marked: QUIT needs none, and the mailbox is free before its answer. */
+static void a_mailbox_that_was_only_read_goes_back_at_once(void **state)
+{
+	(void)state;
+	rig_begin("", 1, 64);
+	atomic_store(&rig.release_now, true);
+	int in = rig_signed_in();
+	int busy = rig_client();
+	atomic_store(&rig.stops_at, CLAIM);
+	say(busy, SIGNIN);
+	sem_wait(&rig.entered);
+	say(in, "QUIT" N);
+	hear(in, "+OK 0 messages removed");
+	assert_int_equal(rig.n_releases, 1);
+	hear_end(in);
+	atomic_store(&rig.stops_at, NOTHING);
+	sem_post(&rig.go);
+	close(busy);
+	wait_until(nobody_is_in);
+	rig_end();
+}
+
 /* Whoever is looked for gets a commit, if only an empty one. */
 static void nothing_expires_by_a_rule_that_is_only_remembered(void **state)
 {
@@ -367,6 +389,7 @@ int main(void)
 		cmocka_unit_test(new_settings),
 		cmocka_unit_test(a_set_is_held_until_its_last_session_has_gone),
 		cmocka_unit_test(a_mailbox_on_its_way_back_holds_its_set),
+		cmocka_unit_test(a_mailbox_that_was_only_read_goes_back_at_once),
 		cmocka_unit_test(nothing_expires_by_a_rule_that_is_only_remembered),
 	};
 
