@@ -11,13 +11,12 @@ import shutil
 import subprocess
 import tempfile
 
+from rows import N_SLOW, PEOPLE, SLOW
 from servers import DOVECOT_PASSDB_LDAP, PASSWORD, Dovecot, Ours, Server
 
 from fixtures.ports import Ports
 from fixtures.waiting import wait_until
 
-PEOPLE = 10000
-SLOW, N_SLOW = 20001, 500  # these have passwords under argon2, as a careful administrator's people do
 BASE, SERVICE = "dc=example,dc=com", "cn=winpop,dc=example,dc=com"
 SERVICE_PASSWORD = "bench-service"
 

@@ -1,4 +1,4 @@
-"""The two servers of the comparison: private instances on loopback with the same mailboxes, certificate and users."""
+"""The servers of the comparison: private instances on loopback with the same mailboxes, certificate and users."""
 import os
 import pathlib
 import shutil
@@ -86,6 +86,35 @@ class Ours(Server):
         self.server.cleanup()
 
 
+class Floor(Server):
+    """floor.c: what the system calls alone cost. `boxes`: (first mailbox, last, messages in each, octets, dots)."""
+
+    name = "floor"
+    SENDFILE_FROM = 32 << 10
+
+    def __init__(self, build, certs, boxes):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="winpop-floor-"))
+        self.ports = Ports()
+        self.port, self.tls_port, self.lmtp = self.ports.take(), self.ports.take(), None
+        words = [pathlib.Path(build) / "tests/bench/floor", "--port", self.port, "--tls-port", self.tls_port,
+                 "--cert", certs.dir / "pop.example.com.crt", "--key", certs.dir / "pop.example.com.key",
+                 "--file", self.home / "mail", "--sendfile-from", self.SENDFILE_FROM]
+        for first, last, n, size, dots in boxes:
+            words += ["--box", f"{first}:{last}:{n}:{size}{':dots' if dots else ''}"]
+        self.process = subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "ready\n", "the floor server does not start"
+
+    def pid(self):
+        return self.process.pid
+
+    def close(self):
+        self.process.kill()
+        self.process.wait(20)
+        self.process.stdout.close()
+        self.ports.close()
+        shutil.rmtree(self.home)
+
+
 DOVECOT_CONF = """
 base_dir = {home}/run
 state_dir = {home}/state
@@ -98,12 +127,14 @@ ssl_key = <{key}
 ssl_min_protocol = TLSv1.2
 disable_plaintext_auth = no
 auth_mechanisms = plain
-mail_location = maildir:{home}/mail/%n
+mail_location = sdbox:{home}/mail/%n
 mail_uid = nobody
 mail_gid = nogroup
 first_valid_uid = 1
 mail_max_userip_connections = 0
-maildir_very_dirty_syncs = yes
+mail_fsync = optimized
+pop3_no_flag_updates = yes
+pop3_fast_size_lookups = yes
 postmaster_address = postmaster@example.com
 {passdb}
 userdb {{
@@ -119,13 +150,14 @@ service pop3-login {{
     ssl = yes
   }}
   service_count = 0
-  process_min_avail = {cpus}
-  client_limit = 4000
+  process_min_avail = {logins}
+  process_limit = {logins}
+  client_limit = 8000
   vsz_limit = 0
 }}
 service pop3 {{
   service_count = 0
-  client_limit = 1000
+  client_limit = {client_limit}
   process_min_avail = {cpus}
   process_limit = 100
   vsz_limit = 0
@@ -149,13 +181,10 @@ service stats {{
   client_limit = 20000
 }}
 """
-
-
-DOVECOT_PASSDB_STATIC = """
-auth_cache_size = 10M
+DOVECOT_PASSDB_FILE = """
 passdb {{
-  driver = static
-  args = password={password}
+  driver = passwd-file
+  args = scheme=PLAIN {users}
 }}
 """
 DOVECOT_PASSDB_LDAP = """
@@ -167,11 +196,16 @@ passdb {{
 
 
 class Dovecot(Server):
-    """Debian's Dovecot, tuned: processes are kept and shared, passwords are cached, maildirs are trusted."""
+    """Debian's Dovecot as somebody runs it who knows it; README.md says why each setting is what it is.
+
+    users: the numbers of the mailboxes in its password file. client_limit: sessions that one process serves. logins: processes
+    that speak TLS; they do not know each other's tickets.
+    """
 
     name = "dovecot"
 
-    def __init__(self, certs):
+    def __init__(self, certs, users=(), client_limit=200, logins=1):
+        self.users = users
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="winpop-dovecot-"))
         self.home.chmod(0o755)
         self.ports = Ports()
@@ -182,13 +216,15 @@ class Dovecot(Server):
         conf = self.home / "dovecot.conf"
         conf.write_text(DOVECOT_CONF.format(
             home=self.home, cert=certs.dir / "pop.example.com.crt", key=certs.dir / "pop.example.com.key", passdb=self.passdb(),
-            port=self.port, tls_port=self.tls_port, cpus=os.cpu_count()))
+            port=self.port, tls_port=self.tls_port, cpus=os.cpu_count(), client_limit=client_limit, logins=logins))
         self.process = subprocess.Popen(["dovecot", "-F", "-c", conf], stderr=subprocess.STDOUT,
                                         stdout=(self.home / "out").open("w"))
         wait_until(self.answers, 20, "dovecot does not answer")
 
     def passdb(self):
-        return DOVECOT_PASSDB_STATIC.format(password=PASSWORD)
+        users = self.home / "users"
+        users.write_text("".join(f"box{n}@example.com:{PASSWORD}\n" for n in self.users))
+        return DOVECOT_PASSDB_FILE.format(users=users)
 
     def answers(self):
         assert self.process.poll() is None, (self.home / "out").read_text() + (self.home / "log").read_text()
