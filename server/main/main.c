@@ -18,9 +18,11 @@
 #include "server/main/winpopd.h"
 #include "server/quota/warning.h"
 
-/* A session has one question away at most, so only an administrator who allows thousands of sessions can meet this; whoever
- * is above it would wait longer than a client does, and is told to try later instead. */
-#define JOBS_MAX 4096
+/* A session has one question away at most, and there are no more sessions than that. */
+#define JOBS_MAX 65536
+/* A password file judges tens of thousands that come at once before the last of them grows impatient, a directory that hashes
+ * slowly a few hundred. Whoever would wait longer than a client does is told to try later instead. */
+#define SIGNIN_PATIENCE_MS 20000
 
 enum { EXIT_USAGE = 2, EXIT_SETTINGS = 3 };
 
@@ -163,6 +165,8 @@ static enum ec start_threads(struct winpopd *w, struct err *e)
 	if (rc == EC_OK)
 		rc = work_new("signin", w->conf->workers, JOBS_MAX, &w->signin_work, e);
 	if (rc == EC_OK)
+		work_patience(w->signin_work, SIGNIN_PATIENCE_MS);
+	if (rc == EC_OK)
 		rc = work_new("mailbox", w->conf->workers, JOBS_MAX, &w->mailbox_work, e);
 	if (rc == EC_OK)
 		rc = work_new("deliver", w->conf->workers, JOBS_MAX, &w->deliver_work, e);
@@ -208,7 +212,9 @@ static enum ec open_named(struct winpopd *w, struct err *e)
 
 static enum ec start(struct winpopd *w, struct err *e)
 {
-	enum ec rc = privs_harden(w->conf, e);
+	enum ec rc = privs_harden(e);
+	if (rc == EC_OK)
+		rc = privs_files(w->conf, &w->log, e);
 	if (rc == EC_OK)
 		rc = doors_open_tcp(w, e);
 	if (rc == EC_OK)

@@ -18,43 +18,73 @@
 #include "server/base/file.h"
 #include "server/main/privs.h"
 
-/* A session needs its socket, the mailbox directory, its index and a message; workers and listeners a few more. */
-static rlim_t files_wanted(const struct conf *c)
+/* A silent session has its socket and the mailbox's directory open; one that is served an index and a message beside them.
+ * Workers and listeners need a few more. */
+#define FILES_SILENT 2
+#define FILES_SERVED 4
+
+static rlim_t files_beside(const struct conf *c)
 {
-	return (rlim_t)(c->socketmax + c->socketbacklog) * 4 + (rlim_t)c->lmtp_socketmax * 2 +
-	       c->mta_socketmax + c->workers * 12 + 256;
+	return (rlim_t)c->lmtp_socketmax * 2 + c->mta_socketmax + c->workers * 12 + 256;
 }
 
-static enum ec raise_files(const struct conf *c, struct err *e)
+static rlim_t files_wanted(const struct conf *c)
+{
+	return (rlim_t)(c->socketmax + c->socketbacklog) * FILES_SERVED + files_beside(c);
+}
+
+/* How many sessions there can be with so many files. */
+static unsigned long long sessions_in(const struct conf *c, rlim_t files)
+{
+	rlim_t beside = files_beside(c) + c->socketbacklog;
+
+	return files > beside ? (files - beside) / FILES_SILENT : 0;
+}
+
+/* A hard limit is raised by those only who may, which is root; a soft one by anybody. */
+static void raise_as_far_as_we_may(struct rlimit *have, rlim_t want)
+{
+	struct rlimit all = { want, have->rlim_max > want ? have->rlim_max : want };
+	struct rlimit rest = { have->rlim_max, have->rlim_max };
+
+	if (have->rlim_cur >= want)
+		return;
+	if (setrlimit(RLIMIT_NOFILE, &all) == 0)
+		*have = all;
+	else if (setrlimit(RLIMIT_NOFILE, &rest) == 0)
+		*have = rest;
+}
+
+enum ec privs_files(const struct conf *c, const struct log *log, struct err *e)
 {
 	struct rlimit have;
 	if (getrlimit(RLIMIT_NOFILE, &have) != 0)
 		return err_sys(e, "reading the limit of open files");
 	rlim_t want = files_wanted(c);
-	if (have.rlim_cur >= want)
-		return EC_OK;
-	struct rlimit set = { want, have.rlim_max > want ? have.rlim_max : want };
-	if (setrlimit(RLIMIT_NOFILE, &set) == 0)
-		return EC_OK;
-	if (have.rlim_max < want && have.rlim_max < 1024)
+	raise_as_far_as_we_may(&have, want);
+	if (have.rlim_cur < want && have.rlim_cur < 1024)
 		return err_set(e, EC_BROKEN,
 			       "socketmax = %u needs %llu open files but the limit is %llu; raise "
 			       "LimitNOFILE "
 			       "or lower socketmax",
 			       c->socketmax, (unsigned long long)want,
-			       (unsigned long long)have.rlim_max);
-	set = (struct rlimit){ have.rlim_max, have.rlim_max };
-	setrlimit(RLIMIT_NOFILE, &set);
+			       (unsigned long long)have.rlim_cur);
+	if (sessions_in(c, have.rlim_cur) < c->socketmax)
+		log_event(log, LV_WARN, "files-limited", KV_U("socketmax", c->socketmax),
+			  KV_U("sessions", sessions_in(c, have.rlim_cur)),
+			  KV_U("limit", have.rlim_cur), KV_U("wanted", want),
+			  KV("text", "there cannot be as many sessions as socketmax: raise "
+				     "LimitNOFILE (ulimit -n), or lower socketmax"));
 	return EC_OK;
 }
 
-enum ec privs_harden(const struct conf *c, struct err *e)
+enum ec privs_harden(struct err *e)
 {
 	if (setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }) != 0)
 		return err_sys(e, "turning core dumps off");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return err_sys(e, "giving up new privileges");
-	return raise_files(c, e);
+	return EC_OK;
 }
 
 /* Who we shall be. Not root, or no user named: who we are. */

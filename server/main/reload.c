@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "server/main/notify.h"
+#include "server/main/privs.h"
 #include "server/main/winpopd.h"
 #include "server/quota/warning.h"
 
@@ -126,7 +127,9 @@ static enum ec build(struct winpopd *w, struct built *new, struct err *e)
 	if (rc != EC_OK)
 		return rc;
 	new->conf = conf_in_force(w->started, new->read);
-	rc = quota_warning_check(new->conf->quota_warning, e);
+	rc = privs_files(new->conf, &w->log, e);
+	if (rc == EC_OK)
+		rc = quota_warning_check(new->conf->quota_warning, e);
 	if (rc == EC_OK)
 		rc = load_tls(new->conf, w->tls, &w->log, &new->tls, e);
 	if (rc == EC_OK)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "server/base/clock.h"
 #include "server/base/mem.h"
 #include "server/net/loop.h"
 #include "server/net/work.h"
@@ -19,7 +20,7 @@ struct work {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct job *first, **end;
-	unsigned max_jobs, n_idle;
+	unsigned max_jobs, n_idle, patience_ms;
 	atomic_uint n_waiting; /* changed under the lock, read without */
 	bool closing;
 	unsigned n_threads;
@@ -101,13 +102,27 @@ enum ec work_new(const char *name, unsigned n_threads, unsigned max_jobs, struct
 	return rc;
 }
 
+void work_patience(struct work *w, unsigned ms)
+{
+	w->patience_ms = ms;
+}
+
+/* With the lock held. */
+static bool has_room(const struct work *w, uint64_t now_ms)
+{
+	if (atomic_load(&w->n_waiting) >= w->max_jobs)
+		return false;
+	return !w->patience_ms || !w->first || now_ms <= w->first->since_ms + w->patience_ms;
+}
+
 enum ec work_submit(struct work *w, struct job *j)
 {
 	bool taken, wake;
 
+	j->since_ms = w->patience_ms ? clock_mono_ms() : 0;
 	pthread_mutex_lock(&w->lock);
 	assert(!w->closing);
-	taken = atomic_load(&w->n_waiting) < w->max_jobs;
+	taken = has_room(w, j->since_ms);
 	wake = taken && w->n_idle > 0;
 	if (taken) {
 		j->next = NULL;

@@ -21,10 +21,14 @@ struct job {
 	void (*run)(struct job *);
 	void (*done)(struct job *);
 	struct job *next; /* the pool's */
+	uint64_t since_ms;
 };
 
 enum ec work_new(const char *name, unsigned n_threads, unsigned max_jobs, struct work **out,
 		 struct err *e);
+/* While the oldest job has waited for longer, newcomers get EC_BUSY: their turn would come when nobody listens any more. Before
+ * the first submit; without it only max_jobs counts. */
+void work_patience(struct work *w, unsigned ms);
 enum ec work_submit(struct work *w, struct job *j);
 unsigned work_waiting(const struct work *w);
 void work_free(

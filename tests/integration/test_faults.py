@@ -315,6 +315,26 @@ def test_symbolic_links_are_not_followed(server):
         assert lmtp.cmd("RCPT TO:<eve@example.com>")[0] in (550, 451)
 
 
+def test_more_sessions_than_the_soft_limit_of_descriptors(make_server):
+    """Three hundred under a soft limit of 256: the service raises it itself. Where the hard limit is too low for the settings, and
+    we may not raise that, the administrator is told what to set."""
+    server = make_server(start=False, socketmax=400, lmtp_socketmax=10, mta_socketmax=10)
+    for n in range(2):
+        server.mailbox(f"box{n}", "pw-kim")
+    server.start(limit_files=(256, 2400))
+    assert not server.events("files-limited")
+    held = [server.pop() for _ in range(300)]
+    assert all(server.session(f"box{n}@example.com").ok("NOOP") for n in range(2))
+    for pop in held:
+        pop.quit()
+    server.write_conf(socketmax=2000)
+    server.reload()
+    if resource.prlimit(server.pid, resource.RLIMIT_NOFILE)[1] > 2400:
+        return  # root with every right
+    said, = server.events("files-limited", limit=2400, socketmax=2000)
+    assert "LimitNOFILE" in said["text"] and 900 < int(said["sessions"]) < 1100
+
+
 def test_no_descriptors_left(make_server):
     """Out of descriptors: those inside are served, those outside wait, nobody spins, and it passes."""
     server = make_server(start=False, socketmax=500, lmtp_socketmax=100)

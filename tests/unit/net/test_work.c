@@ -3,6 +3,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include "server/base/clock.h"
 #include "server/base/mem.h"
 #include "server/net/work.h"
 #include "tests/unit/net/rig.h"
@@ -120,6 +121,37 @@ static void full_is_busy_at_once(void **state)
 	scene_close(&s);
 }
 
+static bool is_later(void *ctx)
+{
+	return clock_mono_ms() > *(uint64_t *)ctx + 1;
+}
+
+static void a_queue_that_stands_takes_nobody(void **state)
+{
+	struct scene s;
+	uint64_t now;
+
+	(void)state;
+	scene_open(&s, 1, 1000);
+	work_patience(s.work, 1);
+	assert_int_equal(submit(&s, true), EC_OK);
+	rig_until(s.loop, none_waiting, &s); /* a worker has it: nobody waits */
+	now = clock_mono_ms();
+	rig_until(s.loop, is_later, &now);
+	assert_int_equal(submit(&s, true), EC_OK);
+	now = clock_mono_ms();
+	rig_until(s.loop, is_later, &now);
+	assert_int_equal(submit(&s, true), EC_BUSY);
+	sem_post(&s.gate);
+	sem_post(&s.gate);
+	s.want = 2;
+	rig_until(s.loop, all_done, &s);
+	assert_int_equal(submit(&s, false), EC_OK);
+	s.want = 3;
+	rig_until(s.loop, all_done, &s);
+	scene_close(&s);
+}
+
 static void free_finishes_what_was_accepted(void **state)
 {
 	struct scene s;
@@ -143,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_jobs_all_come_back),
 		cmocka_unit_test(full_is_busy_at_once),
+		cmocka_unit_test(a_queue_that_stands_takes_nobody),
 		cmocka_unit_test(free_finishes_what_was_accepted),
 	};
 
