@@ -16,7 +16,7 @@
 #include "server/store/tally.h"
 
 #define BATCH 64
-#define DAY_S 86400
+#define DAY_US (INT64_C(86400) * 1000000)
 
 static bool is_marked(const uint8_t *bits, uint32_t i)
 {
@@ -132,7 +132,7 @@ enum ec files_commit(struct box *box, const struct marks *marks, struct commit *
 
 enum ec store_expire(struct box *box, uint32_t days, uint32_t *n_removed, struct err *e)
 {
-	int64_t before = clock_wall_s() - (int64_t)days * DAY_S;
+	int64_t before_us = clock_wall_us() - (int64_t)days * DAY_US;
 	struct commit done = { 0 };
 
 	*n_removed = 0;
@@ -142,7 +142,7 @@ enum ec store_expire(struct box *box, uint32_t days, uint32_t *n_removed, struct
 	uint8_t *bits = mem_new(box->n_msgs / 8 + 1);
 	for (uint32_t i = 0; i < box->n_msgs; i++) {
 		const struct msg *m = &box->msgs[i];
-		if ((m->flags & MSG_FETCHED) && m->arrived_s <= before)
+		if ((m->flags & MSG_FETCHED) && m->arrived_us <= before_us)
 			bits[i / 8] |= (uint8_t)(1u << (i % 8));
 	}
 	rc = box->ops->commit(box, &(struct marks){ .removed = bits }, &done, e);

@@ -134,14 +134,12 @@ static struct msg_table *table_by_index(struct files_box *fb)
 {
 	struct files *f = fb->files;
 	struct index_hold h;
-	struct buf records = { 0 };
 	struct msg_table *t = NULL;
 
 	index_take(&h, f->env.root, fb->claim.dir, f->env.boot);
-	if (h.intact && h.head.gen == fb->seen.gen && index_records(&h, fb->seen.end, &records))
-		t = msg_table_new(&records, INT64_MAX);
+	if (h.intact && h.head.gen == fb->seen.gen)
+		t = msg_table_read(&h, fb->seen.end, fb->box.n_msgs);
 	index_drop(&h);
-	buf_drop(&records);
 	if (!is_as_counted(fb, t)) {
 		free(t);
 		t = NULL;
@@ -218,9 +216,9 @@ static void files_close(struct store **s)
 }
 
 static const struct store_ops files_ops = {
-	.claim_now = files_claim_now,
 	.name = "files",
 	.claim = files_claim,
+	.claim_now = files_claim_now,
 	.table = files_table,
 	.fetch = files_fetch,
 	.read = files_read,

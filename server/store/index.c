@@ -24,10 +24,8 @@
 #include "server/store/index.h"
 
 #define INDEX_FILE "index"
-#define INDEX_BYTES_MAX (UINT64_C(256) << 20) /* three million messages; it is read into memory */
 #define TAKE_TRIES 8
 #define COMPACT_MIN 32
-#define REC_BYTES_MAX (48 + 256)
 
 uint64_t index_boot_id(void)
 {
@@ -88,6 +86,8 @@ static int try_take(struct index_hold *h)
 	if (h->writable && st.st_size == 0)
 		mailroot_own(h->root, h->fd, 0640);
 	return 1;
+}
+
 /* Of the directory as it is, and of this machine since it started. */
 static bool describes(const struct index_head *head, const struct stat *dir, uint64_t boot)
 {
@@ -98,8 +98,6 @@ static bool describes(const struct index_head *head, const struct stat *dir, uin
 static bool is_due(const struct index_head *head)
 {
 	return head->look_again_s != 0 && head->look_again_s <= clock_wall_s();
-}
-
 }
 
 static void read_head(struct index_hold *h)
@@ -154,6 +152,8 @@ bool index_glance(int dir, uint64_t boot, struct index_head *out)
 		close(fd);
 	return got > 0 && index_head_parse(raw, (size_t)got, out) && out->state == INDEX_CLEAN &&
 	       out->boot == boot;
+}
+
 bool index_glance_now(int dir, const struct stat *dir_is, uint64_t boot, struct index_head *out)
 {
 	unsigned char raw[INDEX_HEAD_LEN];
@@ -165,8 +165,6 @@ bool index_glance_now(int dir, const struct stat *dir_is, uint64_t boot, struct 
 		close(fd);
 	return got > 0 && index_head_parse(raw, (size_t)got, out) && describes(out, dir_is, boot) &&
 	       !is_due(out);
-}
-
 }
 
 static bool write_at(const struct index_hold *h, const void *p, size_t len, uint64_t off)
@@ -264,7 +262,7 @@ void index_append(struct index_hold *h, const struct index_rec *r)
 static bool read_rec(const struct index_hold *h, uint64_t at, const char *name, char *raw,
 		     struct index_rec *out)
 {
-	ssize_t got = pread(h->fd, raw, REC_BYTES_MAX, (off_t)at);
+	ssize_t got = pread(h->fd, raw, INDEX_REC_MAX, (off_t)at);
 	size_t pos = 0;
 
 	return at >= INDEX_HEAD_LEN && at < h->head.end && got > 0 &&
@@ -274,7 +272,7 @@ static bool read_rec(const struct index_hold *h, uint64_t at, const char *name, 
 
 bool index_mark(struct index_hold *h, uint64_t at, const char *name, uint32_t flags)
 {
-	char raw[REC_BYTES_MAX];
+	char raw[INDEX_REC_MAX];
 	struct index_rec r;
 	struct buf b = { 0 };
 

@@ -19,6 +19,10 @@
 #include "server/store/indexform.h"
 #include "server/store/mailroot.h"
 
+struct stat;
+
+#define INDEX_BYTES_MAX (UINT64_C(256) << 20) /* three million messages; a scan has it in memory */
+
 struct index_hold {
 	int dir, fd;
 	struct mailroot *root;
@@ -34,14 +38,14 @@ void index_take(struct index_hold *h, struct mailroot *root, int dir, uint64_t b
 void index_drop(struct index_hold *h);
 /* The head as it stands there, without a lock: for guesses. false: none, torn, or not clean. */
 bool index_glance(int dir, uint64_t boot, struct index_head *out);
-
-void index_begin(struct index_hold *h);
-void index_end(struct index_hold *h);
-/* The same, if the directory was not changed: whatever else changed it meanwhile must still show. */
 /* The same, and it must describe the directory, of which dir_is was taken before; as index_take would call it clean. Does not wait:
  * false also if it is not in memory. Safe without a lock: whoever changes the directory says dirty first, and a head that was
  * half written when we read it fails by its sum. */
 bool index_glance_now(int dir, const struct stat *dir_is, uint64_t boot, struct index_head *out);
+
+void index_begin(struct index_hold *h);
+void index_end(struct index_hold *h);
+/* The same, if the directory was not changed: whatever else changed it meanwhile must still show. */
 void index_end_unchanged(struct index_hold *h);
 /* Between begin and end. Appending to an index that is not clean is no waste: the next scan need
  * not read the message. */

@@ -18,6 +18,8 @@ struct rec_words {
 	uint64_t sum, name_len_flags, octets, stored, arrived_us, ino;
 };
 _Static_assert(sizeof(struct head_words) == INDEX_HEAD_LEN, "head");
+_Static_assert(sizeof(struct rec_words) + NAME_FIELD(0) == INDEX_REC_MIN, "record");
+_Static_assert(sizeof(struct rec_words) + NAME_FIELD(255) == INDEX_REC_MAX, "record");
 
 void index_head_form(const struct index_head *h, unsigned char out[INDEX_HEAD_LEN])
 {
@@ -102,7 +104,7 @@ static bool is_sensible(const struct index_rec *r)
 	/* Repairing adds a CR per LF at most, and one line end. */
 	return r->octets >= r->stored && r->octets <= 2 * (r->stored + 1) &&
 	       r->stored <= INT64_MAX / 4 && r->arrived_us >= 0 && r->arrived_us <= INT64_MAX / 2 &&
-	       is_message_name_n(r->name, r->name_len);
+	       (r->own_name || is_message_name_n(r->name, r->name_len));
 }
 
 bool index_next(const char *p, size_t len, size_t *pos, struct index_rec *out)
@@ -124,6 +126,7 @@ bool index_next(const char *p, size_t len, size_t *pos, struct index_rec *out)
 		.at = INDEX_HEAD_LEN + *pos,
 		.name = p + *pos + sizeof(w),
 		.name_len = name_len,
+		.own_name = is_own_name(p + *pos + sizeof(w), name_len),
 		.octets = w.octets,
 		.stored = w.stored,
 		.arrived_us = (int64_t)w.arrived_us,

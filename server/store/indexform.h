@@ -33,12 +33,15 @@ struct index_rec {
 	uint64_t at; /* its offset in the file; set by index_next */
 	const char *name;
 	size_t name_len;
+	bool own_name; /* of our own making; set by index_next */
 	uint64_t octets, stored;
 	int64_t arrived_us;
 	uint64_t ino;
 	uint32_t flags; /* MSG_* and INDEX_DEAD */
 };
 #define INDEX_DEAD 0x80000000u
+#define INDEX_REC_MIN 56u /* octets of a record */
+#define INDEX_REC_MAX (48u + 256u)
 
 void index_head_form(const struct index_head *h, unsigned char out[INDEX_HEAD_LEN]);
 bool index_head_parse(const void *p, size_t len, struct index_head *out);

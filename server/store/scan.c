@@ -138,7 +138,7 @@ static int by_name(const void *a, const void *b)
 /* The live records of an index image, sorted by name; as many as are sound. */
 static struct index_rec *old_records(const struct buf *old, size_t *n)
 {
-	size_t pos = 0, cap = old->len / 56 + 1; /* no record is shorter */
+	size_t pos = 0, cap = old->len / INDEX_REC_MIN + 1;
 	struct index_rec *recs = mem_new(cap * sizeof(*recs));
 
 	*n = 0;

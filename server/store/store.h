@@ -34,7 +34,7 @@ enum {
 struct msg {
 	uint64_t
 		octets; /* as RFC 1939 counts: canonical CRLF form, before dot-stuffing; what LIST and RETR say */
-	int64_t arrived_s;
+	int64_t arrived_us;
 	uint32_t flags;   /* MSG_* */
 	uint32_t id;      /* the store's own */
 	const char *uidl; /* 1..70 of 0x21..0x7E, unique in the mailbox for ever */

@@ -23,6 +23,8 @@ struct msg_table {
 /* From index records (no head), those arrived up to last_us; NULL: damage. In order of arrival,
  * then name. */
 struct msg_table *msg_table_new(const struct buf *records, int64_t last_us);
+/* From the index itself, up to end; n messages at most, more are damage. */
+struct msg_table *msg_table_read(const struct index_hold *h, uint64_t end, uint32_t n);
 /* The file's name. */
 const char *table_name(const struct msg_table *t, uint32_t i, char room[NAME_MAX + 1]);
 /* Where its record stands in the index file. */

@@ -14,6 +14,8 @@
 /* "*.eml" in any case, one path component of at most 255 octets. */
 bool is_message_name(const char *name);
 bool is_message_name_n(const char *name, size_t len);
+/* One of our own making: a message, its UIDL its stem. */
+bool is_own_name(const char *name, size_t len);
 /* Returns its length. Distinct names give distinct UIDLs. */
 size_t uidl_of(const char *name, char out[UIDL_MAX + 1]);
 /* Is the UIDL just the name without ".eml"? */

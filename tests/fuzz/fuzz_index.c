@@ -28,7 +28,7 @@ static void look_at_table(const struct buf *records, int64_t last_us)
 		check(is_message_name(table_name(t, i, room)));
 		check(table_record(t, i) < INDEX_HEAD_LEN + records->len);
 		check(!(m->flags & INDEX_DEAD));
-		check(i == 0 || t->msgs[i - 1].arrived_s <= m->arrived_s);
+		check(i == 0 || t->msgs[i - 1].arrived_us <= m->arrived_us);
 		octets += m->octets;
 	}
 	check(!t || t->octets == octets);

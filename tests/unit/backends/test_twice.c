@@ -185,7 +185,7 @@ static void both_deliver_at_once(void **state)
 	char *seen = uidls_of(box);
 
 	for (uint32_t i = 1; i < box->n_msgs; i++) {
-		assert_true(box->msgs[i - 1].arrived_s <= box->msgs[i].arrived_s);
+		assert_true(box->msgs[i - 1].arrived_us <= box->msgs[i].arrived_us);
 		assert_true(strcmp(seen + 72 * (i - 1), seen + 72 * i) != 0);
 	}
 	box->ops->release(&box);

@@ -331,7 +331,7 @@ static void arrival_orders(void **state)
 	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
 	struct box *box = tree_claim(t, KIM);
 	assert_string_equal(box->msgs[0].uidl, "z");
-	assert_int_equal(box->msgs[0].arrived_s, 1000000);
+	assert_int_equal(box->msgs[0].arrived_us, INT64_C(1000000) * 1000000);
 	release(&box);
 }
 

@@ -1,0 +1,191 @@
+#!/usr/bin/python3
+"""How long a sign-in takes while the server has heavy work to do: at 70 % of the highest rate, beside what a bad day brings.
+
+    WINPOP_BUILD=build tests/bench/beside.py [--seconds 10] [--share 0.7] [--only all,fetch,big,rebuild]
+
+First the highest rate of sessions (USER, PASS, STAT, QUIT) with generator and server on this machine. Then sessions begin at 70 % of
+it, at set times and not one after the other: a session that the server keeps waiting does not make the next one late. Its time
+counts from when it was to begin, and ends with the answer to QUIT. Beside it:
+
+    fetch    a message of 1 GiB, by one client as fast as it goes and by one that reads 1 MiB a second
+    big      PASS, STAT, LIST, UIDL of 100,000 messages, without pause
+    rebuild  the index of 100,000 messages deleted, and made again by the next session, without pause
+    all      these together
+
+All programs share the processors, so there are two more rows: `alone`, nothing beside, and `floor`, the floor server at the same rate
+beside `all` done by winpopd: what the generator waits for where the server behind it has hardly anything to do. The clients that make
+the heavy work run at nice 19: they stand for other machines.
+"""
+import argparse
+import contextlib
+import itertools
+import json
+import multiprocessing
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from big import Client, OurBig, session
+from rows import IDLE, USERS
+from servers import PASSWORD, Floor
+
+from fixtures.certs import Certs
+
+MANY = 100_000
+GIANT = 1 << 30
+CLIENTS = 256  # at most so many sessions at once
+LINE = b"A giant among messages, and every line of it has 64 octets: xxx\r\n"
+LOADS = {"fetch": ("fetch_fast", "fetch_slow"), "big": ("open_big",), "rebuild": ("rebuild",),
+         "all": ("fetch_fast", "fetch_slow", "open_big", "rebuild")}
+
+
+class Burdened(OurBig):
+    """Mailboxes to sign in to, one with a giant message, two with very many."""
+
+    def __init__(self, build, certs):
+        super().__init__(build, certs, [MANY, MANY + 1])
+        for n in range(IDLE, IDLE + USERS):
+            self.server.mailbox(f"box{n}", PASSWORD)
+        for name in ("fast", "slow"):
+            self.server.mailbox(name, PASSWORD)
+        self.octets = write_giant(self.file("fast"))
+        os.link(self.file("fast"), self.file("slow"))
+        for user in ("fast", "slow", f"big{MANY}", f"big{MANY + 1}"):
+            Client(self.port, user).sign_in().leave()  # counted
+
+    def file(self, name):
+        return self.server.mailroot / "example.com" / f"P3_{name}.mbx" / "giant.eml"
+
+
+def write_giant(path):
+    block = LINE * (1 << 14)
+    with path.open("wb") as file:
+        file.write(b"Subject: giant\r\n\r\n")
+        while file.tell() + len(block) <= GIANT:
+            file.write(block)
+        return file.tell()
+
+
+# ---- what goes on beside: each counts what it has done ----
+
+def fetch(server, user, done, pause_s):
+    """RETR of a giant, dropped unread by the kernel; counts MiB."""
+    client, room = Client(server.port, user).sign_in(), bytearray(1 << 20)
+    while True:
+        client.sock.sendall(b"RETR 1\r\n")
+        head = client.sock.recv(1 << 16)
+        left = head.index(b"\r\n") + 2 + server.octets + 3 - len(head)
+        while left > 0:
+            n = client.sock.recv_into(room, min(left, len(room)), socket.MSG_TRUNC)
+            assert n, "the giant's connection ended"
+            left -= n
+            done.value += n / (1 << 20)
+            time.sleep(pause_s * n / (1 << 20))
+
+
+def fetch_fast(server, done):
+    fetch(server, "fast", done, 0)
+
+
+def fetch_slow(server, done):
+    fetch(server, "slow", done, 1)
+
+
+def open_big(server, done):
+    first = session(server.port, f"big{MANY}")
+    server.check(first.got, MANY)
+    for done.value in itertools.count(1):
+        got = session(server.port, f"big{MANY}").got
+        assert all(got[step] == first.got[step] for step in ("STAT", "LIST", "UIDL"))
+
+
+def rebuild(server, done):
+    first = session(server.port, f"big{MANY + 1}")
+    server.check(first.got, MANY + 1)
+    for done.value in itertools.count(1):
+        server.lose_index(MANY + 1)
+        assert Client(server.port, f"big{MANY + 1}").sign_in().leave().got["PASS"].startswith(b"+OK")
+
+
+def polite(what, server, done):
+    os.nice(19)
+    what(server, done)
+
+
+@contextlib.contextmanager
+def beside(server, names):
+    """Yields what each has done so far."""
+    counts = {name: multiprocessing.Value("d") for name in names}
+    running = [multiprocessing.Process(target=polite, args=(globals()[name], server, counts[name])) for name in names]
+    for process in running:
+        process.start()
+    try:
+        while not all(count.value for count in counts.values()):
+            assert all(process.is_alive() for process in running), "what should go on beside has ended"
+            time.sleep(0.1)
+        yield counts
+        assert all(process.is_alive() for process in running), "what should go on beside has ended"
+    finally:
+        for process in running:
+            process.kill()
+            process.join()
+
+
+# ---- sign-ins ----
+
+def signins(load, server, seconds, rate, clients):
+    words = [load, "--mode", "signin", "--port", server.port, "--password", PASSWORD, "--users", USERS, "--first-user", IDLE,
+             "--clients", clients, "--seconds", seconds, "--rate", rate]
+    done = subprocess.run(list(map(str, words)), stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout) | {"ok": done.returncode == 0}
+
+
+def highest(load, server):
+    signins(load, server, 1, 0, 16)
+    return max(got["ops"] / got["seconds"] for got in (signins(load, server, 3, 0, 16) for _ in range(3)))
+
+
+def row(name, got, cpu_us, counts):
+    beside_it = ", ".join(f"{key.replace('_', ' ')} {value:.0f}" for key, value in counts.items())
+    print(f"{name:9} {got['ops'] / got['seconds']:8.0f} {got['p50_us'] / 1000:8.2f} {got['p99_us'] / 1000:8.2f} {got['max_us'] / 1000:8.2f} "
+          f"{cpu_us / 1e6 / got['seconds']:8.2f} {got['errors']:7}   {beside_it}", flush=True)
+    return got["ok"]
+
+
+def measure(load, name, server, burdened, args, rate):
+    with beside(burdened, LOADS.get("all" if name == "floor" else name, ())) as counts:
+        before, cpu = {key: count.value for key, count in counts.items()}, server.cpu_us()
+        got = signins(load, server, args.seconds, rate, CLIENTS)
+        cpu = server.cpu_us() - cpu
+        return row(name, got, cpu, {key: count.value - before[key] for key, count in counts.items()})
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--share", type=float, default=0.7, help="of the highest rate")
+    parser.add_argument("--only", type=lambda words: words.split(","), default=["alone", *LOADS, "floor"])
+    return parser.parse_args()
+
+
+def main():
+    args = parse()
+    build = pathlib.Path(os.environ.get("WINPOP_BUILD", "build")).resolve()
+    load = build / "tests/bench/load"
+    with tempfile.TemporaryDirectory(prefix="winpop-bench-") as work, contextlib.ExitStack() as stack:
+        certs = Certs(work)
+        certs.server("pop.example.com")
+        ours = stack.enter_context(contextlib.closing(Burdened(build, certs)))
+        floor = stack.enter_context(contextlib.closing(Floor(build, certs, [(IDLE, IDLE + USERS - 1, 0, 0, False)])))
+        top = highest(load, ours)
+        print(f"at most {top:.0f} sessions a second; {args.share:.0%} of that:\n"
+              f"{'beside':9} {'per s':>8} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8} {'CPUs':>8} {'errors':>7}   done beside it")
+        return not all([measure(load, name, floor if name == "floor" else ours, ours, args, args.share * top) for name in args.only])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
