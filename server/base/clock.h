@@ -10,6 +10,10 @@ uint64_t clock_mono_us(void);
 uint64_t clock_wall_us(void); /* since 1970 */
 int64_t clock_wall_s(void);
 
+#define CLOCK_TEXT_LEN 24
+void clock_text(uint64_t wall_us,
+		char out[CLOCK_TEXT_LEN]); /* "2026-11-21T14:40:00.770Z", no NUL */
+
 /* Where both stood when something began whose steps are stamped by the wall clock. */
 struct clock_mark {
 	uint64_t wall_us, mono_us;

@@ -3,6 +3,8 @@
  * A line is built in a fixed buffer on the stack: no allocation and no lock, and short enough
  * (below PIPE_BUF) that the kernel never mixes two of them in a pipe. A value or field that does
  * not fit is cut and marked with "...", so that no foreign text can push the others out of sight.
+ * It is formatted by hand: a session logs twice, and stdio took as long for that as the write.
+ * Lines are not gathered: what was logged is read after a crash.
  *
  * Counters live in a small open-addressed table keyed by what the event's name says. A slot is
  * claimed once by compare-and-swap and never given back, so that counting is a hash, a comparison
@@ -16,7 +18,6 @@
 #include <string.h>
 #include <syslog.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include "server/base/clock.h"
 #include "server/base/counter.h"
@@ -113,19 +114,43 @@ static bool put(struct line *l, const char *p, size_t len)
 	return true;
 }
 
-/* Writes the form of the character at p that is safe inside quotes to out, at most 8 octets; moves
- * *step over it. */
-static size_t escape(char out[8], const char *p, size_t len, size_t *step)
+/* What may stand in quotes as it is, and what needs none. */
+enum { QUOTED = 1, BARE = 2 };
+#define BOTH (QUOTED | BARE)
+static const unsigned char safe[256] = {
+	[' ' ... '!'] = QUOTED, ['#' ... '$'] = QUOTED, ['%'] = BOTH,
+	['&' ... ','] = QUOTED, ['-' ... ':'] = BOTH,   [';' ... '?'] = QUOTED,
+	['@' ... '['] = BOTH,   [']'] = BOTH,           ['^'] = QUOTED,
+	['_'] = BOTH,           ['`'] = QUOTED,         ['a' ... 'z'] = BOTH,
+	['{' ... '~'] = QUOTED,
+};
+
+static size_t span(const char *p, size_t len, unsigned of)
 {
+	size_t n = 0;
+
+	while (n < len && safe[(unsigned char)p[n]] & of)
+		n++;
+	return n;
+}
+
+/* Writes the form of the character at p that is safe inside quotes to out; moves *step over it. */
+static size_t escape(char out[4], const char *p, size_t len, size_t *step)
+{
+	static const char hex[] = "0123456789abcdef";
 	const unsigned char *u = (const unsigned char *)p;
 	size_t n = utf8_step(p, len);
 	bool c1 = n == 2 && u[0] == 0xC2 && u[1] < 0xA0; /* a terminal obeys these too */
 
 	*step = n && !c1 ? n : 1;
-	if (n == 0 || c1 || u[0] < 32 || u[0] == 127)
-		return (size_t)snprintf(out, 8, "\\x%02x", u[0]);
+	out[0] = '\\';
+	if (n == 0 || c1 || u[0] < 32 || u[0] == 127) {
+		out[1] = 'x';
+		out[2] = hex[u[0] >> 4];
+		out[3] = hex[u[0] & 15];
+		return 4;
+	}
 	if (*p == '"' || *p == '\\') {
-		out[0] = '\\';
 		out[1] = *p;
 		return 2;
 	}
@@ -137,14 +162,21 @@ static size_t escape(char out[8], const char *p, size_t len, size_t *step)
 static bool put_quoted(struct line *l, const char *p, size_t len)
 {
 	size_t room = VALUE_BYTES, step;
-	char one[8];
+	char one[4];
 
 	if (!put(l, "\"", 1))
 		return false;
 	while (len > 0) {
-		size_t n = escape(one, p, len, &step);
-		if (n > room || !put(l, one, n))
+		const char *from = p;
+		size_t n = step = span(p, len < room ? len : room, QUOTED);
+		if (n == 0) {
+			n = escape(one, p, len, &step);
+			from = one;
+		}
+		if (n > room)
 			return put(l, "\"...", 4);
+		if (!put(l, from, n))
+			return false;
 		room -= n;
 		p += step;
 		len -= step;
@@ -154,11 +186,16 @@ static bool put_quoted(struct line *l, const char *p, size_t len)
 
 static bool put_number(struct line *l, const struct log_kv *kv)
 {
-	char digits[24];
-	int n = kv->type == KV_INT ? snprintf(digits, sizeof(digits), "%jd", (intmax_t)kv->u)
-				   : snprintf(digits, sizeof(digits), "%ju", (uintmax_t)kv->u);
+	bool negative = kv->type == KV_INT && (int64_t)kv->u < 0;
+	uint64_t u = negative ? -kv->u : kv->u;
+	char digits[24], *end = digits + sizeof(digits), *p = end;
 
-	return put(l, digits, (size_t)n);
+	do
+		*--p = (char)('0' + u % 10);
+	while ((u /= 10) > 0);
+	if (negative)
+		*--p = '-';
+	return put(l, p, (size_t)(end - p));
 }
 
 static bool put_value(struct line *l, const struct log_kv *kv)
@@ -186,39 +223,35 @@ static void put_field(struct line *l, const struct log_kv *kv)
 /* Session ids and addresses are ours and plain; should one not be, it is quoted as any value. */
 static void put_plain(struct line *l, const char *key, const char *z)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789._:/%@[]-";
+	size_t len = z ? strlen(z) : 0;
 
 	if (!z)
 		return;
-	if (*z == '\0' || z[strspn(z, plain)] != '\0' || strlen(z) > VALUE_BYTES) {
+	if (len == 0 || len > VALUE_BYTES || span(z, len, BARE) < len) {
 		put_field(l, &KV(key, z));
 		return;
 	}
 	put(l, " ", 1);
 	put(l, key, strlen(key));
 	put(l, "=", 1);
-	put(l, z, strlen(z));
+	put(l, z, len);
 }
 
 static void put_prefix(struct line *l, const struct log_sink *s, enum lv lv)
 {
-	char text[48];
-	struct tm tm;
+	char text[CLOCK_TEXT_LEN];
 
 	if (s->capture || s->to == LOG_TO_SYSLOG)
 		return;
 	if (s->prefix) {
-		put(l, text, (size_t)snprintf(text, sizeof(text), "<%d>", levels[lv].priority));
+		put(l, (const char[]){ '<', (char)('0' + levels[lv].priority), '>' }, 3);
 		return;
 	}
-	uint64_t now = clock_wall_us();
-	time_t seconds = (time_t)(now / 1000000);
-	gmtime_r(&seconds, &tm);
-	size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	n += (size_t)snprintf(text + n, sizeof(text) - n, ".%03uZ %s ",
-			      (unsigned)(now / 1000 % 1000), levels[lv].word);
-	put(l, text, n);
+	clock_text(clock_wall_us(), text);
+	put(l, text, sizeof(text));
+	put(l, " ", 1);
+	put(l, levels[lv].word, strlen(levels[lv].word));
+	put(l, " ", 1);
 }
 
 static void build(struct line *l, const struct log *log, enum lv lv, const char *event,
