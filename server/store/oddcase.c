@@ -4,6 +4,13 @@
  * The kernel may stamp two changes within one clock tick alike, so a list made within a moment of
  * the last change is used but not remembered.
  *
+ * A domain of a million mailboxes takes most of a second to read, and where mailboxes are added all
+ * the time no list of it would ever be valid: each addition, each wrong name and each recipient that
+ * is not there would read it all. So a list that took long to make serves for twenty times as long,
+ * whatever the directory's mtime: reading takes a twentieth of the time at most, and a name in odd
+ * case that was copied into a very large domain by hand is found some seconds later. While one
+ * thread reads it again, the others make do with the old list.
+ *
  * The mutex: the notes are the only memory that all threads share below the mail root, a note is
  * read and replaced in microseconds, and the scan that makes one runs outside of it; two threads
  * may scan the same directory at the same time, which is wasteful but harmless. /
@@ -14,6 +21,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <time.h>
 #include "server/base/clock.h"
 #include "server/base/err.h"
 #include "server/base/mem.h"
@@ -22,12 +30,16 @@
 
 #define SETTLED_US 50000 /* several ticks of the slowest usual clock (HZ=100) */
 #define NOTES_MAX 4096   /* domains come and go; forgetting all of them costs one scan each */
+#define LONG_US 10000 /* to make a list: some ten thousand mailboxes; below, every change counts */
+#define SERVES_TIMES 20
+#define AGAIN_TIMES 2 /* as long as the last time: so soon the next list is expected */
 
 struct note {
 	dev_t dev;
 	ino_t ino;
-	struct timespec mtime;
+	struct timespec mtime; /* 0: it had just changed */
 	struct dirlist odd;
+	uint64_t took_us, serves_until_us; /* whatever the mtime */
 };
 struct oddcase {
 	pthread_mutex_t mutex;
@@ -116,16 +128,30 @@ static struct note *find_note(struct oddcase *o, const struct stat *st)
 	return NULL;
 }
 
-/* Tells whether the notes had an answer; it goes to *found. */
+static bool still_serves(const struct note *note, const struct stat *st, uint64_t now_us)
+{
+	return now_us < note->serves_until_us || (note->mtime.tv_sec == st->st_mtim.tv_sec &&
+						  note->mtime.tv_nsec == st->st_mtim.tv_nsec);
+}
+
+static uint64_t times(uint64_t took_us, unsigned n)
+{
+	return took_us < LONG_US ? 0 : took_us * n;
+}
+
+/* Tells whether the notes had an answer; it goes to *found. If not, the caller makes a new list. */
 static bool ask_notes(struct oddcase *o, const struct stat *st, const char *lower,
 		      char actual[NAME_MAX + 1], bool *found)
 {
+	uint64_t now_us = clock_mono_us();
+
 	pthread_mutex_lock(&o->mutex);
-	const struct note *note = find_note(o, st);
-	bool fresh = note && note->mtime.tv_sec == st->st_mtim.tv_sec &&
-		     note->mtime.tv_nsec == st->st_mtim.tv_nsec;
+	struct note *note = find_note(o, st);
+	bool fresh = note && still_serves(note, st, now_us);
 	if (fresh)
 		*found = search(&note->odd, lower, actual);
+	else if (note)
+		note->serves_until_us = now_us + times(note->took_us, AGAIN_TIMES);
 	pthread_mutex_unlock(&o->mutex);
 	return fresh;
 }
@@ -138,8 +164,11 @@ static bool is_settled(const struct stat *st)
 	return changed_us + SETTLED_US < clock_wall_us();
 }
 
-static void take_note(struct oddcase *o, const struct stat *st, struct dirlist *odd)
+static void take_note(struct oddcase *o, const struct stat *st, struct dirlist *odd,
+		      uint64_t took_us, bool settled)
 {
+	if (!settled && took_us < LONG_US)
+		return;
 	pthread_mutex_lock(&o->mutex);
 	struct note *note = find_note(o, st);
 	if (!note) {
@@ -154,9 +183,20 @@ static void take_note(struct oddcase *o, const struct stat *st, struct dirlist *
 	}
 	dirlist_drop(&note->odd);
 	note->odd = *odd;
-	note->mtime = st->st_mtim;
+	note->mtime = settled ? st->st_mtim : (struct timespec){ 0 };
+	note->took_us = took_us;
+	note->serves_until_us = clock_mono_us() + times(took_us, SERVES_TIMES);
 	pthread_mutex_unlock(&o->mutex);
 	*odd = (struct dirlist){ 0 };
+}
+
+/* By this thread: a busy machine makes no directory large. */
+static uint64_t worked_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 bool oddcase_find(struct oddcase *o, int dirfd, const char *lower, char actual[NAME_MAX + 1])
@@ -169,14 +209,14 @@ bool oddcase_find(struct oddcase *o, int dirfd, const char *lower, char actual[N
 		return false;
 	if (ask_notes(o, &st, lower, actual, &found))
 		return found;
+	uint64_t began_us = worked_us();
 	bool settled = is_settled(&st);
 	if (dirlist_read(dirfd, is_odd, &odd) < 0)
 		return false;
 	if (odd.n > 1)
 		qsort_r(odd.items, odd.n, sizeof(*odd.items), by_folded_name, odd.names.mem);
 	found = search(&odd, lower, actual);
-	if (settled)
-		take_note(o, &st, &odd);
+	take_note(o, &st, &odd, worked_us() - began_us, settled);
 	dirlist_drop(&odd);
 	return found;
 }

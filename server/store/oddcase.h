@@ -2,8 +2,8 @@
  *
  * A tree copied from a file system that ignores case may say Example.COM and p3_Kim.MBX. Names are
  * looked for in lower case first; only a miss comes here. What a directory holds in odd case is
- * remembered until the directory changes, so that guessing at mailboxes that do not exist costs no
- * scan each. Thread: any. /
+ * remembered until the directory changes - a very large one's for some seconds beyond - so that
+ * guessing at mailboxes that do not exist costs no scan each. Thread: any. /
  */
 #pragma once
 #include <limits.h>
