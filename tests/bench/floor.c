@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -485,6 +486,7 @@ int main(int argc, char **argv)
 	o.mail.sendfile_from = SIZE_MAX;
 	o.n_threads = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	parse_options(&o, argc, argv);
+	signal(SIGPIPE, SIG_IGN); /* sendfile() has no MSG_NOSIGNAL */
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);

@@ -1,72 +1,204 @@
 #!/usr/bin/python3
-"""Proves that the load generator notices a server that answers wrongly.
+"""Proves that the load generator notices a server that answers wrongly, and that the floor server answers rightly.
 
-    selftest.py LOAD
+    selftest.py LOAD FLOOR
 
-A small POP3 server sends the right message, then the same with one octet changed, one missing, one too many, a dot not doubled,
-a bare LF; only the first may end with status 0.
+A small POP3 server gives the right answers, then answers with one thing wrong in each; only the right ones may end with status 0.
 """
 import contextlib
 import json
+import pathlib
 import socket
+import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 
-from message import on_the_wire
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
+from message import header, on_the_wire  # noqa: E402
+from fixtures.certs import Certs  # noqa: E402
 
-SIZE = 4096
+SIZE, N = 4096, 3
+WIRE = on_the_wire(SIZE, dots=True)
+PROLOGUE = b"Received: by us\r\n"
+OK = b"+OK\r\n"
 
 
-GOOD = on_the_wire(SIZE, dots=True)
-CASES = {
-    "the right octets": (GOOD, True),
-    "one octet changed": (GOOD[:3000] + b"?" + GOOD[3001:], False),
-    "the last octet changed": (GOOD[:-6] + b"?\r\n.\r\n", False),
-    "one octet missing": (GOOD[:2000] + GOOD[2001:], False),
-    "one octet too many": (GOOD[:-3] + b"\r\n.\r\n", False),
-    "a dot not doubled": (GOOD.replace(b"\r\n..", b"\r\n.", 1), False),
-    "a bare LF": (GOOD.replace(b"\r\n", b"\n", 1), False),
-    "cut off": (GOOD[:1000], False),
+def mail(number, wire=WIRE, size=SIZE):
+    return OK + PROLOGUE + header(size, number) + wire
+
+
+def octets(number):
+    return len(PROLOGUE + header(SIZE, number)) + SIZE
+
+
+def lines(*what):
+    return b"\r\n".join((b"+OK", *what, b".", b""))
+
+
+def sizes(wrong=0, numbers=range(1, N + 1)):
+    return lines(*(b"%d %d" % (k, octets(k) + wrong) for k in numbers))
+
+
+def ids(*names):
+    return lines(*(b"%d %s" % (k + 1, name) for k, name in enumerate(names)))
+
+
+RIGHT = {
+    "STAT": b"+OK %d %d\r\n" % (N, sum(map(octets, range(1, N + 1)))), "LIST": sizes(), "UIDL": ids(b"a", b"b", b"c"),
+    **{f"RETR {k}": mail(k) for k in range(1, N + 1)},
 }
 
 
-def serve(sock, body):
-    answers = {b"STAT": b"+OK 3 %d\r\n" % (3 * SIZE), b"RETR": b"+OK\r\nReceived: by us\r\nX-Bench: %d\r\n\r\n" % SIZE + body}
-    with contextlib.suppress(ConnectionError), sock, sock.makefile("rb") as lines:
-        sock.sendall(b"+OK ready\r\n")
-        for line in lines:
-            word = line.split()[0]
-            sock.sendall(answers.get(word, b"+OK\r\n"))
-            if word == b"QUIT" or (word == b"RETR" and len(body) == 1000):
-                return
+def bodies(wire):
+    return {f"RETR {k}": mail(k, wire) for k in range(1, N + 1)}
 
 
-def listen(body):
-    door = socket.create_server(("127.0.0.1", 0))
+FETCH = ("--mode", "fetch", "--dots")
+LISTED, BATCH, LIST = (*FETCH, "--list"), (*FETCH, "--list", "--pipeline"), ("--mode", "list")
+# what is wrong -> how the generator looks, answers that differ from the right ones
+WRONG = {
+    "one octet changed": (FETCH, bodies(WIRE[:3000] + b"?" + WIRE[3001:])),
+    "the last octet changed": (FETCH, bodies(WIRE[:-6] + b"?\r\n.\r\n")),
+    "one octet missing": (FETCH, bodies(WIRE[:2000] + WIRE[2001:])),
+    "one octet too many": (FETCH, bodies(WIRE[:-3] + b"\r\n.\r\n")),
+    "a dot not doubled": (FETCH, bodies(WIRE.replace(b"\r\n..", b"\r\n.", 1))),
+    "a bare LF": (FETCH, bodies(WIRE.replace(b"\r\n", b"\n", 1))),
+    "cut off": (FETCH, {"RETR 1": mail(1)[:1000]}),
+    "no last line": (FETCH, bodies(WIRE[:-3])),
+    "no last line, in a batch": (BATCH, bodies(WIRE[:-3])),
+    "an empty body": (FETCH, bodies(b".\r\n")),
+    "another message": (FETCH, {"RETR 1": mail(2), "RETR 2": mail(1)}),
+    "another message, in a batch": (BATCH, {"RETR 1": mail(2), "RETR 2": mail(1)}),
+    "the first message twice, in a batch": (BATCH, {"RETR 2": mail(1)}),
+    "a message of another size": (FETCH, {"RETR 2": mail(2, on_the_wire(SIZE - 64, True), SIZE - 64)}),
+    "an answer twice": (FETCH, {"RETR 2": mail(2) + mail(2)}),
+    "an answer too many, in a batch": (BATCH, {"RETR 3": mail(3) + OK}),
+    "answers of a batch in the wrong order": (BATCH, {"LIST": mail(1), "RETR 1": sizes()}),
+    "an answer before it was asked for": (FETCH, {"USER": OK + OK}),
+    "an answer left out, in a batch": (BATCH, {"RETR 2": b""}),
+    "octets behind the end": (FETCH, {"QUIT": OK + b"+OK?\r\n"}),
+    "no sign-in": (("--mode", "signin"), {"PASS": b"-ERR [AUTH] no\r\n"}),
+    "no sign-in, in a batch": (("--mode", "signin", "--pipeline"), {"PASS": b"-ERR [AUTH] no\r\n"}),
+    "LIST says one octet more": (LISTED, {"LIST": sizes(+1)}),
+    "LIST says one octet less": (LISTED, {"LIST": sizes(-1)}),
+    "LIST says one octet more, in a batch": (BATCH, {"LIST": sizes(+1)}),
+    "LIST leaves one out": (LISTED, {"LIST": sizes(numbers=(1, 2))}),
+    "LIST with a gap": (LISTED, {"LIST": sizes(numbers=(1, 3))}),
+    "LIST in the wrong order": (LISTED, {"LIST": sizes(numbers=(2, 1, 3))}),
+    "LIST of one too many": (LISTED, {"LIST": sizes(numbers=(1, 2, 3, 4))}),
+    "LIST is not what STAT said": (LIST, {"STAT": b"+OK 3 %d\r\n" % (3 * SIZE)}),
+    "STAT counts wrong": (LIST, {"STAT": RIGHT["STAT"].replace(b"3", b"4", 1)}),
+    "UIDL twice the same": (LIST, {"UIDL": ids(b"a", b"b", b"a")}),
+    "UIDL leaves one out": (LIST, {"UIDL": ids(b"a", b"b")}),
+    "UIDL with an empty name": (LIST, {"UIDL": ids(b"a", b"", b"c")}),
+    "UIDL with a space": (LIST, {"UIDL": ids(b"a", b"b b", b"c")}),
+    "UIDL without its last line": (LIST, {"UIDL": ids(b"a", b"b", b"c")[:-3]}),
+}
 
-    def accept():
-        while True:
-            try:
-                sock = door.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=serve, args=(sock, body), daemon=True).start()
-    threading.Thread(target=accept, daemon=True).start()
-    return door
+
+class Door:
+    """The server. context: TLS at once. It hangs up behind QUIT and behind a message cut short."""
+
+    def __init__(self, answers, context=None):
+        self.answers, self.context = RIGHT | answers, context
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.port = self.sock.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self.serve, args=(self.sock.accept()[0],), daemon=True).start()
+
+    def serve(self, sock):
+        with contextlib.suppress(OSError):
+            if self.context:
+                sock = self.context.wrap_socket(sock, server_side=True)
+            with sock, sock.makefile("rb") as commands:
+                sock.sendall(OK)
+                for line in commands:
+                    asked = line.decode().strip()
+                    reply = self.answers.get(asked, self.answers.get(asked[:4], OK))
+                    sock.sendall(reply)
+                    if asked == "QUIT" or (asked == "RETR 1" and len(reply) == 1000):
+                        return
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+
+
+def look(load, port, *how, seconds="0.2"):
+    done = subprocess.run([load, "--port", str(port), "--clients", "2", "--users", "2", "--messages", str(N), "--size", str(SIZE),
+                           "--seconds", seconds, *how], capture_output=True, text=True, timeout=30)
+    return done.returncode, json.loads(done.stdout)
+
+
+def good(found):
+    status, result = found
+    return status == 0 and result["errors"] == 0 and result["ops"] > 0
+
+
+def bad(found):
+    """What is left out altogether shows in that nothing comes."""
+    status, result = found
+    return status == 1 and (result["errors"] > 0 or result["ops"] == 0)
+
+
+def answers(load):
+    for how in (FETCH, LISTED, BATCH, LIST, (*LIST, "--pipeline"), ("--mode", "signin", "--pipeline"), (*FETCH, "--rate", "50")):
+        with Door({}) as door:
+            yield "right answers, " + " ".join(how), good(look(load, door.port, *how))
+    for what, (how, wrong) in WRONG.items():
+        with Door(wrong) as door:
+            yield what, bad(look(load, door.port, *how))
+
+
+def tickets(load, certs):
+    """TLS sessions taken up again, and not: the generator insists on what it was told."""
+    for n_tickets, how, fine in ((2, "--resume", True), (0, "--resume", False), (2, "--tls", True)):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certs.dir / "pop.example.com.crt", certs.dir / "pop.example.com.key")
+        context.num_tickets = n_tickets
+        with Door({}, context) as door:
+            found = look(load, door.port, *LISTED, how, seconds="0.4")
+            yield f"{n_tickets} tickets, {how}", good(found) if fine else bad(found)
+
+
+def floor(load, program, certs, home):
+    """The floor server answers rightly in every mode, plain and in TLS, from memory and from the file."""
+    with Door({}) as one, Door({}) as other:
+        ports = one.port, other.port
+    for sendfile_from in (0, 1 << 30):
+        words = [program, "--port", ports[0], "--tls-port", ports[1], "--cert", certs.dir / "pop.example.com.crt",
+                 "--key", certs.dir / "pop.example.com.key", "--file", home / "mail", "--box", f"1:2:{N}:{SIZE}:dots",
+                 "--sendfile-from", sendfile_from]
+        with subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "ready\n"
+            for how in (LISTED, BATCH, LIST, (*LIST, "--pipeline")):
+                for port, tls in ((ports[0], ()), (ports[1], ("--tls",)), (ports[1], ("--resume",))):
+                    found = look(load, port, *how, *tls, seconds="0.4" if tls else "0.1")
+                    yield f"floor, {' '.join(how + tls)}", good(found) and (found[1]["resumed"] > 0) == (tls == ("--resume",))
+            process.kill()
 
 
 def main():
-    wrong = 0
-    for what, (body, good) in CASES.items():
-        with listen(body) as door:
-            done = subprocess.run([sys.argv[1], "--mode", "fetch", "--port", str(door.getsockname()[1]), "--clients", "2", "--users", "2",
-                                   "--messages", "3", "--size", str(SIZE), "--dots", "--seconds", "0.3"], capture_output=True, text=True, timeout=30)
-            door.shutdown(socket.SHUT_RDWR)
-        result = json.loads(done.stdout)
-        right = (done.returncode == 0) == good and (result["errors"] == 0) == good and (result["ops"] > 0 or not good)
-        wrong += not right
-        print(f"{'ok' if right else 'WRONG'}: {what}: status {done.returncode}, {result['errors']} errors, {result['ops']} messages")
+    load, program = sys.argv[1:]
+    wrong = n = 0
+    with tempfile.TemporaryDirectory(prefix="winpop-selftest-") as home:
+        certs = Certs(home)
+        certs.server("pop.example.com")
+        for group in (answers(load), tickets(load, certs), floor(load, program, certs, pathlib.Path(home))):
+            for what, right in group:
+                n += 1
+                wrong += not right
+                print(f"{'ok' if right else 'WRONG'}: {what}")
+    print(f"{n} looked at, {wrong} wrong")
     return bool(wrong)
 
 
