@@ -73,13 +73,16 @@ struct auth_facts {
 	unsigned tls_bits;
 	const char *cert_name;    /* verified client certificate's mailbox, NULL = none: EXTERNAL */
 	const char *binding_name; /* channel binding, NULL = none */
-	const void *binding;
+	const void *binding;      /* NULL: dear, and said by login_bind if it is wanted */
 	size_t binding_len;
 	const void *endpoint; /* tls-server-end-point (RFC 5929): hash of our certificate */
 	size_t endpoint_len;  /* 0 = none */
 };
 struct login *login_new(struct auth *a, const struct auth_facts *f);
 void login_facts(struct login *l, const struct auth_facts *f);
+/* True: before this mechanism is begun, login_bind is to say what binding_name stands for. */
+bool login_binds(const struct login *l, const char *mech);
+void login_bind(struct login *l, const void *binding, size_t len);
 void login_free(struct login **l);
 
 /* Names for CAPA SASL and bare AUTH, blank-separated, as allowed under the present facts; "" = none.

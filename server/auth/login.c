@@ -43,12 +43,27 @@ void login_facts(struct login *l, const struct auth_facts *f)
 	to->service = arena_strz(l->mem, f->service);
 	to->cert_name = arena_strz(l->mem, f->cert_name);
 	to->binding_name = arena_strz(l->mem, f->binding_name);
-	if (f->binding_name)
+	if (f->binding)
 		to->binding = arena_str(l->mem, f->binding, f->binding_len);
 	if (f->endpoint_len > 0)
 		to->endpoint = arena_str(l->mem, f->endpoint, f->endpoint_len);
 	l->log = (struct log){ .sink = l->auth->log.sink, .sid = to->sid, .peer = to->peer };
 	arena_drop(&old);
+}
+
+/* SCRAM without -PLUS is told as well: only so can it see that somebody struck PLUS off our list (RFC 5802 section 6). */
+bool login_binds(const struct login *l, const char *mech)
+{
+	const struct offer *o = auth_offer(l->auth, mech);
+
+	return o && (o->mech->plus || (o->mech->wants & MECH_SPA)) && l->facts.binding_name &&
+	       !l->facts.binding;
+}
+
+void login_bind(struct login *l, const void *binding, size_t len)
+{
+	l->facts.binding = arena_str(l->mem, binding, len);
+	l->facts.binding_len = len;
 }
 
 void login_free(struct login **pp)

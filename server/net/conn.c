@@ -342,6 +342,13 @@ void conn_tls_info(const struct conn *c, struct conn_tls_info *out)
 		tls_io_info(c->tls, out);
 }
 
+void conn_tls_binding(const struct conn *c, struct conn_binding *out)
+{
+	*out = (struct conn_binding){ 0 };
+	if (c->tls && c->phase != P_HANDSHAKE)
+		tls_io_binding(c->tls, out);
+}
+
 uint64_t conn_n_in(const struct conn *c)
 {
 	return c->n_in;

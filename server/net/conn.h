@@ -71,12 +71,17 @@ struct conn_tls_info {
 	unsigned bits;
 	/* "tls-exporter" (1.3), "tls-unique" (1.2); NULL: none (1.2 without RFC 7627) */
 	const char *binding_name;
-	unsigned char binding[64]; /* RFC 9266, RFC 5929 */
-	size_t binding_len;
-	unsigned char endpoint[64]; /* tls-server-end-point (RFC 5929 section 4) */
-	size_t endpoint_len;        /* 0: none (the certificate's signature has no hash) */
+	const unsigned char *endpoint; /* tls-server-end-point (RFC 5929 section 4) */
+	size_t endpoint_len;           /* 0: none (the certificate's signature has no hash) */
 };
-void conn_tls_info(const struct conn *c, struct conn_tls_info *out);
+void conn_tls_info(const struct conn *c, struct conn_tls_info *out); /* lent until conn_free */
+/* What binding_name names (RFC 9266, RFC 5929). The exporter's costs a tenth of what a handshake does besides its curves: ask
+ * when somebody binds to it. */
+struct conn_binding {
+	unsigned char octets[64];
+	size_t len; /* 0: none */
+};
+void conn_tls_binding(const struct conn *c, struct conn_binding *out);
 uint64_t conn_n_in(const struct conn *c);
 uint64_t conn_n_out(const struct conn *c);
 const char *conn_error(const struct conn *c); /* after CONN_ERROR; "" otherwise */

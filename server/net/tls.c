@@ -35,7 +35,7 @@ static void renew_tickets(struct tls *t)
 {
 	struct tls_tickets *fresh = tls_tickets_new();
 
-	tls_tickets_use(fresh, t->cert.ctx);
+	tls_tickets_use(fresh, &t->cert);
 	tls_names_tickets(t->names, fresh);
 	tls_tickets_unref(&t->tickets);
 	t->tickets = fresh;

@@ -10,10 +10,12 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "server/base/arena.h"
 #include "server/base/crypto.h"
 #include "server/base/file.h"
+#include "server/base/mem.h"
 #include "server/net/tls_own.h"
 
 #define CIPHERS_1_2 "ECDHE+AES128+AESGCM:ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -140,14 +142,18 @@ enum ec tls_cert_load(const struct tls_make *m, const char *crt, const char *key
 
 	if (!c.ctx)
 		die("out of memory");
+	c.shared = mem_new(sizeof(*c.shared));
+	SSL_CTX_set_app_data(c.ctx, c.shared);
 	ERR_clear_error();
 	set_policy(c.ctx, m->conf);
-	tls_tickets_use(m->tickets, c.ctx);
+	tls_tickets_use(m->tickets, &c);
 	rc = set_pair(c.ctx, crt, key, e);
 	if (rc == EC_OK)
 		rc = set_client_ca(c.ctx, ca, e);
 	if (rc == EC_OK)
 		rc = set_session_context(c.ctx, ca, e);
+	if (rc == EC_OK)
+		tls_endpoint(SSL_CTX_get0_certificate(c.ctx), c.shared);
 	if (rc == EC_OK && *ocsp)
 		c.staple = tls_staple_load(c.ctx, ocsp, m->log);
 	if (rc != EC_OK)
@@ -160,6 +166,8 @@ void tls_cert_drop(struct tls_cert *c)
 {
 	SSL_CTX_free(c->ctx);
 	c->ctx = NULL;
+	free(c->shared);
+	c->shared = NULL;
 	tls_staple_free(&c->staple);
 }
 

@@ -359,6 +359,7 @@ void tls_io_bye(struct tls_io *io)
 void tls_io_info(const struct tls_io *io, struct conn_tls_info *out)
 {
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(io->ssl);
+	const struct tls_shared *cert = SSL_CTX_get_app_data(SSL_get_SSL_CTX(io->ssl));
 
 	out->on = true;
 	out->resumed = SSL_session_reused(io->ssl);
@@ -368,5 +369,12 @@ void tls_io_info(const struct tls_io *io, struct conn_tls_info *out)
 	out->bits = SSL_CIPHER_get_bits(cipher, NULL);
 	out->sni = SSL_get_servername(io->ssl, TLSEXT_NAMETYPE_host_name);
 	out->peer_name = io->peer_name;
+	out->binding_name = tls_binding_name(io->ssl);
+	out->endpoint = cert->endpoint;
+	out->endpoint_len = cert->endpoint_len;
+}
+
+void tls_io_binding(const struct tls_io *io, struct conn_binding *out)
+{
 	tls_binding(io->ssl, out);
 }

@@ -41,4 +41,5 @@ bool tls_io_in_kernel(const struct tls_io *io);
 enum tls_did tls_io_sendfile(struct tls_io *io, int fd, uint64_t off, size_t len, size_t *n);
 void tls_io_bye(struct tls_io *io); /* close_notify; once */
 void tls_io_info(const struct tls_io *io, struct conn_tls_info *out);
+void tls_io_binding(const struct tls_io *io, struct conn_binding *out);
 const char *tls_io_error(const struct tls_io *io);

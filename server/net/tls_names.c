@@ -180,5 +180,5 @@ bool tls_names_same(const struct tls_names *a, const struct tls_names *b)
 void tls_names_tickets(struct tls_names *n, struct tls_tickets *k)
 {
 	for (size_t i = 0; i < count(n); i++)
-		tls_tickets_use(k, n->entries[i].cert.ctx);
+		tls_tickets_use(k, &n->entries[i].cert);
 }

@@ -10,9 +10,17 @@ struct tls_tickets; /* tls_ticket.c: keys, shared by every struct tls since the 
 struct tls_staple;  /* tls_staple.c: one OCSP response */
 struct tls_names;   /* tls_names.c: certificates by server name */
 
+/* What callbacks and connections find by a context, as its app data. */
+struct tls_shared {
+	struct tls_tickets *tickets;
+	unsigned char endpoint[EVP_MAX_MD_SIZE]; /* tls-server-end-point (RFC 5929 section 4) */
+	unsigned endpoint_len;                   /* 0: none */
+};
+
 /* A certificate in use: a context with policy, key and chain, and what is stapled to it. */
 struct tls_cert {
 	SSL_CTX *ctx;
+	struct tls_shared *shared; /* outlives ctx */
 	struct tls_staple *staple; /* NULL: none */
 };
 
@@ -47,7 +55,7 @@ struct tls_tickets *tls_tickets_ref(struct tls_tickets *k);
 void tls_tickets_unref(struct tls_tickets **k);
 /* New keys now. Tickets of the last ones are accepted until the next turn; it comes daily by itself. */
 void tls_tickets_turn(struct tls_tickets *k);
-void tls_tickets_use(struct tls_tickets *k, SSL_CTX *ctx); /* k outlives ctx */
+void tls_tickets_use(struct tls_tickets *k, const struct tls_cert *c); /* k outlives c */
 
 /* A bad, foreign or expired response: a warning, and NULL. The staple outlives ctx. */
 struct tls_staple *tls_staple_load(SSL_CTX *ctx, const char *path, const struct log *log);
@@ -67,4 +75,7 @@ bool tls_kernel_can(void);
 
 /* tls_peer.c: from a verified client certificate; malloc'ed, NULL: no name that can be trusted. */
 char *tls_peer_name(const SSL *ssl);
-void tls_binding(SSL *ssl, struct conn_tls_info *out);
+const char *tls_binding_name(SSL *ssl); /* NULL: nothing to bind to */
+void tls_binding(SSL *ssl, struct conn_binding *out);
+/* tls-server-end-point of a certificate of ours. */
+void tls_endpoint(const X509 *mine, struct tls_shared *out);

@@ -71,47 +71,48 @@ char *tls_peer_name(const SSL *ssl)
 	return name;
 }
 
-/* RFC 5929 section 3.1: the first Finished message of the handshake. In a full handshake that is the
- * client's, in an abbreviated one ours. Without the extended master secret (RFC 7627) tls-unique
- * binds nothing, so there is none. */
-static void bind_unique(const SSL *ssl, struct conn_tls_info *out)
+const char *tls_binding_name(SSL *ssl)
 {
-	if (SSL_get_extms_support((SSL *)ssl) != 1)
-		return;
-	out->binding_name = "tls-unique";
+	if (SSL_version(ssl) >= TLS1_3_VERSION)
+		return "tls-exporter";
+	/* Without the extended master secret (RFC 7627) tls-unique binds nothing, so there is none. */
+	return SSL_get_extms_support(ssl) == 1 ? "tls-unique" : NULL;
+}
+
+/* RFC 5929 section 3.1: the first Finished message of the handshake. In a full handshake that is the
+ * client's, in an abbreviated one ours. */
+static size_t first_finished(const SSL *ssl, unsigned char *to, size_t max)
+{
 	if (SSL_session_reused(ssl))
-		out->binding_len = SSL_get_finished(ssl, out->binding, sizeof(out->binding));
-	else
-		out->binding_len = SSL_get_peer_finished(ssl, out->binding, sizeof(out->binding));
+		return SSL_get_finished(ssl, to, max);
+	return SSL_get_peer_finished(ssl, to, max);
+}
+
+void tls_binding(SSL *ssl, struct conn_binding *out)
+{
+	static_assert(sizeof(out->octets) >= EVP_MAX_MD_SIZE, "a Finished message has no room");
+	if (!tls_binding_name(ssl))
+		return;
+	if (SSL_version(ssl) < TLS1_3_VERSION)
+		out->len = first_finished(ssl, out->octets, sizeof(out->octets));
+	else if (SSL_export_keying_material(ssl, out->octets, EXPORTER_BYTES, EXPORTER,
+					    strlen(EXPORTER), NULL, 0, 1) == 1)
+		out->len = EXPORTER_BYTES;
 }
 
 /* RFC 5929 section 4.1: our certificate, under the hash of its signature; MD5 and SHA-1 make room for
  * SHA-256. Where the signature has no hash of its own (Ed25519), nothing is defined. */
-static void bind_endpoint(SSL *ssl, struct conn_tls_info *out)
+void tls_endpoint(const X509 *mine, struct tls_shared *out)
 {
-	X509 *mine = SSL_get_certificate(ssl);
 	const EVP_MD *md;
 	unsigned len = 0;
 	int hash;
 
-	static_assert(sizeof(out->endpoint) >= EVP_MAX_MD_SIZE, "a hash has no room");
-	if (!mine || !X509_get_signature_info(mine, &hash, NULL, NULL, NULL) || hash == NID_undef)
+	if (!X509_get_signature_info((X509 *)mine, &hash, NULL, NULL, NULL) || hash == NID_undef)
 		return;
 	if (hash == NID_md5 || hash == NID_sha1)
 		hash = NID_sha256;
 	md = EVP_get_digestbynid(hash);
 	if (md && X509_digest(mine, md, out->endpoint, &len))
 		out->endpoint_len = len;
-}
-
-void tls_binding(SSL *ssl, struct conn_tls_info *out)
-{
-	if (SSL_version(ssl) < TLS1_3_VERSION) {
-		bind_unique(ssl, out);
-	} else if (SSL_export_keying_material(ssl, out->binding, EXPORTER_BYTES, EXPORTER,
-					      strlen(EXPORTER), NULL, 0, 1) == 1) {
-		out->binding_name = "tls-exporter";
-		out->binding_len = EXPORTER_BYTES;
-	}
-	bind_endpoint(ssl, out);
 }

@@ -136,7 +136,8 @@ static bool set_keys(const struct key *key, const unsigned char *iv, EVP_CIPHER_
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
 		     EVP_MAC_CTX *mac, int seal)
 {
-	struct tls_tickets *k = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	const struct tls_shared *shared = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	struct tls_tickets *k = shared->tickets;
 	struct key key;
 	bool is_old = false, ok;
 
@@ -155,9 +156,9 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 	return !seal && (is_old || SSL_version(ssl) >= TLS1_3_VERSION) ? 2 : 1;
 }
 
-void tls_tickets_use(struct tls_tickets *k, SSL_CTX *ctx)
+void tls_tickets_use(struct tls_tickets *k, const struct tls_cert *c)
 {
-	SSL_CTX_set_app_data(ctx, k);
-	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
-	SSL_CTX_set_timeout(ctx, KEY_LIFE_MS / 1000);
+	c->shared->tickets = k;
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ctx, on_ticket);
+	SSL_CTX_set_timeout(c->ctx, KEY_LIFE_MS / 1000);
 }

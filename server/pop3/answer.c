@@ -215,10 +215,23 @@ static bool quit_now(struct link *l, struct p3_ask *q)
 	return true;
 }
 
+/* Here and not by the job: the connection is the loop's. */
+static void bind_channel(struct link *l, const char *mech)
+{
+	struct conn_binding b;
+
+	if (!login_binds(l->login, mech))
+		return;
+	conn_tls_binding(l->conn, &b);
+	login_bind(l->login, b.octets, b.len);
+}
+
 static bool ask_signin(struct link *l, struct p3_ask *q)
 {
 	struct asking a = asking_for(l, q);
 
+	if (q->kind == P3_ASK_BEGIN)
+		bind_channel(l, q->mech);
 	l->asked_ms = clock_mono_ms();
 	a.admit = (struct admit){
 		.set = l->set,

@@ -258,8 +258,6 @@ static void facts(const struct link *l, const struct conn_tls_info *tls, struct 
 		.tls_bits = tls->bits,
 		.cert_name = tls->peer_name,
 		.binding_name = tls->binding_name,
-		.binding = tls->binding,
-		.binding_len = tls->binding_len,
 		.endpoint = tls->endpoint,
 		.endpoint_len = tls->endpoint_len,
 	};

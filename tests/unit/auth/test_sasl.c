@@ -344,6 +344,29 @@ static void a_client_may_cancel_at_any_step(void **state)
 	}
 }
 
+/* The same, with the binding said when it is asked for. */
+static struct auth_answer try_bound_late(const struct auth_facts *f, const char *mech,
+					 struct client *c)
+{
+	struct auth_facts unsaid = *f;
+	struct auth *a = open_auth(ALL);
+	struct auth_answer out;
+	struct login *l;
+
+	unsaid.binding = NULL;
+	unsaid.binding_len = 0;
+	l = login_new(a, &unsaid);
+	assert_false(login_binds(l, "PLAIN"));
+	assert_false(login_binds(l, "UNKNOWN"));
+	assert_true(login_binds(l, mech));
+	login_bind(l, f->binding, f->binding_len);
+	assert_false(login_binds(l, mech));
+	client_talk(l, mech, c, &out);
+	login_free(&l);
+	auth_unref(&a);
+	return out;
+}
+
 static sasl_channel_binding_t binding(const char *name, const char *data)
 {
 	return (sasl_channel_binding_t){ .name = name,
@@ -391,7 +414,10 @@ static void channel_binding(void **state)
 				    .believes = rows[i].believes,
 				    .binding = rows[i].b };
 		struct auth_answer out = try_once(&f, rows[i].mech, &c);
+		struct auth_answer late = try_bound_late(&f, rows[i].mech, &c);
 
+		assert_int_equal(late.state, out.state);
+		assert_int_equal(late.class, out.class);
 		if (out.class != rows[i].want || (out.class == EC_OK && out.state != AUTH_DONE))
 			fail_msg("row %zu: %s", i, ec_name(out.class));
 	}
