@@ -23,6 +23,8 @@
 /* A password file judges tens of thousands that come at once before the last of them grows impatient, a directory that hashes
  * slowly a few hundred. Whoever would wait longer than a client does is told to try later instead. */
 #define SIGNIN_PATIENCE_MS 20000
+/* Mailboxes are counted and tabled there, at worst 100,000 messages; whoever signs in goes first. */
+#define MAILBOX_NICE 10
 
 enum { EXIT_USAGE = 2, EXIT_SETTINGS = 3 };
 
@@ -168,6 +170,8 @@ static enum ec start_threads(struct winpopd *w, struct err *e)
 		work_patience(w->signin_work, SIGNIN_PATIENCE_MS);
 	if (rc == EC_OK)
 		rc = work_new("mailbox", w->conf->workers, JOBS_MAX, &w->mailbox_work, e);
+	if (rc == EC_OK)
+		work_nice(w->mailbox_work, MAILBOX_NICE);
 	if (rc == EC_OK)
 		rc = work_new("deliver", w->conf->workers, JOBS_MAX, &w->deliver_work, e);
 	return rc;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include "server/base/clock.h"
 #include "server/base/mem.h"
 #include "server/net/loop.h"
@@ -21,6 +22,7 @@ struct work {
 	pthread_cond_t more;
 	struct job *first, **end;
 	unsigned max_jobs, n_idle, patience_ms;
+	int nice;
 	atomic_uint n_waiting; /* changed under the lock, read without */
 	bool closing;
 	unsigned n_threads;
@@ -48,10 +50,17 @@ static struct job *next_job(struct work *w)
 	return j;
 }
 
+/* Linux: 0 is this thread, not the process. Nothing to be done where it is refused: then it goes at the pace of the others. */
+static void be_nice(int by)
+{
+	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + by);
+}
+
 static void *worker_main(void *arg)
 {
 	struct work *w = arg;
 	struct job *j;
+	bool is_nice = false;
 
 	for (;;) {
 		pthread_mutex_lock(&w->lock);
@@ -59,6 +68,9 @@ static void *worker_main(void *arg)
 		pthread_mutex_unlock(&w->lock);
 		if (!j)
 			return NULL;
+		if (!is_nice && w->nice)
+			be_nice(w->nice);
+		is_nice = true;
 		j->run(j);
 		loop_post(j->home, j);
 	}
@@ -105,6 +117,11 @@ enum ec work_new(const char *name, unsigned n_threads, unsigned max_jobs, struct
 void work_patience(struct work *w, unsigned ms)
 {
 	w->patience_ms = ms;
+}
+
+void work_nice(struct work *w, int by)
+{
+	w->nice = by;
 }
 
 /* With the lock held. */

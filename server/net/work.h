@@ -29,6 +29,8 @@ enum ec work_new(const char *name, unsigned n_threads, unsigned max_jobs, struct
 /* While the oldest job has waited for longer, newcomers get EC_BUSY: their turn would come when nobody listens any more. Before
  * the first submit; without it only max_jobs counts. */
 void work_patience(struct work *w, unsigned ms);
+/* Its threads leave the processor to everybody else's first. Before the first submit. */
+void work_nice(struct work *w, int by);
 enum ec work_submit(struct work *w, struct job *j);
 unsigned work_waiting(const struct work *w);
 void work_free(

@@ -3,6 +3,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include "server/base/clock.h"
 #include "server/base/mem.h"
 #include "server/net/work.h"
@@ -152,6 +153,48 @@ static void a_queue_that_stands_takes_nobody(void **state)
 	scene_close(&s);
 }
 
+struct look {
+	struct job job;
+	int nice;
+	bool is_back;
+};
+
+static void look_run(struct job *j)
+{
+	((struct look *)j)->nice = getpriority(PRIO_PROCESS, 0);
+}
+
+static void look_done(struct job *j)
+{
+	((struct look *)j)->is_back = true;
+}
+
+static bool looked(void *ctx)
+{
+	return ((const struct look *)ctx)->is_back;
+}
+
+/* Once, and its threads alone. */
+static void the_nice_ones_go_last(void **state)
+{
+	int ours = getpriority(PRIO_PROCESS, 0);
+	struct scene s;
+
+	(void)state;
+	scene_open(&s, 1, 10);
+	work_nice(s.work, 3);
+	for (int i = 0; i < 2; i++) {
+		struct look look = {
+			.job = { .home = s.loop, .run = look_run, .done = look_done }
+		};
+		assert_int_equal(work_submit(s.work, &look.job), EC_OK);
+		rig_until(s.loop, looked, &look);
+		assert_int_equal(look.nice, ours + 3 > 19 ? 19 : ours + 3);
+	}
+	assert_int_equal(getpriority(PRIO_PROCESS, 0), ours);
+	scene_close(&s);
+}
+
 static void free_finishes_what_was_accepted(void **state)
 {
 	struct scene s;
@@ -176,6 +219,7 @@ int main(void)
 		cmocka_unit_test(many_jobs_all_come_back),
 		cmocka_unit_test(full_is_busy_at_once),
 		cmocka_unit_test(a_queue_that_stands_takes_nobody),
+		cmocka_unit_test(the_nice_ones_go_last),
 		cmocka_unit_test(free_finishes_what_was_accepted),
 	};
 

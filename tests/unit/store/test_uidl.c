@@ -84,12 +84,35 @@ static void own_names(void **state)
 	assert_int_equal(us, 1);
 }
 
+/* Every octet of a name of ours counts. */
+static void own_to_the_octet(void **state)
+{
+	char name[MESSAGE_NAME_MAX];
+
+	(void)state;
+	message_name_make(name, 1763690000000000);
+	size_t len = strlen(name);
+	assert_true(is_own_name(name, len));
+	assert_false(is_own_name(name, len - 1));
+	for (size_t i = 0; i < len; i++) {
+		for (int c = 0; c < 256; c++) {
+			char was = name[i];
+			bool hex = i >= 2 && i < len - 4;
+			name[i] = (char)c;
+			assert_int_equal(is_own_name(name, len),
+					 c == was || (hex && c && strchr("0123456789abcdef", c)));
+			name[i] = was;
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(message_names),
 		cmocka_unit_test(stems_and_hashes),
 		cmocka_unit_test(own_names),
+		cmocka_unit_test(own_to_the_octet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
