@@ -3,7 +3,7 @@ import json
 import subprocess
 
 from message import message
-from rows import DELIVERED_TO, IDLE, ROWS, USERS, address
+from rows import DELIVERED_TO, IDLE, USERS, address
 from servers import PASSWORD
 
 from fixtures.wire import Lmtp, Pop
@@ -17,8 +17,7 @@ def generator(load, server, options, tls=False, **more):
     return list(map(str, words))
 
 
-def measure(load, server, name, seconds):
-    row = ROWS[name]
+def measure(load, server, row, seconds):
     before, behind_before = server.cpu_us(), server.behind.cpu_us() if server.behind else 0
     done = subprocess.run(generator(load, server, row.options(), row.tls, seconds=seconds), stdout=subprocess.PIPE, text=True)
     result = json.loads(done.stdout)
@@ -29,18 +28,18 @@ def measure(load, server, name, seconds):
             "client_us": result["client_cpu_us"] / ops, "errors": result["errors"], "ok": done.returncode == 0}
 
 
-def warm(load, server, name):
+def warm(load, server, row):
     """Once for nothing: processes are started, caches filled, and every mailbox of a directory is opened for the first time."""
-    rate = measure(load, server, name, 1)["per_s"]
-    if ROWS[name].directory:
-        measure(load, server, name, 1.2 * ROWS[name].users / max(1, rate))
+    rate = measure(load, server, row, 1)["per_s"]
+    if row.directory:
+        measure(load, server, row, 1.2 * row.users / max(1, rate))
 
 
-def fill(server, names):
+def fill(server, rows):
     """Every mailbox that a row fetches from; each message carries its number."""
     if server.lmtp is None:
         return
-    held = {(r.first, r.users, r.size, r.messages, r.dots) for r in map(ROWS.get, names) if r.mode == "fetch"}
+    held = {(r.first, r.users, r.size, r.messages, r.dots) for r in rows if r.mode == "fetch"}
     with Lmtp(path=server.lmtp) as lmtp:
         for first, users, size, n, dots in sorted(held):
             for k in range(1, n + 1):

@@ -9,7 +9,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
 from fixtures.ports import Ports  # noqa: E402
 from fixtures.waiting import wait_until  # noqa: E402
-from fixtures.winpopd import Winpopd  # noqa: E402
+from fixtures.winpopd import DOMAIN, Winpopd  # noqa: E402
 from fixtures.wire import Pop  # noqa: E402
 
 PASSWORD = "bench"
@@ -58,12 +58,25 @@ def pss_of(pid):
         return 0
 
 
+def runs(numbers):
+    """[1, 2, 3, 7, 8] -> (1, 3), (7, 8)"""
+    first = last = None
+    for n in numbers:
+        if last is not None and n != last + 1:
+            yield first, last
+            first = None
+        first, last = n if first is None else first, n
+    if last is not None:
+        yield first, last
+
+
 class Ours(Server):
     """winpopd as it comes, with room for many connections; like Dovecot it logs a line or two per session."""
 
     name = "winpopd"
 
     def __init__(self, build, certs, users, **settings):
+        self.build = pathlib.Path(build)
         self.server = Winpopd(build, certs, logging=3, socketmax=5000, socketmin=100, socketthreshold=100, socketbacklog=100,
                               threadcount=os.cpu_count(), workers=None, drain=1, **settings)
         try:
@@ -76,8 +89,15 @@ class Ours(Server):
         self.port, self.tls_port, self.lmtp = self.server.port, self.server.tls_port, self.server.lmtp_socket
 
     def prepare(self, users):
-        for n in users:
-            self.server.mailbox(f"box{n}", PASSWORD)
+        """A mail root of many mailboxes in one go; one by one where the build has no populate."""
+        populate = self.build / "tests/bench/populate"
+        for first, last in runs(users):
+            if populate.exists():
+                words = [populate, self.server.mailroot, self.server.home / "keyring", DOMAIN, first, last, PASSWORD]
+                subprocess.run(list(map(str, words)), check=True)
+            else:
+                for n in range(first, last + 1):
+                    self.server.mailbox(f"box{n}", PASSWORD)
 
     def pid(self):
         return self.server.pid
