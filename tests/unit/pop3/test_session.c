@@ -1,4 +1,5 @@
 /* test_session.c - what scripts cannot show: NULs, TLS, marks at QUIT, limits, pace, and ends at the wrong moment. */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -267,6 +268,45 @@ static void big_list_is_paced(void **state)
 	free(many);
 }
 
+/* Numbers go on counting across those that are deleted, and sizes may be as long as numbers can be. */
+static void lists_with_gaps(void **state)
+{
+	enum { N = 1200 };
+	static const uint64_t octets[] = { 0, 9, 10, 4294967296, UINT64_MAX };
+	static const uint32_t gone[] = { 1, 9, 10, 99, 100, 101, 999, 1000, 1200 };
+	struct fake_msg *many = calloc(N, sizeof(*many));
+	struct buf say = { 0 }, list = { 0 }, uidl = { 0 };
+	struct fake f;
+
+	(void)state;
+	buf_addz(&say, "USER kim\r\nPASS secret word\r\n");
+	for (uint32_t i = 1, k = 0; i <= N; i++) {
+		many[i - 1].octets = octets[i % LEN(octets)];
+		if (k < LEN(gone) && gone[k] == i) {
+			buf_fmt(&say, "DELE %u\r\n", i);
+			k++;
+			continue;
+		}
+		buf_fmt(&list, "%u %" PRIu64 "\r\n", i, octets[i % LEN(octets)]);
+		buf_fmt(&uidl, "%u uid-%u\r\n", i, i);
+	}
+	buf_addz(&list, ".\r\n+OK");
+	buf_addz(&uidl, ".\r\n+OK");
+	buf_addz(&say, "LIST\r\nUIDL\r\nQUIT\r\n");
+	fake_defaults(&f);
+	f.slow = true;
+	f.mail = many;
+	f.n_mail = N;
+	talk(&f, buf_at(&say), say.len);
+	assert_non_null(memmem(buf_at(&f.out), f.out.len, buf_at(&list), list.len));
+	assert_non_null(memmem(buf_at(&f.out), f.out.len, buf_at(&uidl), uidl.len));
+	fake_end(&f);
+	buf_drop(&say);
+	buf_drop(&list);
+	buf_drop(&uidl);
+	free(many);
+}
+
 /* A message of many pieces, read in odd lengths: what arrives is what was announced. */
 static void big_message_in_pieces(void **state)
 {
@@ -421,6 +461,7 @@ int main(void)
 		cmocka_unit_test(tickets_are_longer),
 		cmocka_unit_test(useless_clients_are_shown_out),
 		cmocka_unit_test(big_list_is_paced),
+		cmocka_unit_test(lists_with_gaps),
 		cmocka_unit_test(big_message_in_pieces),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(gone_while_waiting),
