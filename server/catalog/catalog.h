@@ -28,6 +28,9 @@ struct entry {
 	bool remembered; /* the directory is away: this is how it was. No reason to delete anything */
 };
 enum entry_flag { ENTRY_LOCKED, ENTRY_HELD };
+/* Of what find_now tells, all that is needed: is it locked, and when does its mail expire; or: is it held, and whom does mail
+ * count against. The rest of the entry is empty. */
+enum find_use { FIND_TO_RETRIEVE, FIND_TO_DELIVER };
 #define EXPIRE_UNSET (UINT32_MAX - 1) /* as the settings say (conf.h) */
 /* Somebody wrote a rule that cannot be read. It keeps nobody from his mail, and deletes none; set it again. */
 #define EXPIRE_DAMAGED (UINT32_MAX - 2)
@@ -36,9 +39,10 @@ struct catalog_ops {
 	const char *name;
 	bool far; /* `each` reads all there is from afar, even if fn stops it */
 	enum ec (*find)(struct catalog *, const struct name *, struct entry *out, struct err *);
-	/* On an event loop, what matters to a session of this mailbox: whether it is locked and when its mail expires; the rest of out is
-	 * empty. EC_OK; or EC_BUSY: something would have to be waited for or looked at closely, ask find. NULL: always so. */
-	enum ec (*find_now)(struct catalog *, const struct name *, struct entry *out);
+	/* On an event loop, what matters for that use of this mailbox. EC_OK; or EC_BUSY: something would have to be waited for or
+	 * looked at closely, ask find. NULL: always so. */
+	enum ec (*find_now)(struct catalog *, const struct name *, enum find_use,
+			    struct entry *out);
 	/* A domain: draft is NULL. A mailbox: takes the draft, committed or dropped on return; no draft: its mail is there
 	 * already, and stays whatever happens (EC_ABSENT: it is not). */
 	enum ec (*add)(struct catalog *, const struct name *, struct draft **draft, struct err *);

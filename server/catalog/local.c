@@ -171,25 +171,54 @@ static bool told(int fd, bool *there)
 	return true;
 }
 
+static bool told_here(int dir, const char *file, bool *there)
+{
+	return told(beneath_open(dir, file, O_RDONLY, BENEATH_CACHED), there);
+}
+
 /* The domain is spelled our way, because its mailbox was found by it. */
-static enum ec local_find_now(struct catalog *c, const struct name *n, struct entry *out)
+static bool told_above(struct mailroot *root, const struct name *n, const char *file, bool *there)
+{
+	struct name domain = { 0 };
+
+	strcpy(domain.domain, n->domain);
+	return told(mailroot_file_now(root, &domain, file), there);
+}
+
+/* What has a file that must be read is not told from memory. */
+static bool tell_retriever(struct mailroot *root, int dir, struct entry *out)
+{
+	const char *lock = flags[ENTRY_LOCKED].file;
+	bool has_rule;
+
+	return told_here(dir, lock, &out->locked) &&
+	       told_above(root, &out->name, lock, &out->domain_locked) &&
+	       told_above(root, &out->name, EXPIRE_FILE, &has_rule) && !has_rule;
+}
+
+static bool tell_deliverer(struct mailroot *root, int dir, struct entry *out)
+{
+	const char *hold = flags[ENTRY_HELD].file;
+	bool has_account;
+
+	return told_here(dir, hold, &out->held) &&
+	       told_above(root, &out->name, hold, &out->domain_held) &&
+	       told_here(dir, QUOTA_FILE, &has_account) && !has_account;
+}
+
+static enum ec local_find_now(struct catalog *c, const struct name *n, enum find_use use,
+			      struct entry *out)
 {
 	struct mailroot *root = root_of(c);
-	struct name domain = { 0 };
-	bool has_rule;
 	int dir = mailroot_dir_now(root, n);
 
 	if (dir < 0)
 		return EC_BUSY;
-	strcpy(domain.domain, n->domain);
 	*out = (struct entry){ .name = *n, .expire_days = EXPIRE_UNSET };
-	bool all = told(beneath_open(dir, flags[ENTRY_LOCKED].file, O_RDONLY, BENEATH_CACHED),
-			&out->locked) &&
-		   told(mailroot_file_now(root, &domain, flags[ENTRY_LOCKED].file),
-			&out->domain_locked) &&
-		   told(mailroot_file_now(root, &domain, EXPIRE_FILE), &has_rule);
+	bool all = use == FIND_TO_DELIVER ? tell_deliverer(root, dir, out)
+					  : tell_retriever(root, dir, out);
 	close(dir);
-	return all && !has_rule ? EC_OK : EC_BUSY;
+	return all ? EC_OK : EC_BUSY;
 }
 
 /* With its mail there it is there. */

@@ -20,6 +20,7 @@
 #include "server/base/counter.h"
 #include "server/base/mem.h"
 #include "server/lmtp/attach.h"
+#include "server/lmtp/rcpt.h"
 #include "server/lmtp/session.h"
 #include "server/lmtp/task.h"
 
@@ -387,21 +388,21 @@ static void renew_setup(struct session *s)
 	s->setup = now;
 }
 
-/* What can't be a name of ours needs no worker to be absent. */
+/* What can't be a name of ours needs no worker to be absent, and what is there as usual none to be found. */
 static bool ask_rcpt(struct session *s, struct lm_ask *q)
 {
-	struct name name;
-
 	if (q->begins)
 		renew_setup(s);
-	q->class = name_parse(&name, q->address, strlen(q->address), s->setup.rule, &q->err);
+	q->class = name_parse(&q->name, q->address, strlen(q->address), s->setup.rule, &q->err);
 	if (q->class != EC_OK) {
 		counter_add(&s->home->p->counts.refused, 1);
 		return true;
 	}
+	if (rcpt_find_now(&s->setup, &q->name, q->size_hint, &q->charge, q->account) == EC_OK)
+		return true;
 	struct task *t = new_task(s, TASK_RCPT);
 
-	t->name = name;
+	t->name = q->name;
 	t->size_hint = q->size_hint;
 	return !send_off(s, t, q);
 }

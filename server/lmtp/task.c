@@ -3,44 +3,13 @@
 #include <string.h>
 #include <unistd.h>
 #include "server/base/mem.h"
+#include "server/lmtp/rcpt.h"
 #include "server/lmtp/task.h"
 
-static enum ec check_hold(const struct entry *found, struct err *e)
-{
-	char text[NAME_TEXT_MAX + 1];
-
-	if (!found->held && !found->domain_held)
-		return EC_OK;
-	return err_set(e, EC_LOCKED, "delivery to %.100s is on hold",
-		       found->held ? name_text(&found->name, text) : found->name.domain);
-}
-
-/* What the MTA said the message's size is may save both of us the message; delivery decides. */
-static enum ec check_room(struct task *t, const struct entry *found)
-{
-	struct store *store = t->with.store;
-	enum ec rc =
-		limits_charge(t->with.limits, found, t->with.conf, t->account, &t->charge, &t->err);
-
-	if (rc != EC_OK || !quota_limits(&t->charge.limit) ||
-	    limits_roomy(t->with.limits, &t->charge, t->size_hint))
-		return rc;
-	return store->quota->fits(store, &found->name, &t->charge, t->size_hint, &t->err);
-}
-
-/* A lock, the domain's or the mailbox's, refuses retrieval and never delivery; a hold does. */
 static void run_rcpt(struct task *t)
 {
-	struct entry found;
-
-	t->class = catalog_find_for_mail(t->with.catalog, &t->name, &found, &t->err);
-	if (t->class == EC_OK)
-		t->class = check_hold(&found, &t->err);
-	if (t->class == EC_OK)
-		t->class = check_room(t, &found);
-	if (t->class == EC_OK)
-		t->name = found.name;
-	else
+	t->class = rcpt_find(&t->with, &t->name, t->size_hint, &t->charge, t->account, &t->err);
+	if (t->class != EC_OK)
 		counter_add(&t->counts->refused, 1);
 }
 

@@ -110,7 +110,8 @@ static bool look(struct admit *a, bool may_wait)
 	struct p3_ask *q = a->q;
 	struct entry entry;
 
-	q->class = c->ops->find_now ? c->ops->find_now(c, &q->who, &entry) : EC_BUSY;
+	q->class =
+		c->ops->find_now ? c->ops->find_now(c, &q->who, FIND_TO_RETRIEVE, &entry) : EC_BUSY;
 	if (q->class == EC_BUSY && !may_wait)
 		return false;
 	if (q->class == EC_BUSY)

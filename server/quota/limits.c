@@ -249,6 +249,18 @@ enum ec limits_charge(struct limits *l, const struct entry *mailbox, const struc
 	return limits_find(l, account, &standard, &out->limit, &from, e);
 }
 
+enum ec limits_charge_now(struct limits *l, const struct entry *mailbox, const struct conf *conf,
+			  char account[NAME_TEXT_MAX + 1], struct charge *out)
+{
+	const struct quota_limit standard = { conf->quota_bytes, conf->quota_messages };
+
+	name_text(&mailbox->name, account);
+	if (accounts_matter(l, &standard) || !limit_table_has_none(l->root, account))
+		return EC_BUSY;
+	*out = (struct charge){ .account = account, .limit = standard };
+	return EC_OK;
+}
+
 /* ---- room ---- */
 
 void limits_left(struct limits *l, const struct charge *c)

@@ -7,7 +7,7 @@
  *	mailroot/.quota/3f0c….limit     account = kim@example.com
  *	                                bytes = 500M
  *
- * Thread: any; limits_find may block. Failure: EC_TEMP the directory is away and the account was never asked about;
+ * Thread: any; limits_find and limits_charge may block. Failure: EC_TEMP the directory is away and the account was never asked about;
  * EC_BROKEN a damaged file; EC_REFUSED an administrator's limit is set.
  */
 #pragma once
@@ -34,6 +34,10 @@ enum ec limits_find(struct limits *l, const char *account, const struct quota_li
  * cannot be read (quota_damaged). */
 enum ec limits_charge(struct limits *l, const struct entry *mailbox, const struct conf *conf,
 		      char account[NAME_TEXT_MAX + 1], struct charge *out, struct err *e);
+/* The same on an event loop, for a mailbox that is linked to no other account. EC_OK; or EC_BUSY: something is to be read or
+ * asked. */
+enum ec limits_charge_now(struct limits *l, const struct entry *mailbox, const struct conf *conf,
+			  char account[NAME_TEXT_MAX + 1], struct charge *out);
 /* After a delivery: what it left of the account is remembered for a few seconds, in this process. */
 void limits_left(struct limits *l, const struct charge *c);
 /* By that memory: is there room for so many octets more, far and wide? Then the store need not be asked before a delivery, which

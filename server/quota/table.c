@@ -105,6 +105,18 @@ enum ec limit_table_read(const struct mailroot *root, const char *account, struc
 	return rc;
 }
 
+bool limit_table_has_none(const struct mailroot *root, const char *account)
+{
+	char file[FILE_NAME_MAX];
+
+	file_name(account, file);
+	int fd = quota_open_now(root, file);
+	if (fd < 0)
+		return errno == ENOENT;
+	close(fd);
+	return false;
+}
+
 static const char *amount_or_none(uint64_t n, char out[AMOUNT_TEXT_MAX])
 {
 	return n > 0 ? amount_text(n, out) : "none";

@@ -12,6 +12,8 @@
 /* EC_ABSENT: none is kept for this account; without a text. */
 enum ec limit_table_read(const struct mailroot *root, const char *account, struct quota_limit *out,
 			 struct err *e);
+/* Never waits. False: there is one, or nobody can tell. */
+bool limit_table_has_none(const struct mailroot *root, const char *account);
 enum ec limit_table_write(struct mailroot *root, const char *account,
 			  const struct quota_limit *limit, struct err *e);
 /* EC_OK also if there was none. */

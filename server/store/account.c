@@ -60,12 +60,22 @@ bool ledger_name_parse(const char *file, uint64_t *account)
 	return strcmp(again, file) == 0;
 }
 
-int quota_open(const struct mailroot *root, const char *file, int flags)
+static int open_in_quota(const struct mailroot *root, const char *file, int flags, unsigned how)
 {
 	char path[sizeof(QUOTA_DIR) + NAME_MAX + 1];
 
-	snprintf(path, sizeof(path), QUOTA_DIR "/%s", file);
-	return beneath_open(root->fd, path, flags, 0);
+	stpcpy(stpcpy(path, QUOTA_DIR "/"), file);
+	return beneath_open(root->fd, path, flags, how);
+}
+
+int quota_open(const struct mailroot *root, const char *file, int flags)
+{
+	return open_in_quota(root, file, flags, 0);
+}
+
+int quota_open_now(const struct mailroot *root, const char *file)
+{
+	return open_in_quota(root, file, O_RDONLY, BENEATH_CACHED);
 }
 
 static int open_dir(const struct mailroot *root)

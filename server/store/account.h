@@ -22,3 +22,5 @@ void ledger_name(uint64_t account, char out[LEDGER_NAME_MAX]);
 bool ledger_name_parse(const char *file, uint64_t *account);
 /* Opens what is there; -1 with errno. */
 int quota_open(const struct mailroot *root, const char *file, int flags);
+/* For an event loop: EAGAIN if it would have to wait. */
+int quota_open_now(const struct mailroot *root, const char *file);

@@ -83,12 +83,111 @@ static void in_each_world(void (*fn)(struct world *))
 		in_world(&backends[i], fn);
 }
 
+static enum ec find_now_to(struct world *w, enum find_use use, const char *text, struct entry *out)
+{
+	struct name n = tree_name(text);
+
+	return w->c->ops->find_now ? w->c->ops->find_now(w->c, &n, use, out) : EC_BUSY;
+}
+
+static enum ec find_now(struct world *w, const char *text, struct entry *out)
+{
+	return find_now_to(w, FIND_TO_RETRIEVE, text, out);
+}
+
+static void check_deliverer(struct world *w, const char *text, enum ec rc, const struct entry *find)
+{
+	struct entry at_once;
+	enum ec now = find_now_to(w, FIND_TO_DELIVER, text, &at_once);
+
+	if (now != EC_OK) {
+		assert_ec(now, EC_BUSY);
+		return;
+	}
+	assert_ec(rc, EC_OK);
+	assert_true(name_equal(&at_once.name, &find->name));
+	assert_int_equal(at_once.held, find->held);
+	assert_int_equal(at_once.domain_held, find->domain_held);
+	assert_string_equal(find->quota, "");
+	assert_false(find->quota_damaged);
+}
+
+/* What can be said without waiting is never anything else. */
 static enum ec find(struct world *w, const char *text, struct entry *out)
 {
 	struct name n = tree_name(text);
+	struct entry at_once;
 	struct err e;
+	enum ec now = name_is_domain(&n) ? EC_BUSY : find_now(w, text, &at_once);
+	enum ec rc = w->c->ops->find(w->c, &n, out, &e);
 
-	return w->c->ops->find(w->c, &n, out, &e);
+	if (now == EC_OK) {
+		assert_ec(rc, EC_OK);
+		assert_true(name_equal(&at_once.name, &out->name));
+		assert_int_equal(at_once.locked, out->locked);
+		assert_int_equal(at_once.domain_locked, out->domain_locked);
+		assert_int_equal(at_once.expire_days, out->expire_days);
+	} else {
+		assert_ec(now, EC_BUSY);
+	}
+	if (!name_is_domain(&n))
+		check_deliverer(w, text, rc, out);
+	return rc;
+}
+
+/* In a mail root all of it is at hand, but for odd spellings and a rule that must be read. */
+static void without_waiting(struct world *w)
+{
+	struct entry e;
+
+	assert_ec(find_now(w, "lee@example.com", &e), EC_BUSY);
+	assert_ec(find(w, KIM, &e), EC_OK); /* now the kernel knows that nothing is there */
+	assert_ec(find_now(w, KIM, &e), EC_OK);
+	assert_false(e.locked || e.domain_locked);
+	assert_int_equal(e.expire_days, EXPIRE_UNSET);
+	tree_write(&w->tree, "example.com/P3_kim.mbx/lock", "", 0);
+	assert_ec(find_now(w, KIM, &e), EC_OK);
+	assert_true(e.locked && !e.domain_locked);
+	tree_unlink(&w->tree, "example.com/P3_kim.mbx/lock");
+	tree_write(&w->tree, "example.com/lock", "", 0);
+	assert_ec(find_now(w, KIM, &e), EC_OK);
+	assert_true(!e.locked && e.domain_locked);
+	tree_write(&w->tree, "example.com/expire", "days = 3\n", 9);
+	assert_ec(find_now(w, KIM, &e), EC_BUSY);
+	tree_unlink(&w->tree, "example.com/expire");
+	char box[512], odd[512], lock[512];
+	tree_path(&w->tree, "example.com/P3_kim.mbx", box);
+	tree_path(&w->tree, "example.com/P3_Kim.mbx", odd);
+	assert_int_equal(rename(box, odd), 0);
+	assert_ec(find_now(w, KIM, &e), EC_BUSY);
+	assert_int_equal(rename(odd, box), 0);
+	tree_path(&w->tree, "example.com/P3_kim.mbx/lock", lock);
+	assert_int_equal(symlink("/nowhere", lock), 0);
+	assert_ec(find_now(w, KIM, &e), EC_BUSY); /* whatever it is, it is looked at closely */
+	assert_ec(find(w, KIM, &e), EC_OK);
+	assert_true(e.locked);
+}
+
+/* The same for mail: holds are at hand, a quota account must be read. */
+static void without_waiting_for_mail(struct world *w)
+{
+	struct entry e;
+
+	assert_ec(find_now_to(w, FIND_TO_DELIVER, "lee@example.com", &e), EC_BUSY);
+	assert_ec(find(w, KIM, &e), EC_OK); /* now the kernel knows that nothing is there */
+	tree_write(&w->tree, "example.com/P3_kim.mbx/lock", "", 0);
+	tree_write(&w->tree, "example.com/expire", "days = 3\n", 9);
+	assert_ec(find_now_to(w, FIND_TO_DELIVER, KIM, &e), EC_OK);
+	assert_false(e.held || e.domain_held);
+	tree_write(&w->tree, "example.com/P3_kim.mbx/hold", "", 0);
+	assert_ec(find_now_to(w, FIND_TO_DELIVER, KIM, &e), EC_OK);
+	assert_true(e.held && !e.domain_held);
+	tree_unlink(&w->tree, "example.com/P3_kim.mbx/hold");
+	tree_write(&w->tree, "example.com/hold", "", 0);
+	assert_ec(find_now_to(w, FIND_TO_DELIVER, KIM, &e), EC_OK);
+	assert_true(!e.held && e.domain_held);
+	tree_write(&w->tree, "example.com/P3_kim.mbx/quota", "account = lee\n", 14);
+	assert_ec(find_now_to(w, FIND_TO_DELIVER, KIM, &e), EC_BUSY);
 }
 
 static enum ec flag(struct world *w, const char *text, enum entry_flag which, bool on)
@@ -442,6 +541,13 @@ static void linked_from_the_start(struct world *w)
 	assert_string_equal(made, written);
 }
 
+static void local_without_waiting(void **state)
+{
+	(void)state;
+	in_world(&backends[0], without_waiting);
+	in_world(&backends[0], without_waiting_for_mail);
+}
+
 static void local_linked_from_the_start(void **state)
 {
 	(void)state;
@@ -553,6 +659,7 @@ int main(void)
 		cmocka_unit_test(each_listing),
 		cmocka_unit_test(each_removal_respects_sessions),
 		cmocka_unit_test(local_linked_from_the_start),
+		cmocka_unit_test(local_without_waiting),
 		cmocka_unit_test(local_files_by_hand),
 		cmocka_unit_test(local_rules_by_hand),
 		cmocka_unit_test(rules_in_words),

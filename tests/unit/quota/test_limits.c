@@ -405,6 +405,36 @@ static void test_charge(void **state)
 	end(&s);
 }
 
+/* What needs no file and nobody's word is charged without waiting, and the same way. */
+static void test_charge_without_waiting(void **state)
+{
+	const struct conf none_set = { 0 }, set_for_all = { .quota_bytes = 1000 };
+	const struct entry kim = { .name = { "kim", "a" } }, lee = { .name = { "lee", "a" } };
+	char account[NAME_TEXT_MAX + 1];
+	struct charge c;
+	struct scene s;
+
+	(void)state;
+	begin(&s, NAME_FILE, false);
+	set(s.here, "kim@a", 77, 0, LIMIT_TABLE);
+	assert_int_equal(limits_charge_now(s.here, &kim, &set_for_all, account, &c), EC_BUSY);
+	/* Looked at once, it is known that there is none. */
+	assert_int_equal(limits_charge(s.here, &lee, &set_for_all, account, &c, NULL), EC_OK);
+	assert_int_equal(limits_charge_now(s.here, &lee, &set_for_all, account, &c), EC_OK);
+	assert_string_equal(c.account, "lee@a");
+	assert_int_equal(c.limit.octets, 1000);
+	assert_int_equal(c.limit.messages, 0);
+	end(&s);
+	begin(&s, NAME_SYSTEM, false); /* administrators are known to the accounts alone */
+	assert_int_equal(limits_charge(s.here, &lee, &none_set, account, &c, NULL), EC_OK);
+	assert_int_equal(limits_charge_now(s.here, &lee, &none_set, account, &c), EC_OK);
+	assert_int_equal(limits_charge_now(s.here, &lee, &set_for_all, account, &c), EC_BUSY);
+	end(&s);
+	begin(&s, NAME_DIRECTORY, true);
+	assert_int_equal(limits_charge_now(s.here, &lee, &none_set, account, &c), EC_BUSY);
+	end(&s);
+}
+
 /* What a delivery left is known for looks before the next one, unless it was near the limit; never without a delivery. */
 static void room_is_remembered(void **state)
 {
@@ -458,6 +488,7 @@ int main(void)
 		cmocka_unit_test(test_each),
 		cmocka_unit_test(test_many_at_once),
 		cmocka_unit_test(test_charge),
+		cmocka_unit_test(test_charge_without_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
