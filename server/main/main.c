@@ -347,6 +347,7 @@ int main(int argc, char **argv)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
 	umask(027);
+	(void)tls_heap_start(); /* without it TLS costs more memory: not a reason to stay away */
 	if (conf_load(args.config, &w.conf, &e) != EC_OK)
 		return complain(&e);
 	w.sink = log_open(w.conf->log_to, "winpopd", (int)w.conf->logging);

@@ -7,11 +7,16 @@
  * Thread: any.
  */
 #pragma once
+#include <stdbool.h>
 #include "server/base/err.h"
 #include "server/base/log.h"
 #include "server/conf/conf.h"
 
 struct tls;
+
+/* Once, before anything of this process uses OpenSSL: its large buffers stay out of the heap. False: they do not, which costs
+ * memory and nothing else (somebody was earlier, or addresses are rationed). */
+bool tls_heap_start(void);
 
 /* EC_ABSENT: no certificate configured. EC_BROKEN: names the file and what is wrong with it. before may be NULL; its
  * ticket keys are carried over if all certificates are the same. */
