@@ -110,8 +110,10 @@ static bool goes_on(const struct link *l, struct asking *a)
 {
 	if (!is_signin(a->q) || a->admit.step == ADMIT_DONE)
 		return false;
-	a->q->class = l->phase == LINK_CLOSED ? EC_TEMP : work_submit(workers_for(a), &a->job);
-	return a->q->class == EC_OK;
+	enum ec rc = l->phase == LINK_CLOSED ? EC_TEMP : work_submit(workers_for(a), &a->job);
+	if (rc != EC_OK)
+		a->q->class = rc; /* else all of it is the worker's again */
+	return rc == EC_OK;
 }
 
 static void back(struct job *j)
