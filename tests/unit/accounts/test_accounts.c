@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include "server/accounts/record.h"
 #include "tests/unit/accounts/people.h"
 
 #define LEE "lee@example.com"
@@ -43,6 +44,25 @@ static void sign_in(void **state)
 	assert_true(found.enabled && !found.admin && name_equal(&found.name, &lee));
 	lee = tree_name("kim@example.com");
 	assert_ec(p->a->ops->find(p->a, &lee, &found, &e), EC_ABSENT);
+}
+
+static void without_waiting(void **state)
+{
+	struct people *p = *state;
+	char large[RECORD_FILE_MAX + 1];
+
+	assert_ec(people_verify_now(p, LEE, "Pa55"), EC_BUSY);
+	assert_ec(people_add(p, LEE, "Pa55"), EC_OK);
+	assert_ec(people_verify_now(p, LEE, "Pa55"), EC_OK);
+	assert_ec(people_verify_now(p, LEE, "pa55"), EC_BUSY);
+	assert_ec(people_verify_now(p, "x@nowhere.example", "Pa55"), EC_BUSY);
+	assert_ec(people_change(p, LEE, "two"), EC_OK);
+	assert_ec(people_verify_now(p, LEE, "Pa55"), EC_BUSY);
+	assert_ec(people_verify_now(p, LEE, "two"), EC_OK);
+	memset(large, '#', sizeof(large));
+	tree_write(&p->tree, RECORD, large, sizeof(large));
+	assert_ec(people_verify_now(p, LEE, "two"), EC_BUSY);
+	assert_ec(people_verify(p, LEE, "two"), EC_BROKEN);
 }
 
 static void change_and_remove(void **state)
@@ -165,13 +185,9 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(sign_in),
-		T(change_and_remove),
-		T(reveal),
-		T(whole_or_not_at_all),
-		T(for_an_existing_mailbox),
-		T(damage),
-		T(wrong_key),
+		T(sign_in), T(without_waiting),     T(change_and_remove),
+		T(reveal),  T(whole_or_not_at_all), T(for_an_existing_mailbox),
+		T(damage),  T(wrong_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

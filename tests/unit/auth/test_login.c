@@ -36,6 +36,26 @@ static enum ec passz(struct login *l, const char *user, const char *pass)
 	return pass_as(l, user, strlen(user), pass, strlen(pass), &out);
 }
 
+/* Without waiting: true, or nothing has happened. */
+static bool pass_now(struct login *l, const char *user, const char *pass)
+{
+	struct auth_answer out = { .delay_ms = 77 };
+	size_t said = strlen(heard);
+	struct secret s = { 0 };
+
+	secret_set(&s, pass, strlen(pass));
+	bool right = login_pass_now(l, user, strlen(user), &s, &out);
+	secret_drop(&s);
+	assert_string_equal(heard + said, "");
+	if (right) {
+		assert_int_equal(out.state, AUTH_DONE);
+		assert_int_equal(out.class, EC_OK);
+		assert_int_equal(out.delay_ms, 0);
+		assert_string_equal(out.mech, "USER");
+	}
+	return right;
+}
+
 /* ---- clear passwords ---- */
 
 static void clear_passwords_are_refused_unseen(void **state)
@@ -100,8 +120,49 @@ static void user_and_pass(void **state)
 
 		if (got != rows[i].want)
 			fail_msg("row %zu: %s", i, ec_name(got));
+		if (pass_now(l, rows[i].user, rows[i].pass) != (got == EC_OK))
+			fail_msg("row %zu: another answer without waiting", i);
 	}
 	login_free(&l);
+	auth_unref(&a);
+}
+
+/* A wrong one costs nothing yet: the call that may wait counts it. Where everything may wait, nobody is asked. */
+static void what_is_tried_without_waiting(void **state)
+{
+	static struct accounts_ops slow_ops;
+	struct people slow = { .base = { .ops = &slow_ops } };
+	struct auth_setup s = setup_of("PLAIN");
+	struct auth *a, *far;
+	struct login *l;
+
+	(void)state;
+	s.penalty_ms = 1000;
+	a = open_as(&s, NULL);
+	l = login_new(a, &far_tls);
+	unsigned asked = people.n_verify_now;
+	for (int i = 0; i < 3; i++)
+		assert_false(pass_now(l, "kim@example.com", "wrong"));
+	assert_false(pass_now(l, "ghost@example.com", "wrong"));
+	assert_false(pass_now(l, "no name", "wrong"));
+	assert_int_equal(people.n_verify_now, asked + 5);
+	struct auth_answer out;
+	assert_int_equal(pass_as(l, "kim@example.com", 15, "wrong", 5, &out), EC_DENIED);
+	assert_int_equal(out.delay_ms, 1000); /* the first failure's */
+	login_facts(l, &far_away);
+	assert_false(pass_now(l, "kim@example.com", "tanstaaf"));
+	assert_int_equal(people.n_verify_now, asked + 5);
+	login_free(&l);
+
+	slow_ops = people_ops;
+	slow_ops.verify_now = NULL;
+	s.accounts = &slow.base;
+	far = open_as(&s, a);
+	l = login_new(far, &far_tls);
+	assert_false(pass_now(l, "kim@example.com", "tanstaaf"));
+	assert_int_equal(slow.n_resolve, 0);
+	login_free(&l);
+	auth_unref(&far);
 	auth_unref(&a);
 }
 
@@ -423,6 +484,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clear_passwords_are_refused_unseen),
 		cmocka_unit_test(user_and_pass),
+		cmocka_unit_test(what_is_tried_without_waiting),
 		cmocka_unit_test(nuls_and_giants_are_refused),
 		cmocka_unit_test(every_name_costs_the_same_questions),
 		cmocka_unit_test(trouble_of_ours_outranks_a_denial),
