@@ -26,6 +26,7 @@ static bool is_marked(const uint8_t *bits, uint32_t i)
 struct work {
 	struct files_box *fb;
 	const struct marks *marks;
+	bool removes; /* else the sums stay, and no ledger is told */
 	struct commit *out;
 	enum ec rc;
 	struct err *e;
@@ -70,6 +71,15 @@ static void finish(struct work *w, struct index_hold *h)
 	index_compact(h);
 }
 
+static void end_removals(struct tally *t, struct index_hold *h)
+{
+	struct quota_usage holds = tally_sums(&h->head);
+
+	if (h->clean)
+		tally_end(t, &holds);
+	tally_drop(t);
+}
+
 /* Changes up to BATCH messages from *i on, in one hold. */
 static void run_batch(struct work *w, uint32_t *i)
 {
@@ -81,7 +91,8 @@ static void run_batch(struct work *w, uint32_t *i)
 	index_take(&h, f->env.root, w->fb->claim.dir, f->env.boot);
 	h.clean = (h.clean || h.due) && h.head.gen == w->fb->seen.gen;
 	index_begin(&h);
-	tally_loosen(&t, &f->env, &h, &w->fb->box.name, w->fb->seen.ledger);
+	if (w->removes)
+		tally_loosen(&t, &f->env, &h, &w->fb->box.name, w->fb->seen.ledger);
 	for (; *i < w->fb->table->n && n < BATCH; ++*i) {
 		bool removed = is_marked(w->marks->removed, *i);
 		bool fetched = f->keep_fetched && is_marked(w->marks->fetched, *i);
@@ -91,21 +102,18 @@ static void run_batch(struct work *w, uint32_t *i)
 			mark_one(w, &h, *i);
 		n += removed || fetched;
 	}
-	struct quota_usage holds = tally_sums(&h.head);
-	if (h.clean)
-		tally_end(&t, &holds);
-	tally_drop(&t);
+	if (w->removes)
+		end_removals(&t, &h);
 	index_end(&h);
 	if (*i == w->fb->table->n)
 		finish(w, &h);
 	index_drop(&h);
 }
 
-static bool has_marks(const struct files_box *fb, const struct marks *m)
+static bool any_marked(const uint8_t *bits, uint32_t n)
 {
-	for (uint32_t i = 0; i < fb->box.n_msgs; i++) {
-		if (is_marked(m->removed, i) ||
-		    (fb->files->keep_fetched && is_marked(m->fetched, i)))
+	for (uint32_t i = 0; i < n; i++) {
+		if (is_marked(bits, i))
 			return true;
 	}
 	return false;
@@ -117,7 +125,8 @@ enum ec files_commit(struct box *box, const struct marks *marks, struct commit *
 	struct work w = { .fb = fb, .marks = marks, .out = out, .e = e };
 
 	*out = (struct commit){ 0 };
-	if (!has_marks(fb, marks))
+	w.removes = any_marked(marks->removed, box->n_msgs);
+	if (!w.removes && !(fb->files->keep_fetched && any_marked(marks->fetched, box->n_msgs)))
 		return EC_OK;
 	enum ec rc = box->msgs ? EC_OK : box->ops->table(box, e);
 	if (rc != EC_OK)

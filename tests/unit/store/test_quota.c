@@ -364,6 +364,36 @@ static void recount_keeps_marks(void **state)
 	box->ops->release(&box);
 }
 
+/* Sums stay as they are: a ledger that all of a team share is not written for a mark. */
+static void marks_are_no_news(void **state)
+{
+	static const struct timespec long_ago[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	struct tree *t = *state;
+	char below[64], path[512];
+	uint8_t first = 0x01, second = 0x02;
+	struct commit done;
+	struct stat st;
+	struct err e;
+
+	tree_reopen(t, true);
+	assert_ec(put_free(t, KIM, TEAM, 100), EC_OK);
+	assert_ec(put_free(t, KIM, TEAM, 10), EC_OK);
+	ledger_path(TEAM, below);
+	tree_path(t, below, path);
+	assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+	struct box *box = tree_claim(t, KIM);
+	assert_ec(box->ops->commit(box, &(struct marks){ .fetched = &first }, &done, &e), EC_OK);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mtim.tv_sec, 1000);
+	assert_ec(box->ops->commit(box, &(struct marks){ .fetched = &second, .removed = &first },
+				   &done, &e),
+		  EC_OK);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_not_equal(st.st_mtim.tv_sec, 1000);
+	box->ops->release(&box);
+	assert_usage(t, TEAM, 10, 1);
+}
+
 /* A deletion is on the disk, and the ledger's change is not: nobody is refused before all was settled. */
 static void power_was_cut(void **state)
 {
@@ -474,6 +504,7 @@ int main(void)
 		CASE(swept),
 		CASE(recounted),
 		CASE(recount_keeps_marks),
+		CASE(marks_are_no_news),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
