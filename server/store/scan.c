@@ -188,19 +188,20 @@ static int64_t arrival(const char *name, const struct stat *st)
 	return (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
 }
 
-static int count_octets(struct scan *s, int fd, struct canon *c)
+/* No call only to be told that the file ends where it was said to end. */
+static int count_octets(struct scan *s, int fd, uint64_t size, struct canon *c)
 {
-	ssize_t n;
+	ssize_t n = 1;
 
 	if (!s->piece)
 		s->piece = mem_new(READ_BYTES);
 	canon_begin(c);
-	while ((n = read(fd, s->piece, READ_BYTES)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
+	while (c->in < size && n != 0) {
+		n = read(fd, s->piece, READ_BYTES);
+		if (n < 0 && errno != EINTR)
 			break;
-		canon_feed(c, s->piece, (size_t)n, NULL);
+		if (n > 0)
+			canon_feed(c, s->piece, (size_t)n, NULL);
 	}
 	canon_end(c, NULL);
 	return n < 0 ? -1 : 0;
@@ -216,7 +217,8 @@ static int count_message(struct scan *s, struct index_rec *r)
 	if (fd < 0)
 		return errno == ELOOP || errno == ENOENT || errno == ENXIO ? 0 : -1;
 	int rc = fstat(fd, &st);
-	if (rc == 0 && S_ISREG(st.st_mode) && (rc = count_octets(s, fd, &c)) == 0) {
+	if (rc == 0 && S_ISREG(st.st_mode) &&
+	    (rc = count_octets(s, fd, (uint64_t)st.st_size, &c)) == 0) {
 		r->octets = c.out;
 		r->stored = c.in;
 		r->flags |= c.flags;
