@@ -184,9 +184,8 @@ static void the_nice_ones_go_last(void **state)
 	scene_open(&s, 1, 10);
 	work_nice(s.work, 3);
 	for (int i = 0; i < 2; i++) {
-		struct look look = {
-			.job = { .home = s.loop, .run = look_run, .done = look_done }
-		};
+		struct look look = { .job = {
+					     .home = s.loop, .run = look_run, .done = look_done } };
 		assert_int_equal(work_submit(s.work, &look.job), EC_OK);
 		rig_until(s.loop, looked, &look);
 		assert_int_equal(look.nice, ours + 3 > 19 ? 19 : ours + 3);
