@@ -1,6 +1,7 @@
 /* identity.h - as whom winpop acts. Thread: the whole process; call once, early. */
 #pragma once
 #include <stdbool.h>
+#include <sys/types.h>
 #include "server/conf/conf.h"
 
 /* Becomes the owner of the mail root: for good, or so that identity_root works. EC_DENIED: neither
