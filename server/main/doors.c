@@ -2,6 +2,10 @@
  *
  * A socket handed over by systemd replaces what the settings say for its kind; so an administrator who uses socket activation
  * has one place for addresses, and one who does not has none too many.
+ *
+ * For POP3 each loop has a socket of its own at every address and serves whoever comes in there: handing a connection to another
+ * loop costs a wake-up and a change of threads, a fifth of what signing in costs. Sockets that were handed over, and unix
+ * sockets, cannot be doubled: there one loop accepts and deals.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -9,7 +13,9 @@
 #include <unistd.h>
 #include "server/main/winpopd.h"
 
-#define BACKLOG 1024
+/* Clients of a whole house come at once after a restart, and one that is forgotten by the kernel waits for a greeting for ever:
+ * as many as the kernel allows (net.core.somaxconn). */
+#define BACKLOG 65535
 
 static const char *const door_name[] = {
 	[DOOR_POP3] = "pop3", [DOOR_POP3S] = "pop3s", [DOOR_LMTP] = "lmtp",
@@ -51,6 +57,26 @@ static bool next_word(const char **at, char *out, size_t len)
 	return true;
 }
 
+/* The others of a door just added, one for each further loop. */
+static enum ec one_each(struct winpopd *w, enum door_kind kind, struct err *e)
+{
+	struct door *first = &w->doors[w->n_doors - 1];
+	enum ec rc = EC_OK;
+
+	first->one_each = true;
+	for (unsigned i = 1; rc == EC_OK && i < w->conf->threadcount; i++) {
+		struct listener *l;
+		rc = listen_beside(first->l, BACKLOG, &l, e);
+		if (rc == EC_OK)
+			rc = add_door(w, kind, l, e);
+		if (rc == EC_OK) {
+			w->doors[w->n_doors - 1].one_each = true;
+			w->doors[w->n_doors - 1].nth = i;
+		}
+	}
+	return rc;
+}
+
 static enum ec open_port(struct winpopd *w, enum door_kind kind, unsigned port, struct err *e)
 {
 	char host[128];
@@ -62,7 +88,7 @@ static enum ec open_port(struct winpopd *w, enum door_kind kind, unsigned port, 
 	for (const char *at = w->conf->listen; next_word(&at, host, sizeof(host));) {
 		struct listener *l;
 		if ((rc = listen_tcp(host, port, BACKLOG, &l, e)) != EC_OK ||
-		    (rc = add_door(w, kind, l, e)) != EC_OK)
+		    (rc = add_door(w, kind, l, e)) != EC_OK || (rc = one_each(w, kind, e)) != EC_OK)
 			return rc;
 	}
 	return EC_OK;
@@ -129,7 +155,10 @@ static void came_in(int fd, const struct sockaddr *sa, socklen_t len, void *ctx)
 	case DOOR_MAPS: mta_accept(d->w->mta, fd, MTA_MAPS); break;
 	case DOOR_AUTH: mta_accept(d->w->mta, fd, MTA_AUTH); break;
 	case DOOR_POP3:
-	case DOOR_POP3S: pop3_accept(d->w->pop3, fd, sa, len, d->kind == DOOR_POP3S); break;
+	case DOOR_POP3S:
+		pop3_accept(d->w->pop3, d->one_each ? d->home : NULL, fd, sa, len,
+			    d->kind == DOOR_POP3S);
+		break;
 	case DOOR_CONTROL: close(fd); break; /* the control server's own */
 	}
 }
@@ -148,9 +177,9 @@ void doors_start(struct winpopd *w)
 			w->control = control_new(w->keeper, d->l, winpopd_request, w, &w->log);
 			d->l = NULL; /* the control server's now */
 		} else {
-			struct loop *home = w->loops[i % w->n_loops];
-			d->shut = (struct job){ .home = home, .done = shut_door };
-			listen_start(d->l, home, &w->log, came_in, d);
+			d->home = w->loops[(d->one_each ? d->nth : i) % w->n_loops];
+			d->shut = (struct job){ .home = d->home, .done = shut_door };
+			listen_start(d->l, d->home, &w->log, came_in, d);
 		}
 	}
 }
@@ -176,7 +205,7 @@ void doors_text(const struct winpopd *w, enum door_kind kind, char *out, size_t 
 	size_t n = 0;
 	out[0] = '\0';
 	for (unsigned i = 0; i < w->n_doors; i++)
-		if (w->doors[i].kind == kind && w->doors[i].l && n < len)
+		if (w->doors[i].kind == kind && w->doors[i].l && w->doors[i].nth == 0 && n < len)
 			n += (size_t)snprintf(out + n, len - n, n ? " %u" : "%u",
 					      listen_port(w->doors[i].l));
 }

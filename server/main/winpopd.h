@@ -19,7 +19,7 @@
 #include "server/pop3/attach.h"
 
 #define WINPOPD_LOOPS_MAX 32
-#define WINPOPD_DOORS_MAX 64
+#define WINPOPD_DOORS_MAX 512
 
 enum door_kind { DOOR_POP3, DOOR_POP3S, DOOR_LMTP, DOOR_MAPS, DOOR_AUTH, DOOR_CONTROL };
 
@@ -28,6 +28,9 @@ struct door { /* one listening socket, and whom its connections belong to */
 	struct winpopd *w;
 	enum door_kind kind;
 	struct listener *l; /* its loop's, once that runs */
+	struct loop *home;
+	bool one_each; /* every loop has one for this address, and keeps what comes in there */
+	unsigned nth;  /* of those */
 	struct job shut;
 };
 

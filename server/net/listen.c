@@ -45,6 +45,11 @@ struct listener *listener_new(int fd, const char *path)
 	return l;
 }
 
+int listener_fd(const struct listener *l)
+{
+	return l->fd;
+}
+
 static void watch(struct listener *l, bool on)
 {
 	if (on)

@@ -18,6 +18,10 @@ typedef void listen_fn(int fd, const struct sockaddr *sa, socklen_t len,
 /* host: address, or "*" for all (one dual-stack socket). */
 enum ec listen_tcp(const char *host, unsigned port, int backlog, struct listener **out,
 		   struct err *e);
+/* One more socket at the address of one that listen_tcp made: the kernel deals newcomers among them, so that each loop accepts
+ * for itself. Closing one loses whoever waits in its queue. */
+enum ec listen_beside(const struct listener *first, int backlog, struct listener **out,
+		      struct err *e);
 /* Replaces a stale socket file, refuses a live one; mode exact. */
 enum ec listen_unix(const char *path, unsigned mode, int backlog, struct listener **out,
 		    struct err *e);

@@ -3,6 +3,9 @@
  * TCP_NODELAY is set on the listener, from which Linux hands it down: one call instead of one per
  * connection. A half-filled segment is wanted at the end of a reply, and MSG_MORE says where it is
  * not.
+ *
+ * SO_REUSEPORT is set once a socket is bound, not before: so the first one still finds out whether somebody else has the port,
+ * and those that follow it share it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,10 +28,11 @@ static void set_int(int fd, int level, int option, int value)
 }
 
 /* -1 and errno. */
-static int open_tcp(const struct sockaddr *sa, socklen_t len, bool dual, int backlog)
+static int open_tcp(const struct sockaddr *sa, socklen_t len, bool dual, bool beside, int backlog)
 {
 	int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int saved;
+	bool bound;
 
 	if (fd < 0)
 		return -1;
@@ -36,7 +40,12 @@ static int open_tcp(const struct sockaddr *sa, socklen_t len, bool dual, int bac
 	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (sa->sa_family == AF_INET6)
 		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual);
-	if (bind(fd, sa, len) == 0 && listen(fd, backlog) == 0)
+	if (beside)
+		set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	bound = bind(fd, sa, len) == 0;
+	if (bound)
+		set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (bound && listen(fd, backlog) == 0)
 		return fd;
 	saved = errno;
 	close(fd);
@@ -48,11 +57,11 @@ static int open_any(unsigned port, int backlog)
 {
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int fd = open_tcp((struct sockaddr *)&v6, sizeof(v6), true, backlog);
+	int fd = open_tcp((struct sockaddr *)&v6, sizeof(v6), true, false, backlog);
 
 	/* No IPv6 in the kernel, or switched off by sysctl. */
 	if (fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
-		fd = open_tcp((struct sockaddr *)&v4, sizeof(v4), false, backlog);
+		fd = open_tcp((struct sockaddr *)&v4, sizeof(v4), false, false, backlog);
 	return fd;
 }
 
@@ -76,11 +85,27 @@ enum ec listen_tcp(const char *host, unsigned port, int backlog, struct listener
 			((struct sockaddr_in6 *)(void *)ai->ai_addr)->sin6_port = htons(port);
 		else
 			((struct sockaddr_in *)(void *)ai->ai_addr)->sin_port = htons(port);
-		fd = open_tcp(ai->ai_addr, ai->ai_addrlen, false, backlog);
+		fd = open_tcp(ai->ai_addr, ai->ai_addrlen, false, false, backlog);
 		freeaddrinfo(ai);
 	}
 	if (fd < 0)
 		return err_sys(e, "cannot listen on %s port %u", host, port);
+	*out = listener_new(fd, NULL);
+	return EC_OK;
+}
+
+enum ec listen_beside(const struct listener *first, int backlog, struct listener **out,
+		      struct err *e)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa), only_len = sizeof(int);
+	int fd = -1, v6_only = 0;
+
+	getsockopt(listener_fd(first), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &only_len);
+	if (getsockname(listener_fd(first), (struct sockaddr *)&sa, &len) == 0)
+		fd = open_tcp((struct sockaddr *)&sa, len, !v6_only, true, backlog);
+	if (fd < 0)
+		return err_sys(e, "cannot listen on port %u once more", listen_port(first));
 	*out = listener_new(fd, NULL);
 	return EC_OK;
 }

@@ -1,6 +1,6 @@
 /* attach.c - the POP3 service: who may come in, with which settings, and how it ends.
  *
- * Connections are dealt to the loops in turn. Everything about a connection happens on its loop: reload, drain and kick are
+ * A connection is served by the loop that accepted it, or dealt to the loops in turn. Everything about it happens on its loop: reload, drain and kick are
  * posted there as jobs, so there is no lock and no half-changed setting. What is one for all loops - slots, addresses, login
  * delays - guards itself; plain counts are atomic.
  */
@@ -255,29 +255,55 @@ void pop3_kick(struct pop3 *p, const struct name *who)
 
 /* ---- arrival ---- */
 
-static void arrive(struct errand *r)
+static void arrive(struct side *at, int fd, const struct sockaddr *sa, socklen_t len,
+		   bool implicit_tls)
 {
-	struct pop3 *p = r->at->p;
-
-	if (atomic_load(&p->draining)) {
-		close(r->fd);
-		pop3_link_gone(p);
+	if (atomic_load(&at->p->draining)) {
+		close(fd);
+		pop3_link_gone(at->p);
 		return;
 	}
-	link_arrive(r->at, r->fd, (const struct sockaddr *)&r->sa, r->sa_len, r->implicit_tls);
+	link_arrive(at, fd, sa, len, implicit_tls);
 }
 
-void pop3_accept(struct pop3 *p, int fd, const struct sockaddr *sa, socklen_t len,
-		 bool implicit_tls)
+static void arrive_there(struct errand *r)
 {
-	struct errand r = { .fn = arrive, .fd = fd, .implicit_tls = implicit_tls, .sa_len = len };
-	unsigned i = atomic_fetch_add(&p->next_side, 1) % p->n_sides;
+	arrive(r->at, r->fd, (const struct sockaddr *)&r->sa, r->sa_len, r->implicit_tls);
+}
+
+static void send_there(struct side *at, int fd, const struct sockaddr *sa, socklen_t len,
+		       bool implicit_tls)
+{
+	struct errand r = {
+		.fn = arrive_there, .fd = fd, .implicit_tls = implicit_tls, .sa_len = len
+	};
 
 	assert(len <= sizeof(r.sa));
 	memcpy(&r.sa, sa, len);
+	send_errand(at, &r);
+}
+
+static struct side *side_of(struct pop3 *p, const struct loop *loop)
+{
+	for (unsigned i = 0; loop && i < p->n_sides; i++)
+		if (p->sides[i].loop == loop)
+			return &p->sides[i];
+	return NULL;
+}
+
+void pop3_accept(struct pop3 *p, const struct loop *here, int fd, const struct sockaddr *sa,
+		 socklen_t len, bool implicit_tls)
+{
+	struct side *at = side_of(p, here);
+
 	atomic_fetch_add(&p->n_links, 1);
 	atomic_fetch_add(&p->n_total, 1);
-	send_errand(&p->sides[i], &r);
+	if (at) {
+		arrive(at, fd, sa, len, implicit_tls);
+		return;
+	}
+	at = &p->sides[atomic_fetch_add(&p->next_side, 1) % p->n_sides];
+	send_there(at, fd, sa, len, implicit_tls);
 }
 
 void pop3_now(struct pop3 *p, struct pop3_now *out)

@@ -38,9 +38,10 @@ struct pop3_work {
 struct pop3 *pop3_new(struct loop **loops, unsigned n_loops, struct pop3_work work,
 		      const struct pop3_setup *setup, const struct log *log);
 void pop3_setup(struct pop3 *p, const struct pop3_setup *setup); /* any thread */
-/* An accepted connection; any thread; picks a loop, minds socketmax and its kin. implicit_tls: port 995. */
-void pop3_accept(struct pop3 *p, int fd, const struct sockaddr *sa, socklen_t len,
-		 bool implicit_tls);
+/* An accepted connection; minds socketmax and its kin. here: the calling thread's loop, which is to serve it; NULL: any thread,
+ * and the next loop in turn is. implicit_tls: port 995. */
+void pop3_accept(struct pop3 *p, const struct loop *here, int fd, const struct sockaddr *sa,
+		 socklen_t len, bool implicit_tls);
 /* No new sessions; sessions that have signed in go on, others are told to come back. Calls idle() on loop 0 when none is left. */
 void pop3_drain(struct pop3 *p, void (*idle)(void *ctx), void *ctx);
 /* Ends sessions of a mailbox, of a domain, or all (NULL); returns at once; any thread. */

@@ -1,6 +1,7 @@
 /* test_listen.c - doors: TCP, unix, handed over; and what happens when descriptors run out. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -150,6 +151,42 @@ static void wrong_addresses_are_refused(void **state)
 	assert_non_null(strstr(e.text, "Address already in use"));
 	assert_null(l);
 	listen_close(&first);
+}
+
+/* Two loops at one address: each gets some, none is lost, and a stranger does not get in between. */
+static void one_more_at_the_same_address(const char *host, int family)
+{
+	struct door a = { .loop = rig_loop() }, b = { .loop = rig_loop() };
+	struct listener *stranger = NULL;
+	int clients[MANY];
+	struct err e;
+
+	assert_int_equal(listen_tcp(host, 0, MANY, &a.l, NULL), EC_OK);
+	assert_int_equal(listen_beside(a.l, MANY, &b.l, NULL), EC_OK);
+	assert_int_equal(listen_port(a.l), listen_port(b.l));
+	assert_int_equal(listen_tcp(host, listen_port(a.l), 1, &stranger, &e), EC_TEMP);
+	for (int i = 0; i < MANY; i++)
+		clients[i] = call(listen_port(a.l), family);
+	listen_start(a.l, a.loop, &silent, on_accept, &a);
+	listen_start(b.l, b.loop, &silent, on_accept, &b);
+	while (a.n + b.n < MANY) {
+		event_base_loop(loop_base(a.loop), EVLOOP_NONBLOCK);
+		event_base_loop(loop_base(b.loop), EVLOOP_NONBLOCK);
+	}
+	assert_true(a.n > 0 && b.n > 0);
+	for (int i = 0; i < MANY; i++)
+		close(clients[i]);
+	door_close(&a);
+	door_close(&b);
+}
+
+static void loops_share_an_address(void **state)
+{
+	(void)state;
+	one_more_at_the_same_address("127.0.0.1", AF_INET);
+	one_more_at_the_same_address("*", AF_INET);
+	if (has_ipv6())
+		one_more_at_the_same_address("*", AF_INET6);
 }
 
 static void a_crowd_is_accepted_whole(void **state)
@@ -346,6 +383,7 @@ int main(void)
 		cmocka_unit_test(tcp_accepts_and_hands_down_what_matters),
 		cmocka_unit_test(a_star_is_both_families),
 		cmocka_unit_test(wrong_addresses_are_refused),
+		cmocka_unit_test(loops_share_an_address),
 		cmocka_unit_test(a_crowd_is_accepted_whole),
 		cmocka_unit_test(out_of_descriptors_pauses_and_says_so_once),
 		cmocka_unit_test(unix_sockets_have_the_exact_mode_and_go_with_their_maker),
