@@ -207,6 +207,19 @@ static bool fetch_now(struct link *l, struct p3_ask *q)
 	return true;
 }
 
+static bool read_now(struct link *l, struct p3_ask *q)
+{
+	const struct store_ops *ops = l->box->ops;
+
+	if (ops->read_now)
+		q->class =
+			ops->read_now(l->box, q->blob, q->off, q->into, q->want, &q->got, &q->err);
+	if (!ops->read_now || q->class == EC_BUSY)
+		return false;
+	log_trouble(&l->log, q);
+	return true;
+}
+
 /* Most sessions change nothing. */
 static bool quit_now(struct link *l, struct p3_ask *q)
 {
@@ -257,6 +270,7 @@ bool answer_ask(struct link *l, struct p3_ask *q)
 	if (q->kind == P3_ASK_CANCEL)
 		login_cancel(l->login);
 	if (q->kind == P3_ASK_CANCEL || (q->kind == P3_ASK_FETCH && fetch_now(l, q)) ||
+	    (q->kind == P3_ASK_READ && read_now(l, q)) ||
 	    (q->kind == P3_ASK_COMMIT && quit_now(l, q)))
 		return true;
 	struct asking a = asking_for(l, q);

@@ -99,5 +99,9 @@ bool p3_number(struct p3_slice s, uint64_t *out)
 
 bool p3_is(struct p3_slice s, const char *z)
 {
-	return s.len == strlen(z) && strncasecmp(s.p, z, s.len) == 0;
+	if (s.len == 0)
+		return z[0] == '\0';
+	/* A table is searched with it: most names differ in the first letter. */
+	return ((s.p[0] ^ z[0]) & 0x5F) == 0 && s.len == strlen(z) &&
+	       strncasecmp(s.p, z, s.len) == 0;
 }

@@ -1,6 +1,6 @@
 /* stuff.c - stored octets to what RFC 1939 sends.
  *
- * Works line by line with memchr, whole spans at a time; the state between pieces is where in a line we are. A message in
+ * Looks line by line with memchr, and copies whole runs of lines between one that begins with a dot and the next; the state between pieces is where in a line we are. A message in
  * canonical form comes out with its dots doubled and nothing else changed, so one path serves both kinds of message.
  */
 #include <string.h>
@@ -23,13 +23,10 @@ static void emit(struct stuff *st, const char *p, size_t len, struct buf *out)
 }
 
 /* Octets of one line, without its LF. */
-static void span(struct stuff *st, const char *p, size_t len, struct buf *out)
+static void pass(struct stuff *st, const char *p, size_t len)
 {
 	if (len == 0)
 		return;
-	if (!st->in_line && p[0] == '.')
-		buf_add(out, ".", 1);
-	emit(st, p, len, out);
 	/* A line "\r\n" is empty; "\r\r\n" is a line that holds a CR. */
 	st->empty = !st->in_line && len == 1 && p[0] == '\r';
 	st->in_line = true;
@@ -48,20 +45,30 @@ static void line_ended(struct stuff *st)
 	st->empty = true;
 }
 
+/* What lies between `run` and p goes out as it is; it is copied when something has to be put in, or at the end. */
 void stuff_feed(struct stuff *st, const char *p, size_t len, struct buf *out)
 {
-	const char *end = p + len;
+	const char *end = p + len, *run = p;
 
 	while (p < end && !st->over) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
 
-		span(st, p, (size_t)((nl ? nl : end) - p), out);
-		if (!nl)
-			return;
-		emit(st, st->after_cr ? "\n" : "\r\n", st->after_cr ? 1 : 2, out);
-		line_ended(st);
-		p = nl + 1;
+		if (!st->in_line && *p == '.') {
+			emit(st, run, (size_t)(p - run), out);
+			buf_add(out, ".", 1);
+			run = p;
+		}
+		pass(st, p, (size_t)((nl ? nl : end) - p));
+		p = nl ? nl + 1 : end;
+		if (nl && !st->after_cr) {
+			emit(st, run, (size_t)(nl - run), out);
+			emit(st, "\r", 1, out);
+			run = nl;
+		}
+		if (nl)
+			line_ended(st);
 	}
+	emit(st, run, (size_t)(p - run), out);
 }
 
 void stuff_end(struct stuff *st, struct buf *out)

@@ -19,6 +19,7 @@
 
 #define SMALL_BYTES 32768
 #define AHEAD_BYTES (1 << 20)
+#define PAGE_BYTES 4096 /* the smallest there is: where pages are larger, one read too many */
 
 static enum ec changed(struct err *e)
 {
@@ -58,25 +59,32 @@ static ssize_t read_some(int fd, void *to, size_t len, uint64_t off, bool nowait
 	return n;
 }
 
+/* Reads the file, and looks for its end behind what was counted: that spares asking for its size. A read that stops at the edge
+ * of a page may have come to the end of what is in memory, and not of the file. */
+static enum ec read_all(const struct blob *b, char *mem, bool nowait, struct err *e)
+{
+	uint64_t got = 0;
+	ssize_t n;
+
+	do {
+		n = read_some(b->fd, mem + got, (size_t)(b->len + 1 - got), got, nowait);
+		if (n > 0)
+			got += (uint64_t)n;
+	} while (n > 0 && (got < b->len || (got == b->len && got % PAGE_BYTES == 0)));
+	if (n < 0 && nowait && (errno == EAGAIN || errno == EOPNOTSUPP))
+		return would_wait(e);
+	if (n < 0)
+		return err_sys(e, "cannot read a message");
+	return got == b->len ? EC_OK : changed(e);
+}
+
 static enum ec load(struct blob *b, bool nowait, struct err *e)
 {
 	char *mem = malloc(b->len + 1);
-	uint64_t got = 0;
-	enum ec rc = EC_OK;
 
 	if (!mem)
 		die("out of memory");
-	while (got < b->len && rc == EC_OK) {
-		ssize_t n = read_some(b->fd, mem + got, (size_t)(b->len - got), got, nowait);
-		if (n > 0)
-			got += (uint64_t)n;
-		else if (n == 0)
-			rc = changed(e);
-		else if (nowait && (errno == EAGAIN || errno == EOPNOTSUPP))
-			rc = would_wait(e);
-		else
-			rc = err_sys(e, "cannot read a message");
-	}
+	enum ec rc = read_all(b, mem, nowait, e);
 	if (rc != EC_OK) {
 		free(mem);
 		return rc;
@@ -88,11 +96,23 @@ static enum ec load(struct blob *b, bool nowait, struct err *e)
 	return EC_OK;
 }
 
+static enum ec look_at(const struct blob *b, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(b->fd, &st) < 0)
+		return err_sys(e, "cannot look at a message");
+	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == b->len ? EC_OK : changed(e);
+}
+
 /* A large file: is its beginning at hand, or shall it be fetched ahead? */
 static enum ec prepare(struct blob *b, bool nowait, struct err *e)
 {
 	char octet;
+	enum ec rc = look_at(b, e);
 
+	if (rc != EC_OK)
+		return rc;
 	if (!nowait) {
 		posix_fadvise(b->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 		readahead(b->fd, 0, AHEAD_BYTES);
@@ -122,7 +142,6 @@ enum ec files_fetch(struct box *box, uint32_t i, unsigned flags, struct blob *ou
 {
 	struct files_box *fb = files_box_of(box);
 	bool nowait = flags & FETCH_NOWAIT;
-	struct stat st;
 	struct blob b = { .fd = -1 };
 
 	if (!fb->table || i >= fb->table->n)
@@ -133,16 +152,11 @@ enum ec files_fetch(struct box *box, uint32_t i, unsigned flags, struct blob *ou
 	if (rc != EC_OK)
 		return rc;
 	b.len = fb->table->slots[i].stored;
-	if (fstat(b.fd, &st) < 0)
-		rc = err_sys(e, "cannot look at a message");
-	else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != b.len)
-		rc = changed(e);
-	if (rc == EC_TEMP && !nowait)
-		distrust_index(fb, i);
-	else if (rc == EC_TEMP)
+	rc = b.len <= SMALL_BYTES ? load(&b, nowait, e) : prepare(&b, nowait, e);
+	if (rc == EC_TEMP && nowait)
 		rc = would_wait(e); /* asked again on a worker, it may take the index's lock */
-	if (rc == EC_OK)
-		rc = b.len <= SMALL_BYTES ? load(&b, nowait, e) : prepare(&b, nowait, e);
+	else if (rc == EC_TEMP)
+		distrust_index(fb, i);
 	if (rc == EC_OK)
 		*out = b;
 	else if (b.fd >= 0)
@@ -150,10 +164,9 @@ enum ec files_fetch(struct box *box, uint32_t i, unsigned flags, struct blob *ou
 	return rc;
 }
 
-enum ec files_read(struct box *box, const struct blob *blob, uint64_t off, void *to, size_t len,
-		   size_t *got, struct err *e)
+static enum ec read_blob(const struct blob *blob, uint64_t off, void *to, size_t len, bool nowait,
+			 size_t *got, struct err *e)
 {
-	(void)box;
 	if (off >= blob->len) {
 		*got = 0;
 		return EC_OK;
@@ -165,13 +178,29 @@ enum ec files_read(struct box *box, const struct blob *blob, uint64_t off, void 
 		*got = len;
 		return EC_OK;
 	}
-	ssize_t n = read_some(blob->fd, to, len, blob->off + off, false);
+	ssize_t n = read_some(blob->fd, to, len, blob->off + off, nowait);
+	if (n < 0 && nowait)
+		return would_wait(e); /* or worse: a worker will tell */
 	if (n < 0)
 		return err_sys(e, "cannot read a message");
 	if (n == 0)
 		return changed(e);
 	*got = (size_t)n;
 	return EC_OK;
+}
+
+enum ec files_read(struct box *box, const struct blob *blob, uint64_t off, void *to, size_t len,
+		   size_t *got, struct err *e)
+{
+	(void)box;
+	return read_blob(blob, off, to, len, false, got, e);
+}
+
+enum ec files_read_now(struct box *box, const struct blob *blob, uint64_t off, void *to, size_t len,
+		       size_t *got, struct err *e)
+{
+	(void)box;
+	return read_blob(blob, off, to, len, true, got, e);
 }
 
 void files_blob_done(struct box *box, struct blob *blob)

@@ -222,6 +222,7 @@ static const struct store_ops files_ops = {
 	.table = files_table,
 	.fetch = files_fetch,
 	.read = files_read,
+	.read_now = files_read_now,
 	.blob_done = files_blob_done,
 	.commit = files_commit,
 	.release = files_release,

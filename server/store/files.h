@@ -36,6 +36,8 @@ enum ec files_deliver(struct store *s, const struct name *mailbox, const struct 
 enum ec files_fetch(struct box *box, uint32_t i, unsigned flags, struct blob *out, struct err *e);
 enum ec files_read(struct box *box, const struct blob *blob, uint64_t off, void *to, size_t len,
 		   size_t *got, struct err *e);
+enum ec files_read_now(struct box *box, const struct blob *blob, uint64_t off, void *to, size_t len,
+		       size_t *got, struct err *e);
 void files_blob_done(struct box *box, struct blob *blob);
 enum ec files_commit(struct box *box, const struct marks *marks, struct commit *out, struct err *e);
 /* Counts the mailbox anew: messages and octets, and forgets the table. */

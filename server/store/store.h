@@ -97,6 +97,9 @@ struct store_ops {
 	/* pread: returns octets read in *got; 0 only at the end. For MSG_DOTS, MSG_REPAIR and TOP. */
 	enum ec (*read)(struct box *, const struct blob *, uint64_t off, void *to, size_t len,
 			size_t *got, struct err *);
+	/* read on an event loop: EC_BUSY instead of waiting for a disk. NULL: always a worker. */
+	enum ec (*read_now)(struct box *, const struct blob *, uint64_t off, void *to, size_t len,
+			    size_t *got, struct err *);
 	void (*blob_done)(struct box *, struct blob *);
 	/* Removes what is marked: all it can; EC_TEMP/EC_BROKEN if some failed, out tells. Call at most once. */
 	enum ec (*commit)(struct box *, const struct marks *, struct commit *out, struct err *);
