@@ -4,24 +4,14 @@
  * ends exactly once, by its answer or by being dropped; there are never more than there may be; cutting the input differently
  * changes nothing. The first octet chooses the answers and the cuts.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include "server/base/buf.h"
 #include "server/mta/authproto.h"
-
-#define MUST(x)                                                                                    \
-	do {                                                                                       \
-		if (!(x))                                                                          \
-			abort();                                                                   \
-	} while (0)
+#include "tests/fuzz/talk.h"
 
 struct run {
-	unsigned seed, n_open, n_asked;
-	bool later;
+	struct talk t;
+	unsigned n_open, n_asked;
 	struct ap *ap;
 	struct ap_ask *asked;
-	struct buf in, out;
 	enum mta_verdict last;
 };
 
@@ -35,7 +25,7 @@ static void put(void *ctx, const void *p, size_t len)
 	     memcmp(line, "FAIL\t", 5) == 0);
 	for (size_t i = 0; i < len - 1; i++)
 		MUST(line[i] == '\t' || (line[i] >= ' ' && line[i] <= '~'));
-	buf_add(&r->out, p, len);
+	buf_add(&r->t.out, p, len);
 }
 
 /* What is said decides, so that both runs are answered alike. */
@@ -44,7 +34,7 @@ static void fill(struct run *r, struct ap_ask *q)
 	static const enum ec some[] = { EC_USAGE,   EC_DENIED, EC_DENIED, EC_DENIED,
 					EC_REFUSED, EC_BUSY,   EC_TEMP,   EC_BROKEN };
 	static const struct name kim = { "kim", "example.com" };
-	unsigned dice = r->seed + q->id * 7 + (unsigned)q->data_len;
+	unsigned dice = r->t.seed + q->id * 7 + (unsigned)q->data_len;
 
 	q->state = dice % 3 == 0 ? AUTH_DONE : dice % 3 == 1 ? AUTH_MORE : AUTH_FAILED;
 	q->class = some[dice / 3 % 8];
@@ -67,11 +57,11 @@ static bool ask(void *ctx, struct ap_ask *q)
 		r->n_asked += octets[i] == 'x';
 	q->own = r;
 	fill(r, q);
-	if (r->later)
+	if (r->t.later)
 		r->asked = q;
 	else
 		r->n_open -= q->state != AUTH_MORE;
-	return !r->later;
+	return !r->t.later;
 }
 
 static void drop(void *ctx, struct ap_ask *q)
@@ -83,14 +73,15 @@ static void drop(void *ctx, struct ap_ask *q)
 		r->asked = NULL;
 }
 
-static void serve(struct run *r)
+static void serve(struct talk *t)
 {
+	struct run *r = (struct run *)t;
 	size_t eaten;
 
 	do {
-		r->last = ap_feed(r->ap, buf_at(&r->in), r->in.len, &eaten);
-		MUST(eaten <= r->in.len);
-		buf_eat(&r->in, eaten);
+		r->last = ap_feed(r->ap, buf_at(&r->t.in), r->t.in.len, &eaten);
+		MUST(eaten <= r->t.in.len);
+		buf_eat(&r->t.in, eaten);
 		if (r->asked && r->last != MTA_BYE) {
 			struct ap_ask *q = r->asked;
 
@@ -100,42 +91,28 @@ static void serve(struct run *r)
 		}
 		MUST(r->last != MTA_WAIT);
 	} while (r->last == MTA_NEXT && eaten > 0);
+	t->over = r->last != MTA_NEXT;
 }
 
-static void run(struct run *r, const uint8_t *p, size_t len, bool whole)
+static void run(struct talk *t, const uint8_t *p, size_t len)
 {
+	struct run *r = (struct run *)t;
 	static const struct ap_out out = { put, ask, drop };
-	struct arena *mem = arena_new("fuzz", 1024);
 
-	r->ap = ap_new(mem, &out, r);
-	for (size_t at = 0; at < len && r->last == MTA_NEXT;) {
-		size_t n = whole ? len : 1 + (r->seed + at) % 13;
-
-		n = n < len - at ? n : len - at;
-		buf_add(&r->in, p + at, n);
-		serve(r);
-		at += n;
-	}
-	if (r->seed & 1)
+	r->ap = ap_new(t->mem, &out, r);
+	talk_feed(t, p, len, serve);
+	if (r->t.seed & 1)
 		MUST(ap_stop(r->ap) == MTA_BYE);
 	ap_gone(r->ap);
 	MUST(r->n_open == 0);
-	arena_drop(&mem);
-	buf_drop(&r->in);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
-	if (len == 0)
-		return 0;
-	struct run a = { .seed = *p }, b = { .seed = *p, .later = true };
+	struct run a = { 0 }, b = { 0 };
 
-	run(&a, p + 1, len - 1, true);
-	run(&b, p + 1, len - 1, false);
-	MUST(a.last == b.last && a.out.len == b.out.len);
-	MUST(memcmp(buf_at(&a.out), buf_at(&b.out), a.out.len) == 0);
-	buf_drop(&a.out);
-	buf_drop(&b.out);
+	talk_twice(&a.t, &b.t, p, len, run);
+	MUST(a.last == b.last);
 	return 0;
 }

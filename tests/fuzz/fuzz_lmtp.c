@@ -5,24 +5,14 @@
  * form; cutting the input differently changes nothing.
  * The first octet chooses the answers and the cuts.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include "server/base/buf.h"
 #include "server/lmtp/session.h"
-
-#define MUST(x)                                                                                    \
-	do {                                                                                       \
-		if (!(x))                                                                          \
-			abort();                                                                   \
-	} while (0)
+#include "tests/fuzz/talk.h"
 
 struct run {
-	unsigned seed;
-	bool later;
+	struct talk t;
 	struct lm *lm;
 	struct lm_ask *asked;
-	struct buf out, in, got;
+	struct buf got;
 	unsigned n_final; /* replies still due */
 };
 
@@ -34,7 +24,7 @@ static void put(void *ctx, const void *p, size_t len)
 	MUST(len >= 6 && len <= 512 && memchr(line, '\n', len) == line + len - 1);
 	MUST(line[len - 2] == '\r' && (line[3] == ' ' || line[3] == '-'));
 	MUST(line[0] >= '2' && line[0] <= '5');
-	buf_add(&r->out, p, len);
+	buf_add(&r->t.out, p, len);
 }
 
 static void answer(struct run *r, struct lm_ask *q)
@@ -42,7 +32,7 @@ static void answer(struct run *r, struct lm_ask *q)
 	static const enum ec some[] = { EC_OK,   EC_OK,     EC_OK,      EC_ABSENT, EC_QUOTA,
 					EC_TEMP, EC_BROKEN, EC_REFUSED, EC_BUSY,   EC_LOCKED };
 
-	q->full_waits = r->seed % 2;
+	q->full_waits = r->t.seed % 2;
 	strcpy(q->account, "fuzz");
 	q->charge = (struct charge){ .account = q->account };
 
@@ -71,11 +61,11 @@ static bool ask(void *ctx, struct lm_ask *q)
 	struct run *r = ctx;
 
 	MUST(!r->asked);
-	if (r->later)
+	if (r->t.later)
 		r->asked = q;
 	else
 		answer(r, q);
-	return !r->later;
+	return !r->t.later;
 }
 
 static void forget(void *ctx, struct lm_mail *m)
@@ -89,8 +79,8 @@ static void check_final(struct run *r, size_t before)
 {
 	unsigned n = 0;
 
-	for (size_t i = before; i < r->out.len; i++)
-		n += buf_at(&r->out)[i] == '\n';
+	for (size_t i = before; i < r->t.out.len; i++)
+		n += buf_at(&r->t.out)[i] == '\n';
 	MUST(n == r->n_final);
 	r->n_final = 0;
 }
@@ -98,7 +88,7 @@ static void check_final(struct run *r, size_t before)
 static enum lm_verdict answer_now(struct run *r)
 {
 	struct lm_ask *q = r->asked;
-	size_t before = r->out.len;
+	size_t before = r->t.out.len;
 	bool deliver = q->kind == LM_ASK_DELIVER;
 
 	r->asked = NULL;
@@ -110,65 +100,45 @@ static enum lm_verdict answer_now(struct run *r)
 	return v;
 }
 
-static void serve(struct run *r)
+static void serve(struct talk *t)
 {
+	struct run *r = (struct run *)t;
 	enum lm_verdict v;
 	size_t eaten;
 
 	do {
-		v = lm_feed(r->lm, buf_at(&r->in), r->in.len, &eaten);
-		MUST(eaten <= r->in.len);
-		buf_eat(&r->in, eaten);
+		v = lm_feed(r->lm, buf_at(&r->t.in), r->t.in.len, &eaten);
+		MUST(eaten <= r->t.in.len);
+		buf_eat(&r->t.in, eaten);
 		while (v == LM_WAIT && r->asked) {
 			v = answer_now(r);
 			eaten = 1;
 		}
 		MUST(v != LM_WAIT);
-	} while (v == LM_NEXT && eaten > 0 && r->in.len > 0);
+	} while (v == LM_NEXT && eaten > 0 && r->t.in.len > 0);
 }
 
-static void run(struct run *r, const uint8_t *p, size_t len, bool whole)
+static void run(struct talk *t, const uint8_t *p, size_t len)
 {
+	struct run *r = (struct run *)t;
 	static const struct lm_policy policy = { "mx.example.com", 500 };
 	static const struct lm_out out = { put, ask, forget };
 	static const struct log silent;
-	struct arena *mem = arena_new("fuzz", 1024);
 
-	r->lm = lm_new(mem, &policy, &out, r, &silent);
+	r->lm = lm_new(t->mem, &policy, &out, r, &silent);
 	lm_greet(r->lm);
-	for (size_t at = 0; at < len;) {
-		size_t n = whole ? len : 1 + (r->seed + at) % 13;
-
-		n = n < len - at ? n : len - at;
-		buf_add(&r->in, p + at, n);
-		serve(r);
-		at += n;
-	}
-	if (r->seed & 1)
-		lm_end(r->lm, r->seed & 2 ? LM_END_STOP : LM_END_IDLE);
+	talk_feed(t, p, len, serve);
+	if (r->t.seed & 1)
+		lm_end(r->lm, r->t.seed & 2 ? LM_END_STOP : LM_END_IDLE);
 	lm_gone(r->lm);
-	arena_drop(&mem);
-}
-
-static void drop(struct run *r)
-{
-	buf_drop(&r->in);
-	buf_drop(&r->out);
-	buf_drop(&r->got);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
-	if (len == 0)
-		return 0;
-	struct run a = { .seed = *p }, b = { .seed = *p, .later = true };
+	struct run a = { 0 }, b = { 0 };
 
-	run(&a, p + 1, len - 1, true);
-	run(&b, p + 1, len - 1, false);
-	MUST(a.out.len == b.out.len && memcmp(buf_at(&a.out), buf_at(&b.out), a.out.len) == 0);
-	MUST(a.got.len == b.got.len && memcmp(buf_at(&a.got), buf_at(&b.got), a.got.len) == 0);
-	drop(&a);
-	drop(&b);
+	talk_twice(&a.t, &b.t, p, len, run);
+	talk_same(&a.got, &b.got);
 	return 0;
 }

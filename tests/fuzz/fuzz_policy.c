@@ -4,24 +4,14 @@
  * per question that names a recipient; who breaks the protocol is hung up on and told no more; cutting the input differently
  * changes nothing. The first octet chooses the cuts.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include "server/base/buf.h"
 #include "server/mta/policy.h"
-
-#define MUST(x)                                                                                    \
-	do {                                                                                       \
-		if (!(x))                                                                          \
-			abort();                                                                   \
-	} while (0)
+#include "tests/fuzz/talk.h"
 
 struct run {
-	unsigned seed, n_asked, n_named; /* answers that only a question can have */
-	bool later;
+	struct talk t;
+	unsigned n_asked, n_named; /* answers that only a question can have */
 	struct policy *s;
 	struct policy_ask *asked;
-	struct buf in, out;
 };
 
 static void put(void *ctx, const void *p, size_t len)
@@ -34,7 +24,7 @@ static void put(void *ctx, const void *p, size_t len)
 	MUST(len > 9 && memcmp(p, "action=", 7) == 0);
 	MUST(memchr(p, '\n', len) == end && end[1] == '\n');
 	r->n_named += len != strlen(dunno);
-	buf_add(&r->out, p, len);
+	buf_add(&r->t.out, p, len);
 }
 
 static bool ask(void *ctx, struct policy_ask *q)
@@ -45,21 +35,22 @@ static bool ask(void *ctx, struct policy_ask *q)
 	MUST(!memchr(q->recipient.p, '\n', q->recipient.len) && q->octets <= INT64_MAX);
 	q->action = 1 + (q->recipient.len + q->octets) % (POLICY_ACTIONS - 1);
 	r->n_asked++;
-	if (r->later)
+	if (r->t.later)
 		r->asked = q;
-	return !r->later;
+	return !r->t.later;
 }
 
-static void serve(struct run *r)
+static void serve(struct talk *t)
 {
+	struct run *r = (struct run *)t;
 	enum mta_verdict v;
 	size_t eaten;
 
 	do {
-		v = policy_feed(r->s, buf_at(&r->in), r->in.len, &eaten);
-		MUST(eaten <= r->in.len && (v == MTA_WAIT) == (r->asked != NULL));
+		v = policy_feed(r->s, buf_at(&r->t.in), r->t.in.len, &eaten);
+		MUST(eaten <= r->t.in.len && (v == MTA_WAIT) == (r->asked != NULL));
 		MUST((v == MTA_BYE) == (policy_fault(r->s) != NULL));
-		buf_eat(&r->in, eaten);
+		buf_eat(&r->t.in, eaten);
 		if (v == MTA_WAIT) {
 			struct policy_ask *q = r->asked;
 
@@ -67,40 +58,25 @@ static void serve(struct run *r)
 			v = policy_answered(r->s, q);
 		}
 	} while (v == MTA_NEXT && eaten > 0);
-	MUST(v == MTA_BYE || r->in.len < POLICY_REQUEST_MAX);
+	MUST(v == MTA_BYE || r->t.in.len < POLICY_REQUEST_MAX);
 }
 
-static void run(struct run *r, const uint8_t *p, size_t len, bool whole)
+static void run(struct talk *t, const uint8_t *p, size_t len)
 {
+	struct run *r = (struct run *)t;
 	static const struct policy_out out = { put, ask };
-	struct arena *mem = arena_new("fuzz", 1024);
 
-	r->s = policy_new(mem, &out, r);
-	for (size_t at = 0; at < len;) {
-		size_t n = whole ? len : 1 + (r->seed + at) % 13;
-
-		n = n < len - at ? n : len - at;
-		buf_add(&r->in, p + at, n);
-		serve(r);
-		at += n;
-	}
+	r->s = policy_new(t->mem, &out, r);
+	talk_feed(t, p, len, serve);
 	MUST(r->n_named == r->n_asked);
 	MUST(policy_stop(r->s) == MTA_BYE);
-	arena_drop(&mem);
-	buf_drop(&r->in);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
-	if (len == 0)
-		return 0;
-	struct run a = { .seed = *p }, b = { .seed = *p, .later = true };
+	struct run a = { 0 }, b = { 0 };
 
-	run(&a, p + 1, len - 1, true);
-	run(&b, p + 1, len - 1, false);
-	MUST(a.out.len == b.out.len && memcmp(buf_at(&a.out), buf_at(&b.out), a.out.len) == 0);
-	buf_drop(&a.out);
-	buf_drop(&b.out);
+	talk_twice(&a.t, &b.t, p, len, run);
 	return 0;
 }

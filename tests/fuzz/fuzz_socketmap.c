@@ -3,25 +3,15 @@
  * Invariants: every reply is one netstring with a word that socketmap_table(5) knows; there is one per question; cutting the
  * input differently changes nothing. The first octet chooses the cuts.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include "server/base/buf.h"
 #include "server/mta/netstring.h"
 #include "server/mta/socketmap.h"
-
-#define MUST(x)                                                                                    \
-	do {                                                                                       \
-		if (!(x))                                                                          \
-			abort();                                                                   \
-	} while (0)
+#include "tests/fuzz/talk.h"
 
 struct run {
-	unsigned seed, n_asked, n_replies;
-	bool later;
+	struct talk t;
+	unsigned n_asked, n_replies;
 	struct sm *sm;
 	struct sm_ask *asked;
-	struct buf in, out;
 };
 
 static bool begins(struct mta_text t, const char *z)
@@ -39,7 +29,7 @@ static void put(void *ctx, const void *p, size_t len)
 	MUST(begins(text, "OK ") || begins(text, "NOTFOUND ") || begins(text, "TEMP ") ||
 	     begins(text, "PERM "));
 	r->n_replies += !begins(text, "PERM ");
-	buf_add(&r->out, p, len);
+	buf_add(&r->t.out, p, len);
 }
 
 static bool ask(void *ctx, struct sm_ask *q)
@@ -53,20 +43,21 @@ static bool ask(void *ctx, struct sm_ask *q)
 	memset(q->value, 'v', n);
 	q->value[n] = '\0';
 	r->n_asked++;
-	if (r->later)
+	if (r->t.later)
 		r->asked = q;
-	return !r->later;
+	return !r->t.later;
 }
 
-static void serve(struct run *r)
+static void serve(struct talk *t)
 {
+	struct run *r = (struct run *)t;
 	enum mta_verdict v;
 	size_t eaten;
 
 	do {
-		v = sm_feed(r->sm, buf_at(&r->in), r->in.len, &eaten);
-		MUST(eaten <= r->in.len && (v == MTA_WAIT) == (r->asked != NULL));
-		buf_eat(&r->in, eaten);
+		v = sm_feed(r->sm, buf_at(&r->t.in), r->t.in.len, &eaten);
+		MUST(eaten <= r->t.in.len && (v == MTA_WAIT) == (r->asked != NULL));
+		buf_eat(&r->t.in, eaten);
 		if (v == MTA_WAIT) {
 			struct sm_ask *q = r->asked;
 
@@ -78,36 +69,21 @@ static void serve(struct run *r)
 	} while (v == MTA_NEXT && eaten > 0);
 }
 
-static void run(struct run *r, const uint8_t *p, size_t len, bool whole)
+static void run(struct talk *t, const uint8_t *p, size_t len)
 {
+	struct run *r = (struct run *)t;
 	static const struct sm_out out = { put, ask };
-	struct arena *mem = arena_new("fuzz", 1024);
 
-	r->sm = sm_new(mem, &out, r);
-	for (size_t at = 0; at < len;) {
-		size_t n = whole ? len : 1 + (r->seed + at) % 13;
-
-		n = n < len - at ? n : len - at;
-		buf_add(&r->in, p + at, n);
-		serve(r);
-		at += n;
-	}
+	r->sm = sm_new(t->mem, &out, r);
+	talk_feed(t, p, len, serve);
 	MUST(r->n_replies == r->n_asked);
-	arena_drop(&mem);
-	buf_drop(&r->in);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
-	if (len == 0)
-		return 0;
-	struct run a = { .seed = *p }, b = { .seed = *p, .later = true };
+	struct run a = { 0 }, b = { 0 };
 
-	run(&a, p + 1, len - 1, true);
-	run(&b, p + 1, len - 1, false);
-	MUST(a.out.len == b.out.len && memcmp(buf_at(&a.out), buf_at(&b.out), a.out.len) == 0);
-	buf_drop(&a.out);
-	buf_drop(&b.out);
+	talk_twice(&a.t, &b.t, p, len, run);
 	return 0;
 }
