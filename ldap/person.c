@@ -5,6 +5,7 @@
  * per kind. What is weighed and not decided is ambiguous, and then it is nobody: signing in as the first of two would hand somebody's
  * mail to somebody else.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include "ldap/escape.h"
@@ -51,6 +52,18 @@ static void make_filter(struct buf *b, const struct hunt *h, bool by_logon)
 }
 
 /* ---- reading an entry ---- */
+
+/* Room for addresses is most of a person; what nobody looks at is neither cleared nor copied. */
+static void clear(struct person *p)
+{
+	memset(p, 0, offsetof(struct person, addresses));
+}
+
+static void copy(struct person *to, const struct person *from)
+{
+	memcpy(to, from,
+	       offsetof(struct person, addresses) + from->n_addresses * sizeof(from->addresses[0]));
+}
 
 static void add_address(struct person *p, const struct name *n)
 {
@@ -187,10 +200,11 @@ static bool take_entry(void *ctx, struct dir_entry *en)
 {
 	struct hunt *h = ctx;
 	const char *dn = dir_entry_dn(en);
-	struct person p = { 0 };
+	struct person p;
 
 	if (*dn == '\0' || strlen(dn) > ACCOUNT_KEY_MAX)
 		return true;
+	clear(&p);
 	strcpy(p.account.key, dn);
 	read_person(h, en, &p);
 	if (p.match == MATCH_NONE || p.match < h->best->match)
@@ -200,7 +214,7 @@ static bool take_entry(void *ctx, struct dir_entry *en)
 		strcpy(h->other, dn);
 		return true;
 	}
-	*h->best = p;
+	copy(h->best, &p);
 	h->n_best = 1;
 	return true;
 }
@@ -238,7 +252,7 @@ static enum ec look(struct hunt *h, struct dir_conn *c, bool by_logon, bool *cut
 {
 	struct buf filter = { 0 };
 
-	*h->best = (struct person){ 0 };
+	clear(h->best);
 	*cut = false;
 	h->n_best = 0;
 	make_filter(&filter, h, by_logon);
@@ -269,7 +283,7 @@ static enum ec run_search(struct dir_conn *c, void *ctx, struct err *e)
 	bool cut = false;
 	enum ec rc = dir_root_get(h->d, c, &h->root, e);
 
-	*h->best = (struct person){ 0 };
+	clear(h->best);
 	if (rc == EC_OK)
 		rc = check_domain(h->d, h->root, h->who->domain, e);
 	if (rc == EC_OK)
@@ -325,7 +339,7 @@ enum ec person_by_mark(struct dir *d, struct dir_conn *c, const struct name *n, 
 	struct buf filter = { 0 };
 	enum ec rc = dir_root_get(d, c, &h.root, e);
 
-	*out = (struct person){ 0 };
+	clear(out);
 	if (rc != EC_OK)
 		return rc;
 	make_mark_filter(&filter, d->flavour->mark, n, mark);
@@ -376,7 +390,7 @@ static enum ec run_read(struct dir_conn *c, void *ctx, struct err *e)
 	struct hunt h = { .d = r->d, .who = &nobody, .best = r->out };
 	enum ec rc = dir_root_get(r->d, c, &h.root, e);
 
-	*r->out = (struct person){ 0 };
+	clear(r->out);
 	if (rc != EC_OK)
 		return rc;
 	const struct dir_query q = { .base = r->dn,

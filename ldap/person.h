@@ -68,10 +68,11 @@ struct person {
 	enum match match;
 	bool has_mail;   /* an address other than what AD gives everybody */
 	bool is_mailbox; /* MAILBOX_ATTR is there */
-	unsigned n_addresses;
-	struct name addresses[PERSON_ADDRESSES_MAX]; /* preferred ones first */
 	/* By person_find_marked and person_by_mark. */
 	char mark[ACCOUNT_MARK_MAX + 1], changed[ACCOUNT_STAMP_MAX + 1];
+	unsigned n_addresses;
+	struct name addresses
+		[PERSON_ADDRESSES_MAX]; /* preferred ones first; those behind are not set */
 };
 
 /* One search; a second one, for the address alone, if a great many have the logon name. EC_ABSENT: nobody, or more than one, and
