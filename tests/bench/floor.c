@@ -1,13 +1,14 @@
 /* floor.c - the server that nobody can be faster than.
  *
- *	floor --port N [--tls-port N --cert FILE --key FILE] --file FILE --box FIRST:LAST:MESSAGES:SIZE[:dots]... [--sendfile-from OCTETS]
+ *	floor --port N [--tls-port N --cert FILE --key FILE] --file FILE --box FIRST:LAST:MESSAGES:SIZE[:dots]... [--sendfile-from OCTETS] [--reply-by-reply]
  *
  * It speaks POP3 to the generator and does only what no server can leave out: accept, read, send, close, and the arithmetic of TLS. No
  * sign-in, no store, no log, no limits; every answer lies ready. One thread for each processor, each with listening sockets of its own
  * (SO_REUSEPORT); the answers to all that one read() brought are sent by one call. What ours costs above it is what there is to win.
  *
  * --sendfile-from: messages of that size and above go from the file to a plain socket by sendfile(), all others from a mapping of the
- * same file. For small ones the copy is cheaper.
+ * same file. For small ones the copy is cheaper. --reply-by-reply: each answer is sent by a call of its own, as by a server that
+ * finds its messages one after the other.
  */
 #include "tests/bench/floor.h"
 
@@ -42,6 +43,7 @@ struct options {
 	uint16_t port, tls_port;
 	const char *file, *cert, *key;
 	unsigned n_threads;
+	bool reply_by_reply;
 };
 
 struct conn {
@@ -161,6 +163,7 @@ static ssize_t send_memory(const struct thread *t, const struct conn *c, const s
 	struct msghdr msg = { .msg_iov = iov };
 	bool file = false;
 
+	n = t->o->reply_by_reply ? 1 : n;
 	for (size_t i = 0; i < n && msg.msg_iovlen < 256; i++) {
 		file = by_sendfile(t, &items[i]);
 		if (file)
@@ -200,6 +203,7 @@ static size_t encrypt_some(struct thread *t, struct conn *c, const struct item *
 		len = (left < room ? left : room) / RECORD * RECORD;
 		return SSL_write(c->ssl, items->at + skip, (int)len) > 0 ? len : 0;
 	}
+	n = t->o->reply_by_reply ? 1 : n;
 	for (size_t i = 0; i < n && len < RECORD; i++) {
 		left = items[i].len - skip;
 		left = left < RECORD - len ? left : RECORD - len;
@@ -259,6 +263,8 @@ static bool send_tls(struct thread *t, struct conn *c, struct item **items, size
 				return false;
 			*items += done;
 			*n_items -= done;
+			if (done > 0 && t->o->reply_by_reply)
+				break;
 		}
 		if (!send_wire(t, c))
 			return false;
@@ -449,15 +455,11 @@ static struct thread *thread_new(const struct options *o)
 static void parse_options(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "port", 1, NULL, 'p' },
-		{ "tls-port", 1, NULL, 't' },
-		{ "cert", 1, NULL, 'c' },
-		{ "key", 1, NULL, 'k' },
-		{ "file", 1, NULL, 'f' },
-		{ "box", 1, NULL, 'b' },
-		{ "threads", 1, NULL, 'n' },
-		{ "sendfile-from", 1, NULL, 's' },
-		{ 0 },
+		{ "port", 1, NULL, 'p' },           { "tls-port", 1, NULL, 't' },
+		{ "cert", 1, NULL, 'c' },           { "key", 1, NULL, 'k' },
+		{ "file", 1, NULL, 'f' },           { "box", 1, NULL, 'b' },
+		{ "reply-by-reply", 0, NULL, 'r' }, { "threads", 1, NULL, 'n' },
+		{ "sendfile-from", 1, NULL, 's' },  { 0 },
 	};
 	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
 		switch (c) {
@@ -468,6 +470,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 		case 'f': o->file = optarg; break;
 		case 'b': mail_add(&o->mail, optarg); break;
 		case 'n': o->n_threads = (unsigned)atoi(optarg); break;
+		case 'r': o->reply_by_reply = true; break;
 		case 's': o->mail.sendfile_from = strtoul(optarg, NULL, 10); break;
 		default: errx(2, "see the top of floor.c");
 		}

@@ -55,10 +55,10 @@ def cost(got, key="server_us"):
 
 
 def print_costs(names, results):
-    print(f"\n{'CPU us per operation':20} {'dovecot':>9} {'winpopd':>9} {'floor':>9} {'/dovecot':>9} {'/floor':>7}   bound")
+    print(f"\n{'CPU us per operation':20} {'dovecot':>9} {'winpopd':>9} {'floor':>9} {'floor-1':>9} {'/dovecot':>9} {'/floor':>7}   bound")
     for name in names:
         got, r = of_row(results, name), Ratios(ROWS[name], of_row(results, name))
-        us = (number(cost(got.get(server)), ".1f") for server in ("dovecot", "winpopd", "floor"))
+        us = (number(cost(got.get(server)), ".1f") for server in ("dovecot", "winpopd", "floor", "floor-1"))
         print(f"{name:20} " + " ".join(f"{v:>9}" for v in us) + f" {number(r.dovecot, '.3f'):>9} {number(r.floor):>7}   "
               + " ".join(r.verdict()))
 

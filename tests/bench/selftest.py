@@ -171,19 +171,19 @@ def tickets(load, certs):
 
 
 def floor(load, program, certs, home):
-    """The floor server answers rightly in every mode, plain and in TLS, from memory and from the file."""
+    """The floor server answers rightly in every mode and way, plain and in TLS."""
     with Door({}) as one, Door({}) as other:
         ports = one.port, other.port
-    for sendfile_from in (0, 1 << 30):
+    for way in (("--sendfile-from", "0"), ("--sendfile-from", "0", "--reply-by-reply"), ("--reply-by-reply",), ()):
         words = [program, "--port", ports[0], "--tls-port", ports[1], "--cert", certs.dir / "pop.example.com.crt",
                  "--key", certs.dir / "pop.example.com.key", "--file", home / "mail", "--box", f"1:2:{N}:{SIZE}:dots",
-                 "--sendfile-from", sendfile_from]
+                 *way]
         with subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout.readline() == "ready\n"
-            for how in (LISTED, BATCH, LIST, (*LIST, "--pipeline")):
+            for how in (LISTED, BATCH, (*LIST, "--pipeline")):
                 for port, tls in ((ports[0], ()), (ports[1], ("--tls",)), (ports[1], ("--resume",))):
                     found = look(load, port, *how, *tls, seconds="0.4" if tls else "0.1")
-                    yield f"floor, {' '.join(how + tls)}", good(found) and (found[1]["resumed"] > 0) == (tls == ("--resume",))
+                    yield f"floor {' '.join(way)}, {' '.join(how + tls)}", good(found) and (found[1]["resumed"] > 0) == (tls == ("--resume",))
             process.kill()
 
 

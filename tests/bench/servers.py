@@ -109,7 +109,7 @@ class Ours(Server):
 class Floor(Server):
     """floor.c: what the system calls alone cost. `boxes`: (first mailbox, last, messages in each, octets, dots)."""
 
-    name = "floor"
+    name, how = "floor", ["--reply-by-reply"]
     SENDFILE_FROM = 32 << 10
 
     def __init__(self, build, certs, boxes):
@@ -118,7 +118,7 @@ class Floor(Server):
         self.port, self.tls_port, self.lmtp = self.ports.take(), self.ports.take(), None
         words = [pathlib.Path(build) / "tests/bench/floor", "--port", self.port, "--tls-port", self.tls_port,
                  "--cert", certs.dir / "pop.example.com.crt", "--key", certs.dir / "pop.example.com.key",
-                 "--file", self.home / "mail", "--sendfile-from", self.SENDFILE_FROM]
+                 "--file", self.home / "mail", "--sendfile-from", self.SENDFILE_FROM, *self.how]
         for first, last, n, size, dots in boxes:
             words += ["--box", f"{first}:{last}:{n}:{size}{':dots' if dots else ''}"]
         self.process = subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, text=True)
@@ -133,6 +133,12 @@ class Floor(Server):
         self.process.stdout.close()
         self.ports.close()
         shutil.rmtree(self.home)
+
+
+class FloorInOneCall(Floor):
+    """All answers to a batch of commands in one call: only for a server that has its messages at hand, not each in a file."""
+
+    name, how = "floor-1", []
 
 
 DOVECOT_CONF = """
