@@ -41,7 +41,7 @@ struct rig {
 	struct store store;
 	struct people people;
 	struct loop *loops[2];
-	struct work *work;
+	struct work *work, *signin;
 	struct conf *conf;
 	struct auth *auth;
 	struct pop3 *pop3;

@@ -360,6 +360,31 @@ static void a_mailbox_that_was_only_read_goes_back_at_once(void **state)
 	rig_end();
 }
 
+/* A mailbox that takes long to open has all who wait for disks; whoever else comes is heard all the same. */
+static void passwords_are_proved_while_a_mailbox_is_scanned(void **state)
+{
+	(void)state;
+	rig_begin("", 1, 64);
+	int slow = rig_client();
+	atomic_store(&rig.stops_at, CLAIM);
+	say(slow, SIGNIN);
+	sem_wait(&rig.entered);
+	int other = rig_client();
+	say(other, "USER kim@example.com" N "PASS wrong" N);
+	hear(other, "+OK");
+	hear(other, "+OK send PASS");
+	hear(other, "-ERR [AUTH]");
+	atomic_store(&rig.stops_at, NOTHING);
+	sem_post(&rig.go);
+	hear(slow, "+OK");
+	hear(slow, "+OK send PASS");
+	hear(slow, "+OK mailbox open");
+	close(other);
+	close(slow);
+	wait_until(nobody_is_in);
+	rig_end();
+}
+
 /* Whoever is looked for gets a commit, if only an empty one. */
 static void nothing_expires_by_a_rule_that_is_only_remembered(void **state)
 {
@@ -389,6 +414,7 @@ int main(void)
 		cmocka_unit_test(new_settings),
 		cmocka_unit_test(a_set_is_held_until_its_last_session_has_gone),
 		cmocka_unit_test(a_mailbox_on_its_way_back_holds_its_set),
+		cmocka_unit_test(passwords_are_proved_while_a_mailbox_is_scanned),
 		cmocka_unit_test(a_mailbox_that_was_only_read_goes_back_at_once),
 		cmocka_unit_test(nothing_expires_by_a_rule_that_is_only_remembered),
 	};
