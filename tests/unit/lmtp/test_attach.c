@@ -103,7 +103,20 @@ static enum ec deliver(struct store *st, const struct name *to, const struct mes
 	return EC_OK;
 }
 
+static enum ec find_now(struct catalog *c, const struct name *n, enum find_use use,
+			struct entry *out)
+{
+	(void)c;
+	assert_int_equal(use, FIND_TO_DELIVER);
+	*out = (struct entry){ .name = *n };
+	out->domain_held = atomic_load(&rig.held);
+	return strcmp(n->local, "kim") == 0 ? EC_OK : EC_BUSY;
+}
+
 static const struct catalog_ops catalog_ops = { .name = "test", .find = find, .each = each };
+static const struct catalog_ops at_hand_ops = {
+	.name = "test", .find = find, .find_now = find_now, .each = each
+};
 static const struct store_ops store_ops = { .name = "test", .deliver = deliver };
 static const struct quota_ops quota_ops = { .fits = fits };
 static const struct accounts_ops accounts_ops = { .name = "test", .rule = NAME_FILE };
@@ -331,6 +344,27 @@ static void test_queue_full(void **state)
 	int fd = client();
 
 	sayz(fd, ENVELOPE);
+	hear(fd, "451 4.3.2 <kim@c> too busy");
+	close(fd);
+	rig_end();
+}
+
+/* With no worker to be had: who is at hand and may have mail is accepted, nobody else is answered for good. */
+static void test_at_hand(void **state)
+{
+	(void)state;
+	rig_begin("", 0);
+	rig.catalog.ops = &at_hand_ops;
+	struct quota_limit none = { 0 }, limit;
+	enum limit_from from;
+	/* Now the kernel knows that no limit is kept. */
+	assert_int_equal(limits_find(rig.limits, "kim@c", &none, &limit, &from, NULL), EC_OK);
+	int fd = client();
+
+	sayz(fd, ENVELOPE "RCPT TO:<lee@c>" N);
+	hear(fd, "250 2.1.5 <kim@c> recipient ok" N "451 4.3.2 <lee@c> too busy");
+	atomic_store(&rig.held, true);
+	sayz(fd, "RCPT TO:<kim@c>" N);
 	hear(fd, "451 4.3.2 <kim@c> too busy");
 	close(fd);
 	rig_end();
@@ -611,6 +645,7 @@ int main(void)
 		cmocka_unit_test(test_big_message),
 		cmocka_unit_test(test_turned_away),
 		cmocka_unit_test(test_queue_full),
+		cmocka_unit_test(test_at_hand),
 		cmocka_unit_test(test_client_leaves_in_data),
 		cmocka_unit_test(test_client_leaves_while_we_deliver),
 		cmocka_unit_test(test_stop_while_we_deliver),
