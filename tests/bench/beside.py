@@ -48,15 +48,16 @@ class Burdened(OurBig):
     """Mailboxes to sign in to, one with a giant message, two with very many."""
 
     def __init__(self, build, certs):
-        super().__init__(build, certs, [MANY, MANY + 1])
-        for n in range(IDLE, IDLE + USERS):
-            self.server.mailbox(f"box{n}", PASSWORD)
+        super().__init__(build, certs, [MANY, MANY + 1], range(IDLE, IDLE + USERS))
+        for user in ("fast", "slow", f"box{MANY}", f"box{MANY + 1}"):
+            Client(self.port, user).sign_in().leave()  # counted
+
+    def prepare(self, users):
+        super().prepare(users)
         for name in ("fast", "slow"):
             self.server.mailbox(name, PASSWORD)
         self.octets = write_giant(self.file("fast"))
         os.link(self.file("fast"), self.file("slow"))
-        for user in ("fast", "slow", f"big{MANY}", f"big{MANY + 1}"):
-            Client(self.port, user).sign_in().leave()  # counted
 
     def file(self, name):
         return self.server.mailroot / "example.com" / f"P3_{name}.mbx" / "giant.eml"
@@ -110,21 +111,21 @@ def once_free(server, user):
 
 
 def open_big(server, done):
-    once_free(server, f"big{MANY}")
-    first = session(server.port, f"big{MANY}")
+    once_free(server, f"box{MANY}")
+    first = session(server.port, f"box{MANY}")
     server.check(first.got, MANY)
     for done.value in itertools.count(1):
-        got = session(server.port, f"big{MANY}").got
+        got = session(server.port, f"box{MANY}").got
         assert all(got[step] == first.got[step] for step in ("STAT", "LIST", "UIDL"))
 
 
 def rebuild(server, done):
-    once_free(server, f"big{MANY + 1}")
-    first = session(server.port, f"big{MANY + 1}")
+    once_free(server, f"box{MANY + 1}")
+    first = session(server.port, f"box{MANY + 1}")
     server.check(first.got, MANY + 1)
     for done.value in itertools.count(1):
         server.lose_index(MANY + 1)
-        assert Client(server.port, f"big{MANY + 1}").sign_in().leave().got["PASS"].startswith(b"+OK")
+        assert Client(server.port, f"box{MANY + 1}").sign_in().leave().got["PASS"].startswith(b"+OK")
 
 
 def polite(what, server, done):
