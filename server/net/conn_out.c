@@ -105,6 +105,12 @@ static void send_file(struct conn *c, const struct outq_file *f)
 	}
 }
 
+/* As much as the scratch buffer holds and the turn allows. */
+static size_t at_once(const struct conn *c)
+{
+	return c->budget < SCRATCH_OUT ? c->budget : SCRATCH_OUT;
+}
+
 static void send_octets(struct conn *c)
 {
 	struct scratch *s = loop_scratch(c->loop);
@@ -114,7 +120,7 @@ static void send_octets(struct conn *c)
 	ssize_t n;
 	int n_iov;
 
-	if (!outq_vectors(&c->out, iov, &n_iov, &total, s->out, sizeof(s->out))) {
+	if (!outq_vectors(&c->out, iov, &n_iov, &total, s->out, at_once(c))) {
 		file_failed(c);
 		return;
 	}
@@ -154,7 +160,7 @@ static void send_tls(struct conn *c)
 	if (tls_io_in_kernel(c->tls) && outq_large_file(&c->out, &f)) {
 		did = tls_io_sendfile(c->tls, f.fd, f.off, f.len < c->budget ? f.len : c->budget,
 				      &n);
-	} else if (!outq_copy(&c->out, !tls_io_in_kernel(c->tls), s->out, sizeof(s->out), &total)) {
+	} else if (!outq_copy(&c->out, !tls_io_in_kernel(c->tls), s->out, at_once(c), &total)) {
 		file_failed(c);
 		return;
 	} else {

@@ -21,7 +21,6 @@
 #include "server/net/tls_own.h"
 #include "server/net/turn.h"
 
-#define RECORD_BYTES 16384
 #define LEFT_MAX                                                                                   \
 	(2 * SCRATCH_WIRE) /* a turn's records, parked, and the small change of the protocol */
 
@@ -313,10 +312,9 @@ enum tls_did tls_io_write(struct tls_io *io, const char *p, size_t len, size_t *
 
 	*n = 0;
 	while (did == TLS_DONE && *n < len) {
-		size_t want = len - *n < RECORD_BYTES ? len - *n : RECORD_BYTES;
-
 		ERR_clear_error();
-		rc = SSL_write_ex(io->ssl, p + *n, want, &took);
+		/* One record, but told of all: the next one finds its buffer still there. */
+		rc = SSL_write_ex(io->ssl, p + *n, len - *n, &took);
 		did = rc == 1 ? TLS_DONE : outcome(io, rc);
 		if (did == TLS_DONE)
 			*n += took;

@@ -1,7 +1,7 @@
 /* tls_io.h - TLS on one connection; conn.c decides when, this does it.
  *
  * Ciphertext on its way out gathers in a buffer that all connections of the loop share (`wire`), and
- * leaves by tls_io_push in one system call: four records of a message, a session ticket and the
+ * leaves by tls_io_push in one system call: five records of a message, a session ticket and the
  * greeting, the last reply and close_notify. What the kernel does not take is kept by the connection.
  * So a call that may have produced ciphertext is followed by a push before anything else happens on
  * the loop; a finished handshake and tls_io_discard put it aside themselves and can wait.

@@ -21,7 +21,7 @@ void turn_cancel(struct turn *t);
 
 /* Whatever is in here is valid until the running callback returns, and no longer. */
 #define SCRATCH_IN (16u << 10)
-#define SCRATCH_OUT (64u << 10)
+#define SCRATCH_OUT (80u << 10) /* 64 KiB and what is said around them: five records, one send */
 #define SCRATCH_WIRE (SCRATCH_OUT + (4u << 10))
 struct scratch {
 	char in[SCRATCH_IN];     /* what was just received, in the clear */
