@@ -18,6 +18,7 @@
 #include "server/auth/penalty.h"
 #include "server/base/crypto.h"
 #include "server/base/mem.h"
+#include "server/base/siphash.h"
 
 #define WAYS 4
 #define SETS 1024
@@ -37,7 +38,7 @@ struct table {
 
 struct penalty {
 	atomic_uint refs;
-	unsigned char key[32];
+	unsigned char key[SIPHASH_KEY];
 	pthread_mutex_t lock;
 	struct table peers, accounts;
 };
@@ -71,11 +72,8 @@ void penalty_unref(struct penalty **pp)
 
 static uint64_t tag_of(const struct penalty *p, const void *what, size_t len)
 {
-	unsigned char mac[32];
-	uint64_t tag;
+	uint64_t tag = siphash(p->key, what, len);
 
-	hmac_sha256(mac, p->key, sizeof(p->key), what, len);
-	memcpy(&tag, mac, sizeof(tag));
 	return tag ? tag : 1;
 }
 

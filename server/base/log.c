@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include "server/base/clock.h"
 #include "server/base/counter.h"
+#include "server/base/digits.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/base/utf8.h"
@@ -188,14 +189,9 @@ static bool put_number(struct line *l, const struct log_kv *kv)
 {
 	bool negative = kv->type == KV_INT && (int64_t)kv->u < 0;
 	uint64_t u = negative ? -kv->u : kv->u;
-	char digits[24], *end = digits + sizeof(digits), *p = end;
+	char text[1 + DECIMAL_MAX] = "-", *number = text + negative;
 
-	do
-		*--p = (char)('0' + u % 10);
-	while ((u /= 10) > 0);
-	if (negative)
-		*--p = '-';
-	return put(l, p, (size_t)(end - p));
+	return put(l, text, (size_t)(decimal_put(number, u) - text));
 }
 
 static bool put_value(struct line *l, const struct log_kv *kv)

@@ -5,11 +5,11 @@
  */
 #include <inttypes.h>
 #include <string.h>
+#include "server/base/digits.h"
 #include "server/pop3/p3.h"
 
 #define LISTING_PIECE 16384
 #define LISTING_UIDL 70 /* RFC 1939 section 7 */
-#define NUMBER_MAX 20
 #define LISTING_ROW 128 /* number, blank, number or UIDL, CRLF; more than any row has */
 
 bool p3_msg(struct p3 *s, struct p3_slice arg, uint32_t *i, enum verdict *v)
@@ -35,28 +35,15 @@ bool p3_msg(struct p3 *s, struct p3_slice arg, uint32_t *i, enum verdict *v)
 
 /* A number in decimal that is counted on in place: the rows' numbers cost no division. */
 struct count {
-	char text[NUMBER_MAX];
+	char text[DECIMAL_MAX];
 	size_t len;
 };
-
-/* Needs room for NUMBER_MAX octets. */
-static char *put_number(char *to, uint64_t n)
-{
-	char digits[2 * NUMBER_MAX] = { 0 };
-	size_t at = NUMBER_MAX;
-
-	do
-		digits[--at] = (char)('0' + n % 10);
-	while ((n /= 10) != 0);
-	memcpy(to, digits + at, NUMBER_MAX); /* a known length is a few moves and no call */
-	return to + NUMBER_MAX - at;
-}
 
 static struct count count_from(uint32_t n)
 {
 	struct count c;
 
-	c.len = (size_t)(put_number(c.text, n) - c.text);
+	c.len = (size_t)(decimal_put(c.text, n) - c.text);
 	return c;
 }
 
@@ -87,7 +74,7 @@ static char *row(const struct p3 *s, uint32_t i, const struct count *number, cha
 		memcpy(to, m->uidl, len);
 		to += len;
 	} else {
-		to = put_number(to, m->octets);
+		to = decimal_put(to, m->octets);
 	}
 	memcpy(to, "\r\n", 2);
 	return to + 2;
