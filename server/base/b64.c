@@ -30,16 +30,14 @@ size_t b64_encode(char *out, const void *p, size_t len)
 	return (size_t)(o - out);
 }
 
-static int b64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* One more than what a digit stands for; 0: none. */
+static const unsigned char value_of[256] = {
+	['+'] = 63, ['/'] = 64, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, /* '0' to '9' */
+	['A'] = 1,  2,          3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
+	14,         15,         16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
+	['a'] = 27, 28,         29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39,
+	40,         41,         42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
+};
 
 /* Four characters, the last `pad` of them '=', to 3 - pad octets. */
 static bool decode_four(unsigned char *out, const char *p, unsigned pad)
@@ -47,10 +45,10 @@ static bool decode_four(unsigned char *out, const char *p, unsigned pad)
 	uint32_t bits = 0;
 
 	for (unsigned i = 0; i < 4; i++) {
-		int d = i < 4 - pad ? b64_digit(p[i]) : 0;
-		if (d < 0)
+		unsigned v = i < 4 - pad ? value_of[(unsigned char)p[i]] : 1;
+		if (v == 0)
 			return false;
-		bits = bits << 6 | (uint32_t)d;
+		bits = bits << 6 | (v - 1);
 	}
 	if (bits & ((1u << 8 * pad) - 1)) /* stray bits behind the last octet */
 		return false;

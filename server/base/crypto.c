@@ -2,8 +2,9 @@
  *
  * Fetching an algorithm takes locks and string look-ups, making a context allocates: together ten
  * times the cost of opening one password record. So algorithms are fetched once per process and
- * contexts are kept once per thread. A context keeps the last key schedule; the keyring is in
- * memory all the same. MD5 is fetched apart, at its first use: a host whose provider lacks it
+ * contexts are kept once per thread. A context keeps the last key schedule, and one that opens keeps
+ * the key beside it: nearly all records are under one key, and a schedule costs as much as opening
+ * one. The keyring is in memory all the same. MD5 is fetched apart, at its first use: a host whose provider lacks it
  * must be able to run without APOP. HMAC is two hashes, made here: with a new key for each text
  * EVP_MAC takes twice as long. Random octets come from the kernel, which is three times as fast as
  * OpenSSL's generator and needs nobody to notice a fork.
@@ -37,7 +38,9 @@ static struct {
 } algo;
 
 struct kit {
-	EVP_CIPHER_CTX *cipher;
+	EVP_CIPHER_CTX *sealer, *opener;
+	unsigned char opens[AEAD_KEY]; /* the opener's key */
+	bool has_key;
 	EVP_MD_CTX *digest;
 };
 
@@ -51,8 +54,10 @@ static void kit_free(void *p)
 {
 	struct kit *k = p;
 
-	EVP_CIPHER_CTX_free(k->cipher);
+	EVP_CIPHER_CTX_free(k->sealer);
+	EVP_CIPHER_CTX_free(k->opener);
 	EVP_MD_CTX_free(k->digest);
+	wipe(k, sizeof(*k));
 	free(k);
 }
 
@@ -77,9 +82,10 @@ static struct kit *kit_new(void)
 {
 	struct kit *k = mem_new(sizeof(*k));
 
-	k->cipher = EVP_CIPHER_CTX_new();
+	k->sealer = EVP_CIPHER_CTX_new();
+	k->opener = EVP_CIPHER_CTX_new();
 	k->digest = EVP_MD_CTX_new();
-	need(k->cipher && k->digest, "out of memory");
+	need(k->sealer && k->opener && k->digest, "out of memory");
 	need(pthread_setspecific(algo.key, k) == 0, "out of memory");
 	return k;
 }
@@ -123,7 +129,7 @@ void aead_seal(unsigned char *out, const unsigned char key[AEAD_KEY],
 	       const unsigned char nonce[AEAD_NONCE], const void *aad, size_t aad_len,
 	       const void *plain, size_t len)
 {
-	EVP_CIPHER_CTX *c = kit()->cipher;
+	EVP_CIPHER_CTX *c = kit()->sealer;
 	int n;
 
 	bool ok = EVP_EncryptInit_ex2(c, algo.gcm, key, nonce, NULL) &&
@@ -134,11 +140,23 @@ void aead_seal(unsigned char *out, const unsigned char key[AEAD_KEY],
 	need(ok, "OpenSSL failed to encrypt");
 }
 
+/* Ready for another record; the key's schedule is made when it is another key. */
+static bool begin_open(struct kit *k, const unsigned char key[AEAD_KEY],
+		       const unsigned char nonce[AEAD_NONCE])
+{
+	if (k->has_key && same_bytes(k->opens, key, AEAD_KEY))
+		return EVP_DecryptInit_ex2(k->opener, NULL, NULL, nonce, NULL);
+	memcpy(k->opens, key, AEAD_KEY);
+	k->has_key = true;
+	return EVP_DecryptInit_ex2(k->opener, algo.gcm, key, nonce, NULL);
+}
+
 bool aead_open(unsigned char *out, const unsigned char key[AEAD_KEY],
 	       const unsigned char nonce[AEAD_NONCE], const void *aad, size_t aad_len,
 	       const void *sealed, size_t len)
 {
-	EVP_CIPHER_CTX *c = kit()->cipher;
+	struct kit *k = kit();
+	EVP_CIPHER_CTX *c = k->opener;
 	const unsigned char *in = sealed;
 	unsigned char tag[AEAD_TAG], rest[AEAD_TAG];
 	int n;
@@ -147,7 +165,7 @@ bool aead_open(unsigned char *out, const unsigned char key[AEAD_KEY],
 		return false;
 	len -= AEAD_TAG;
 	memcpy(tag, in + len, sizeof(tag));
-	bool ok = EVP_DecryptInit_ex2(c, algo.gcm, key, nonce, NULL) &&
+	bool ok = begin_open(k, key, nonce) &&
 		  EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG, tag) &&
 		  (aad_len == 0 || EVP_DecryptUpdate(c, NULL, &n, aad, as_int(aad_len))) &&
 		  (len == 0 || EVP_DecryptUpdate(c, out, &n, in, as_int(len)));

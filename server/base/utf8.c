@@ -58,18 +58,19 @@ bool utf8_valid(const char *p, size_t len)
 
 bool ascii_only(const char *p, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)p[i] >= 0x80)
-			return false;
-	}
-	return true;
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < len; i++)
+		all |= (unsigned char)p[i];
+	return all < 0x80;
 }
 
+/* Without a way out of the loop the compiler takes sixteen octets at a time. */
 bool has_control(const char *p, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)p[i] < 32 || p[i] == 127)
-			return true;
-	}
-	return false;
+	unsigned char found = 0;
+
+	for (size_t i = 0; i < len; i++)
+		found |= (unsigned char)((unsigned char)p[i] < 32) | (unsigned char)(p[i] == 127);
+	return found != 0;
 }
