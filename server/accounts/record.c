@@ -9,6 +9,7 @@
 #include "server/base/utf8.h"
 
 #define LABEL "winpop password record v1 "
+#define HEAD "v1 = "
 #define PAD 64 /* plain text: two octets of length, the password, zeros up to a multiple of this */
 #define PLAIN_MAX ((2 + PASSWORD_MAX + PAD - 1) / PAD * PAD)
 
@@ -44,50 +45,82 @@ static enum ec damaged(const struct name *n, struct err *e)
 		       name_text(n, text));
 }
 
-/* The next of three words; NULL if there is none. */
-static const char *next_word(const char **at, size_t *len)
-{
-	const char *word = *at + strspn(*at, " \t");
+struct words { /* separated by blanks */
+	const char *p, *end;
+};
 
-	*len = strcspn(word, " \t");
-	*at = word + *len;
-	return *len > 0 ? word : NULL;
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
 }
 
-static bool parse_value(const char *value, struct record *out)
+static const char *next_word(struct words *w, size_t *len)
 {
-	unsigned char nonce[B64_DEC_MAX(B64_ENC_LEN(AEAD_NONCE))];
-	size_t id_len, nonce_len, data_len, n = 0;
-	const char *id = next_word(&value, &id_len);
-	const char *n64 = next_word(&value, &nonce_len);
-	const char *d64 = next_word(&value, &data_len);
+	while (w->p < w->end && is_blank(*w->p))
+		w->p++;
+	const char *word = w->p;
+	while (w->p < w->end && !is_blank(*w->p))
+		w->p++;
+	*len = (size_t)(w->p - word);
+	return word;
+}
 
-	if (!id || !n64 || !d64 || value[strspn(value, " \t")] != '\0')
+static bool is_key_id(const char *p, size_t len)
+{
+	if (len != KEY_ID_LEN)
 		return false;
-	if (id_len != KEY_ID_LEN || strspn(id, "0123456789abcdef") != KEY_ID_LEN)
+	for (size_t i = 0; i < len; i++) {
+		if (!(p[i] >= '0' && p[i] <= '9') && !(p[i] >= 'a' && p[i] <= 'f'))
+			return false;
+	}
+	return true;
+}
+
+static bool parse_value(const char *value, size_t len, struct record *out)
+{
+	struct words left = { value, value + len };
+	size_t id_len, nonce_len, data_len, rest, n = 0;
+	const char *id = next_word(&left, &id_len);
+	const char *nonce = next_word(&left, &nonce_len);
+	const char *data = next_word(&left, &data_len);
+
+	next_word(&left, &rest);
+	if (rest > 0 || !is_key_id(id, id_len))
 		return false;
 	memcpy(out->key_id, id, KEY_ID_LEN);
-	out->key_id[KEY_ID_LEN] = '\0';
-	if (nonce_len != B64_ENC_LEN(AEAD_NONCE) || !b64_decode(nonce, &n, n64, nonce_len) ||
+	if (nonce_len != B64_ENC_LEN(AEAD_NONCE) || !b64_decode(out->nonce, &n, nonce, nonce_len) ||
 	    n != AEAD_NONCE)
 		return false;
-	memcpy(out->nonce, nonce, AEAD_NONCE);
 	return B64_DEC_MAX(data_len) <= sizeof(out->sealed) &&
-	       b64_decode(out->sealed, &out->sealed_len, d64, data_len) &&
+	       b64_decode(out->sealed, &out->sealed_len, data, data_len) &&
 	       out->sealed_len > AEAD_TAG && (out->sealed_len - AEAD_TAG) % PAD == 0;
+}
+
+/* One line as record_form writes it, which all are that nobody touched by hand. */
+static bool parse_ours(const char *p, size_t len, struct record *out)
+{
+	size_t head = sizeof(HEAD) - 1;
+
+	return len > head && memcmp(p, HEAD, head) == 0 && memchr(p, '\n', len) == p + len - 1 &&
+	       parse_value(p + head, len - head - 1, out);
+}
+
+static bool parse_any(const char *p, size_t len, struct record *out)
+{
+	struct arena *a = arena_new("record", 1024);
+	struct kv kv;
+	const char *value = kv_parse(a, p, len, &kv, NULL) == EC_OK ? kv_get(&kv, "v1") : NULL;
+	bool good = value && parse_value(value, strlen(value), out);
+
+	arena_drop(&a);
+	return good;
 }
 
 enum ec record_parse(const char *p, size_t len, const struct name *n, struct record *out,
 		     struct err *e)
 {
-	struct arena *a = arena_new("record", 1024);
-	struct kv kv;
-	const char *value = kv_parse(a, p, len, &kv, NULL) == EC_OK ? kv_get(&kv, "v1") : NULL;
-
 	*out = (struct record){ 0 };
-	bool good = value && parse_value(value, out);
-	arena_drop(&a);
-	return good ? EC_OK : damaged(n, e);
+	return parse_ours(p, len, out) || parse_any(p, len, out) ? EC_OK : damaged(n, e);
 }
 
 size_t record_form(const struct record *r, char out[RECORD_TEXT_MAX])
@@ -96,7 +129,7 @@ size_t record_form(const struct record *r, char out[RECORD_TEXT_MAX])
 	size_t nonce_len = b64_encode(nonce, r->nonce, AEAD_NONCE);
 	size_t data_len = b64_encode(data, r->sealed, r->sealed_len);
 
-	return (size_t)snprintf(out, RECORD_TEXT_MAX, "v1 = %s %.*s %.*s\n", r->key_id,
+	return (size_t)snprintf(out, RECORD_TEXT_MAX, HEAD "%s %.*s %.*s\n", r->key_id,
 				(int)nonce_len, nonce, (int)data_len, data);
 }
 

@@ -1,5 +1,6 @@
 /* record: seals and opens, bound to a name and a key; every damage is EC_BROKEN and tells nothing.
  */
+#include <stdio.h>
 #include <string.h>
 #include "server/accounts/record.h"
 #include "tests/unit/store/tree.h"
@@ -79,6 +80,31 @@ static void every_damage(void **state)
 	assert_int_equal(out.len, 0);
 }
 
+/* What an editor makes of it is still a record. */
+static void edited_by_hand(void **state)
+{
+	static const char *const forms[] = { "v1 = %.*s", "v1=%.*s\r\n", "# kim\nv1 =\t%.*s \n\n",
+					     "v1 = \"%.*s\"\n" };
+	struct name kim = tree_name("kim@example.com");
+	struct secret in = { 0 }, out = { 0 };
+	char text[RECORD_TEXT_MAX], edited[RECORD_TEXT_MAX + 32];
+	struct record r, again;
+	struct err e;
+
+	(void)state;
+	secret_set(&in, "PA55word", 8);
+	record_seal(&r, key, "0a1b2c3d", &kim, &in);
+	int len = (int)record_form(&r, text) - (int)strlen("v1 = \n");
+	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+		int n = snprintf(edited, sizeof(edited), forms[i], len, text + strlen("v1 = "));
+		assert_ec(record_parse(edited, (size_t)n, &kim, &again, &e), EC_OK);
+		assert_ec(record_open(&again, key, &kim, &out, &e), EC_OK);
+		assert_true(secret_equal(&in, &out));
+		secret_drop(&out);
+	}
+	secret_drop(&in);
+}
+
 static void refused_texts(void **state)
 {
 	static const char *const rows[] = {
@@ -132,9 +158,9 @@ static void passwords(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trips),  cmocka_unit_test(lengths_do_not_show),
-		cmocka_unit_test(every_damage), cmocka_unit_test(refused_texts),
-		cmocka_unit_test(passwords),
+		cmocka_unit_test(round_trips),   cmocka_unit_test(lengths_do_not_show),
+		cmocka_unit_test(every_damage),  cmocka_unit_test(edited_by_hand),
+		cmocka_unit_test(refused_texts), cmocka_unit_test(passwords),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
