@@ -48,7 +48,7 @@ static void *roomy_calloc(size_t n, size_t each)
 
 	if (__builtin_mul_overflow(n, each, &bytes) || bytes > SIZE_MAX - SLACK)
 		return NULL;
-	return calloc(1, bytes + SLACK);
+	return mem_zeroed(bytes + SLACK);
 }
 
 static void *roomy_malloc(size_t n)
@@ -399,7 +399,7 @@ static bool set_properties(struct attempt *at)
 	if (!f->secure && !f->clear_ok) /* a second lock on a door that is shut already */
 		props.security_flags |= SASL_SEC_NOPLAINTEXT;
 	rc = sasl_setprop(at->conn, SASL_SEC_PROPS, &props);
-	if (rc == SASL_OK)
+	if (rc == SASL_OK && bits > 0)
 		rc = sasl_setprop(at->conn, SASL_SSF_EXTERNAL, &bits);
 	if (rc == SASL_OK && f->cert_name)
 		rc = sasl_setprop(at->conn, SASL_AUTH_EXTERNAL, f->cert_name);

@@ -12,6 +12,7 @@
 #include "server/base/arena.h"
 #include "server/base/buf.h"
 #include "server/base/err.h"
+#include "server/base/mem.h"
 #include "server/base/secret.h"
 
 struct chunk {
@@ -35,13 +36,11 @@ static size_t round_up(size_t n)
 	return (n + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 }
 
-/* calloc: fresh pages come zeroed from the kernel, and arena_alloc promises zeros. */
+/* arena_alloc promises zeros. */
 static struct chunk *chunk_new(struct chunk *prev, size_t size)
 {
-	struct chunk *c = calloc(1, sizeof(*c) + size);
+	struct chunk *c = mem_new(sizeof(*c) + size);
 
-	if (!c)
-		die("out of memory");
 	c->prev = prev;
 	c->size = size;
 	return c;

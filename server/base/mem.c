@@ -8,9 +8,21 @@
 #include "server/base/err.h"
 #include "server/base/mem.h"
 
+/* glibc's calloc(3) takes no block from the thread's own list, where free(3) puts small ones: it goes
+ * for the heap and its lock each time. Large ones come zeroed from the kernel, perhaps. */
+#define SMALL 1024
+
+void *mem_zeroed(size_t n_bytes)
+{
+	if (n_bytes > SMALL)
+		return calloc(1, n_bytes);
+	void *p = malloc(n_bytes ? n_bytes : 1);
+	return p ? memset(p, 0, n_bytes) : NULL;
+}
+
 void *mem_new(size_t n_bytes)
 {
-	void *p = calloc(1, n_bytes ? n_bytes : 1);
+	void *p = mem_zeroed(n_bytes);
 
 	if (!p)
 		die("out of memory");
