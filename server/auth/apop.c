@@ -11,6 +11,7 @@
 #include "server/auth/mech.h"
 #include "server/base/b64.h"
 #include "server/base/crypto.h"
+#include "server/base/mem.h"
 
 #define HOST_MAX 253 /* longer is no host name, and the greeting has 512 octets */
 
@@ -23,18 +24,17 @@ static bool stamp_char(char c)
 char *apop_stamp(const char *hostname)
 {
 	unsigned char noise[16];
-	char hex[2 * sizeof(noise)];
-	struct buf b = { 0 };
+	size_t host_len = strnlen(hostname, HOST_MAX);
+	char *stamp = mem_new(sizeof("<@>") + 2 * sizeof(noise) + host_len), *to = stamp;
 
 	random_bytes(noise, sizeof(noise));
-	hex_encode(hex, noise, sizeof(noise));
-	buf_add(&b, "<", 1);
-	buf_add(&b, hex, sizeof(hex));
-	buf_add(&b, "@", 1);
-	for (size_t i = 0; i < HOST_MAX && hostname[i]; i++)
-		buf_add(&b, stamp_char(hostname[i]) ? &hostname[i] : "-", 1);
-	buf_addz(&b, ">");
-	return buf_take(&b);
+	*to++ = '<';
+	to += hex_encode(to, noise, sizeof(noise));
+	*to++ = '@';
+	for (size_t i = 0; i < host_len; i++)
+		*to++ = stamp_char(hostname[i]) ? hostname[i] : '-';
+	*to = '>';
+	return stamp;
 }
 
 bool apop_response(const char *user, size_t user_len, const char *digest, struct buf *out)

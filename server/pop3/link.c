@@ -7,13 +7,12 @@
  * A client may stop sending and still read ("printf ... | nc"): what it has sent is done before the connection ends. If QUIT was
  * among it, mail is removed; if not, it is not.
  */
-#include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "server/base/clock.h"
+#include "server/base/digits.h"
 #include "server/base/mem.h"
 #include "server/pop3/link.h"
 
@@ -467,8 +466,7 @@ static struct link *link_new(struct side *at, const struct sockaddr *sa, socklen
 	memcpy(&l->sa, sa, len);
 	l->sa_len = len;
 	peer_text(sa, len, l->peer);
-	snprintf(l->sid, sizeof(l->sid), "%" PRIx64,
-		 at->p->sid_base + atomic_fetch_add(&at->p->n_sids, 1));
+	*hex_put(l->sid, at->p->sid_base + atomic_fetch_add(&at->p->n_sids, 1)) = '\0';
 	l->log = (struct log){ .sink = at->p->log->sink, .sid = l->sid, .peer = l->peer };
 	return l;
 }

@@ -113,7 +113,7 @@ static enum verdict line_too_long(struct p3 *s)
 {
 	if (s->state == P3_SASL)
 		return p3_sasl_cancel(s, "line is too long; sign-in ended");
-	return p3_bad(s, "line is too long; a command has at most %d characters", P3_LINE_MAX);
+	return p3_bad(s, "line is too long; a command has at most %u characters", P3_LINE_MAX);
 }
 
 static enum verdict one_line(struct p3 *s, enum p3_found found, struct p3_slice line)
