@@ -157,7 +157,7 @@ def of_mailboxes(build, load, args):
             sites.append(Site(build, args.mailboxes[-1], args.domains))
         rows = {name: [site.found[name] for site in sites] for name in sites[0].found}
         cpu, wait = in_turn(load, args, sites)
-        rows |= {"sign in, server us": cpu, "sign in, p50 ms": wait, "memory, MiB": [site.pss_kib() / 1024 for site in sites]}
+        rows |= {"sign in, server us": cpu, "sign in, p50 ms": wait, "memory, MiB": [site.own_kib() / 1024 for site in sites]}
         if args.cold:
             rows["first sign-in of cold caches, p50 ms"] = [cold_ms(load, site) for site in sites]
         rows |= domain_rows(sites)
@@ -179,9 +179,9 @@ def hold(load, site, n):
 
 def beside(load, args, site, n):
     """Sign-ins of others while n are held, and then the memory."""
-    before = site.pss_kib()
+    before = site.own_kib()
     holder = hold(load, site, n)
-    after = site.pss_kib()
+    after = site.own_kib()
     rounds = [site.signins(load, args.seconds, first=site.boxes) for _ in range(args.rounds)]
     holder.communicate()
     assert holder.returncode == 0, "a connection that was held is gone"

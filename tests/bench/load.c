@@ -6,7 +6,10 @@
  * on stderr the first few times, and makes the exit status 1. A figure from a server that answers wrongly is worth nothing.
  *
  * A client that is done begins again at once; with --rate sessions begin at fixed times instead, whatever became of those before
- * them, and a latency counts from the time that was due: a server that stalls cannot hide it by keeping the clients waiting.
+ * them, and a latency counts from the time that was due: a server that stalls cannot hide it by keeping the clients waiting. How late
+ * the generator itself was is told too. POP3 lets one session into a mailbox: each takes the one that was left longest ago.
+ *
+ * When the time is over, sessions that have begun come to their end; one that the server leaves unanswered is an error.
  *
  * Output: one line of JSON. Times are microseconds. With --mode hold a second one when stdin ends: how many are still there.
  */
@@ -73,10 +76,12 @@ static void hold(struct load *l)
 	exit(l->n_errors > 0 || n_alive < l->n_held);
 }
 
-/* The sessions that may begin now; when to look again. */
+/* The sessions that may begin now; when to look again. One that is late because all clients are at work is the server's fault, not
+ * counted as the generator's. */
 static uint64_t open_due(struct load *l, uint64_t began, uint64_t *n_opened)
 {
 	uint64_t now = now_us(), due = began;
+	bool was_full = l->was_full;
 
 	/* Thousands that connect at once would only fill the queue behind listen(). */
 	while (l->n_idle > 0) {
@@ -86,32 +91,54 @@ static uint64_t open_due(struct load *l, uint64_t began, uint64_t *n_opened)
 			due = began + (uint64_t)((double)*n_opened * 1e6 / l->o.rate);
 		if (due > now)
 			return due;
+		if (l->o.rate > 0 && !was_full)
+			times_add(&l->late, now - due);
 		client_open(l, l->idle[--l->n_idle], l->o.rate > 0 ? due : now);
 		++*n_opened;
+		l->was_full = l->n_idle == 0;
 	}
 	return now + 100000;
+}
+
+static void turn(struct load *l, uint64_t until)
+{
+	uint64_t now = now_us(), left = until > now ? until - now : 0;
+	struct timespec t = { (time_t)(left / 1000000), (long)(left % 1000000) * 1000 };
+	struct epoll_event ev[256];
+	int n = epoll_pwait2(l->epoll, ev, 256, &t, NULL);
+
+	for (int i = 0; i < n; i++)
+		client_ready(l, ev[i].data.ptr, ev[i].events);
+}
+
+/* Lets those come to their end who have begun. */
+static void finish(struct load *l)
+{
+	uint64_t end = now_us() + (uint64_t)(l->o.patience * 1e6);
+
+	l->stopping = true;
+	while (l->n_idle < l->o.n_clients && now_us() < end)
+		turn(l, end);
+	for (unsigned i = 0; i < l->o.n_clients; i++) {
+		if (l->clients[i].step != AT_REST)
+			client_fail(l, &l->clients[i], "no answer", NULL);
+	}
 }
 
 static void run(struct load *l, uint64_t began)
 {
 	uint64_t end = began + (uint64_t)(l->o.seconds * 1e6), n_opened = 0;
-	struct epoll_event ev[256];
 
-	for (uint64_t now = began, next; now < end; now = now_us()) {
-		next = open_due(l, began, &n_opened);
-		next = next < end ? next : end;
-		now = now_us();
-		next -= next > now ? now : next;
-		struct timespec t = { (time_t)(next / 1000000), (long)(next % 1000000) * 1000 };
-		int n = epoll_pwait2(l->epoll, ev, 256, &t, NULL);
+	while (now_us() < end) {
+		uint64_t next = open_due(l, began, &n_opened);
 
-		for (int i = 0; i < n; i++)
-			client_ready(l, ev[i].data.ptr, ev[i].events);
+		turn(l, next < end ? next : end);
 		if (l->o.mode == MODE_HOLD && l->n_held == l->o.n_clients)
 			hold(l);
 	}
 	if (l->o.mode == MODE_HOLD)
 		errx(1, "only %u of %u clients could sign in", l->n_held, l->o.n_clients);
+	finish(l);
 }
 
 /* ---- the figures ---- */
@@ -147,6 +174,8 @@ static int report(struct load *l, double seconds)
 	       (unsigned long long)l->n_errors);
 	print_times("", &l->ops);
 	print_times("session_", &l->sessions);
+	if (l->o.rate > 0)
+		print_times("late_", &l->late);
 	printf(", \"client_cpu_us\": %.0f}\n",
 	       (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
 		       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec));
@@ -165,16 +194,13 @@ static enum mode parse_mode(const char *word)
 }
 
 static const struct option long_options[] = {
-	{ "mode", 1, NULL, 'm' },     { "port", 1, NULL, 'p' },
-	{ "socket", 1, NULL, 'u' },   { "clients", 1, NULL, 'c' },
-	{ "users", 1, NULL, 'n' },    { "first-user", 1, NULL, 'f' },
-	{ "messages", 1, NULL, 'k' }, { "size", 1, NULL, 's' },
-	{ "seconds", 1, NULL, 't' },  { "domain", 1, NULL, 'd' },
-	{ "password", 1, NULL, 'w' }, { "rate", 1, NULL, 'r' },
-	{ "sources", 1, NULL, 'a' },  { "ramp", 1, NULL, 'g' },
-	{ "tls", 0, NULL, 'T' },      { "resume", 0, NULL, 'R' },
-	{ "pipeline", 0, NULL, 'P' }, { "list", 0, NULL, 'L' },
-	{ "dots", 0, NULL, 'D' },     { 0 },
+	{ "mode", 1, NULL, 'm' },     { "port", 1, NULL, 'p' },     { "socket", 1, NULL, 'u' },
+	{ "clients", 1, NULL, 'c' },  { "users", 1, NULL, 'n' },    { "first-user", 1, NULL, 'f' },
+	{ "messages", 1, NULL, 'k' }, { "size", 1, NULL, 's' },     { "seconds", 1, NULL, 't' },
+	{ "domain", 1, NULL, 'd' },   { "password", 1, NULL, 'w' }, { "rate", 1, NULL, 'r' },
+	{ "sources", 1, NULL, 'a' },  { "ramp", 1, NULL, 'g' },     { "patience", 1, NULL, 'e' },
+	{ "tls", 0, NULL, 'T' },      { "resume", 0, NULL, 'R' },   { "pipeline", 0, NULL, 'P' },
+	{ "list", 0, NULL, 'L' },     { "dots", 0, NULL, 'D' },     { 0 },
 };
 
 static void parse_options(struct options *o, int argc, char **argv)
@@ -193,6 +219,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 		case 'd': o->domain = optarg; break;
 		case 'w': o->password = optarg; break;
 		case 'r': o->rate = atof(optarg); break;
+		case 'e': o->patience = atof(optarg); break;
 		case 'a': o->n_sources = (unsigned)atoi(optarg); break;
 		case 'g': o->ramp = (unsigned)atoi(optarg); break;
 		case 'T': o->tls = true; break;
@@ -205,6 +232,8 @@ static void parse_options(struct options *o, int argc, char **argv)
 	}
 	if (o->n_users == 0 || o->n_clients == 0 || o->ramp == 0)
 		errx(2, "--users, --clients and --ramp must be at least 1");
+	if (o->n_users < o->n_clients && o->mode != MODE_DELIVER)
+		errx(2, "each client needs a mailbox of its own: --users");
 	if (o->n_sources == 0)
 		o->n_sources = 1 + o->n_clients / 20000;
 }
@@ -229,6 +258,9 @@ static void prepare(struct load *l)
 		c->number = l->o.n_clients - 1 - i;
 		l->idle[l->n_idle++] = c;
 	}
+	l->boxes = zeroed(l->o.n_users, sizeof(unsigned));
+	for (unsigned i = 0; i < l->o.n_users; i++)
+		l->boxes[i] = l->o.first_user + i;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll < 0)
 		err(1, "epoll_create1");
@@ -251,11 +283,13 @@ static void end(struct load *l)
 	close(l->epoll);
 	free(l->clients);
 	free(l->idle);
+	free(l->boxes);
 	free(l->in);
 	free(l->pattern.wire);
 	free(l->mail);
 	free(l->ops.us);
 	free(l->sessions.us);
+	free(l->late.us);
 }
 
 int main(int argc, char **argv)
@@ -267,6 +301,7 @@ int main(int argc, char **argv)
 				 .size = 4096,
 				 .seconds = 5,
 				 .ramp = 200,
+				 .patience = 10,
 				 .domain = "example.com",
 				 .password = "bench" } };
 	uint64_t began;
@@ -277,7 +312,6 @@ int main(int argc, char **argv)
 	prepare(&l);
 	began = now_us();
 	run(&l, began);
-	l.stopping = true;
 	rc = report(&l, (double)(now_us() - began) / 1e6);
 	end(&l);
 	return rc;

@@ -43,7 +43,7 @@ enum step {
 struct options {
 	enum mode mode;
 	unsigned port, n_clients, n_users, first_user, n_messages, size, n_sources, ramp;
-	double seconds, rate;
+	double seconds, rate, patience;
 	const char *socket_path, *domain, *password;
 	bool tls, resume, pipeline, list, dots;
 };
@@ -68,7 +68,7 @@ struct client {
 
 	size_t matched; /* octets of the pattern seen so far */
 	size_t octets;  /* of the message's header so far, as a mailbox holds it */
-	bool marked;    /* the header said that it is the message asked for */
+	unsigned own;   /* lines of the header seen so far that are the generator's own */
 
 	unsigned n_listed, n_ids;
 	uint64_t listed_octets, stat_octets;
@@ -98,11 +98,13 @@ struct load {
 	char *mail;
 	size_t mail_len, text_max, n_slots; /* n_slots: of the table of ids */
 	struct client *clients, **idle;
-	unsigned n_idle, next_user, n_held;
+	unsigned n_idle, n_held;
+	unsigned *boxes; /* a ring: those nobody is in, the one left longest ago first */
+	size_t n_taken, n_left;
 	uint64_t n_ops, n_errors, n_resumed, octets;
-	struct times ops, sessions;
+	struct times ops, sessions, late;
 	char *in;
-	bool stopping;
+	bool stopping, was_full;
 };
 
 uint64_t now_us(void);
@@ -112,7 +114,7 @@ void *zeroed(size_t n, size_t size); /* or the end */
 /* client.c */
 void client_tls(struct load *);
 void client_open(struct load *, struct client *, uint64_t due_us);
-void client_close(struct load *, struct client *); /* at rest from now on */
+void client_close(struct load *, struct client *); /* at rest from now on; its mailbox is free */
 void client_ready(struct load *, struct client *, uint32_t events);
 void client_fail(struct load *, struct client *, const char *why, const char *line);
 

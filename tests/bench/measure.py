@@ -20,10 +20,11 @@ def generator(load, server, options, tls=False, **more):
 def measure(load, server, row, seconds):
     before, behind_before = server.cpu_us(), server.behind.cpu_us() if server.behind else 0
     done = subprocess.run(generator(load, server, row.options(), row.tls, seconds=seconds), stdout=subprocess.PIPE, text=True)
+    used = server.cpu_us() - before
     result = json.loads(done.stdout)
     ops = max(1, result["ops"])
     behind = (server.behind.cpu_us() - behind_before) / ops if server.behind else 0
-    return {"per_s": result["ops"] / result["seconds"], "server_us": (server.cpu_us() - before) / ops, "behind_us": behind,
+    return {"ops": result["ops"], "per_s": result["ops"] / result["seconds"], "server_us": used / ops, "behind_us": behind,
             "p50": result["p50_us"] / 1000, "p99": result["p99_us"] / 1000, "session_p99": result["session_p99_us"] / 1000,
             "client_us": result["client_cpu_us"] / ops, "errors": result["errors"], "ok": done.returncode == 0}
 
@@ -65,6 +66,6 @@ def idle(load, server, tls, n, fresh_kib):
     holder = subprocess.Popen(generator(load, server, options, tls, clients=n, users=n, first_user=IDLE, seconds=60),
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     held = json.loads(holder.stdout.readline() or '{"held": 0, "errors": 1}')
-    grown = server.pss_kib() - fresh_kib
+    grown = server.own_kib() - fresh_kib
     holder.communicate(timeout=60)
     return grown / n, held["held"] == n and holder.returncode == 0

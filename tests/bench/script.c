@@ -111,7 +111,7 @@ static void proceed(struct load *l, struct client *c)
 
 void script_begin(struct load *l, struct client *c)
 {
-	c->user = l->o.first_user + l->next_user++ % l->o.n_users;
+	c->user = l->boxes[l->n_taken++ % l->o.n_users];
 	c->message = 0;
 	c->matched = 0;
 	c->stat_octets = 0;
@@ -236,21 +236,35 @@ static bool take_listed(struct load *l, struct client *c, const char *line)
 
 /* ---- messages ---- */
 
-/* The servers' own header lines are counted and skipped; the one of ours tells whether it is the message asked for. */
+enum { OWN_LINES = 3 };
+
+/* What the generator itself has written into the header: line by line, the number of the message in the last one. */
+static bool is_own(const struct load *l, const struct client *c, const char *line)
+{
+	char bench[64];
+
+	if (c->own == 0)
+		return strcmp(line, "From: <bench@example.net>") == 0;
+	if (c->own == 1)
+		return strcmp(line, "Subject: bench") == 0;
+	snprintf(bench, sizeof bench, "X-Bench: %u %u", l->o.size, c->message);
+	return c->own == 2 && strcmp(line, bench) == 0;
+}
+
+/* Lines that the server has put in front are counted and skipped; behind them is our header and nothing else. */
 static bool take_header(struct load *l, struct client *c, const char *line, size_t len)
 {
-	unsigned size, number = c->message;
-
 	c->octets += len + 2 - (line[0] == '.');
 	if (len == 0) {
 		c->step = AT_BODY;
 		c->matched = 0;
-		return c->marked;
+		return c->own == OWN_LINES;
 	}
-	if (sscanf(line, "X-Bench: %u %u", &size, &number) < 1)
-		return true;
-	c->marked = size == l->o.size && number == c->message;
-	return c->marked;
+	if (is_own(l, c, line))
+		c->own++;
+	else if (c->own > 0)
+		return false;
+	return true;
 }
 
 static bool take_body(struct load *l, struct client *c, struct input *in)
@@ -286,7 +300,7 @@ static bool pop3_line(struct load *l, struct client *c, const char *line)
 	case AT_RETR:
 		c->step = AT_HEADER;
 		c->octets = 0;
-		c->marked = false;
+		c->own = 0;
 		return true;
 	case AT_STAT:
 		if (!take_stat(l, c, line))
@@ -302,7 +316,7 @@ static bool pop3_line(struct load *l, struct client *c, const char *line)
 static void deliver_next(struct load *l, struct client *c)
 {
 	c->op_us = now_us();
-	c->user = l->o.first_user + l->next_user++ % l->o.n_users;
+	c->user = l->boxes[l->n_taken++ % l->o.n_users];
 	if (l->stopping || (l->o.n_messages > 0 && c->message++ == l->o.n_messages))
 		say(l, c, AT_QUIT, "QUIT\r\n");
 	else
