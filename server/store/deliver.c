@@ -16,7 +16,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sendfile.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "server/base/clock.h"
@@ -28,6 +28,7 @@
 
 #define FUTURE_US (INT64_C(86400) * 1000000)
 #define PUBLISH_TRIES 4
+#define SPOOL_WINDOW (4u << 20) /* mapped at a time */
 
 struct incoming {
 	int dir, fd;
@@ -166,38 +167,59 @@ static int write_pieces(int fd, const struct iovec *iov, int n)
 	return 0;
 }
 
-/* The spool is shared by several recipients' deliveries: its file position stays alone. */
-static int copy_spool(int to, int from, uint64_t len)
+/* The next window of the spool, with what stands before it. Its pages are made present first: a
+ * write that has to fault in what it copies goes on in small steps. */
+static int write_window(int to, struct iovec before, int from, off_t off, size_t len)
 {
-	off_t off = 0;
-	bool by_kernel = true; /* inside the file system, perhaps without copying at all */
+	void *p = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, from, off);
 
-	while ((uint64_t)off < len) {
-		size_t left = len - (uint64_t)off < SSIZE_MAX / 2 ? (size_t)(len - (uint64_t)off)
-								  : SSIZE_MAX / 2;
-		ssize_t n = by_kernel ? copy_file_range(from, &off, to, NULL, left, 0)
-				      : sendfile(to, from, &off, left);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0 && by_kernel && errno != ENOSPC && errno != EDQUOT && errno != EIO) {
-			by_kernel = false;
-			continue;
-		}
-		if (n == 0)
-			errno = ENODATA;
-		if (n <= 0)
+	if (p == MAP_FAILED)
+		return -1;
+	struct iovec iov[] = { before, { p, len } };
+	int rc = write_pieces(to, iov, 2), failed = errno;
+	munmap(p, len);
+	errno = failed == EFAULT ? EIO : failed; /* EFAULT: the disk lost a page of the spool */
+	return rc;
+}
+
+/* In few long calls from the start of the file on: what is written piece by piece lies in memory
+ * page by page, and is dearer to send for as long as it lies there. That is why the kernel is not
+ * asked to copy from file to file. The spool is shared by several recipients' deliveries: its file
+ * position stays alone. */
+static int write_spooled(int to, const struct message *m)
+{
+	struct iovec before = { 0 };
+	struct stat st;
+
+	if (fstat(m->spool_fd, &st) < 0)
+		return -1;
+	if ((uint64_t)st.st_size < m->spool_len) {
+		errno = ENODATA;
+		return -1;
+	}
+	if (m->n_iov > 0) {
+		before = m->iov[m->n_iov - 1];
+		if (write_pieces(to, m->iov, m->n_iov - 1) < 0)
 			return -1;
+	}
+	for (uint64_t off = 0; off < m->spool_len; off += SPOOL_WINDOW) {
+		uint64_t left = m->spool_len - off;
+		size_t len = left < SPOOL_WINDOW ? (size_t)left : SPOOL_WINDOW;
+		if (write_window(to, before, m->spool_fd, (off_t)off, len) < 0)
+			return -1;
+		before = (struct iovec){ 0 };
 	}
 	return 0;
 }
 
 static enum ec write_message(struct incoming *in, const struct message *m, struct err *e)
 {
-	in->len = m->spool_fd >= 0 ? m->spool_len : 0;
+	bool spooled = m->spool_fd >= 0 && m->spool_len > 0;
+
+	in->len = spooled ? m->spool_len : 0;
 	for (int i = 0; i < m->n_iov; i++)
 		in->len += m->iov[i].iov_len;
-	if (write_pieces(in->fd, m->iov, m->n_iov) < 0 ||
-	    (m->spool_fd >= 0 && copy_spool(in->fd, m->spool_fd, m->spool_len) < 0))
+	if ((spooled ? write_spooled(in->fd, m) : write_pieces(in->fd, m->iov, m->n_iov)) < 0)
 		return whose_trouble(in->given, "cannot write the message", e);
 	return EC_OK;
 }
