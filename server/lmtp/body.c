@@ -11,9 +11,17 @@
 
 #define SLICE (64u << 10) /* looked at between two checks of how much is in memory */
 
+/* What MAIL said of the size spares the body its growing, which copies and wipes. Room that is not used is address space. */
+static void make_room(struct lm *s)
+{
+	buf_room(&s->mail->body,
+		 s->size_hint < LM_SPOOL_AT ? (size_t)s->size_hint : LM_SPOOL_AT + SLICE);
+}
+
 void lm_body_begin(struct lm *s)
 {
 	canon_begin(&s->canon);
+	make_room(s);
 	s->dots = (struct dots){ 0 };
 	s->refused = NULL;
 }

@@ -1,7 +1,7 @@
 /* canon.c - a streaming scan for line ends.
  *
  * Only two octets matter, LF and what stands before it, so the body is crossed with memchr from LF
- * to LF; a run between two points of interest is copied or counted as a whole. What must survive a
+ * to LF; what wants no repair is copied or counted as a whole, be it many lines. What must survive a
  * cut between two pieces is one enum: what the last octet was. A CR at the end of a piece is
  * already written; whether it belongs to a line end shows with the next octet.
  *
@@ -28,7 +28,7 @@ static void put(struct canon *c, const char *p, size_t len, struct buf *out)
 }
 
 /* A run that holds no LF. */
-static void take_run(struct canon *c, const char *p, size_t len, struct buf *out)
+static void see_run(struct canon *c, const char *p, size_t len)
 {
 	if (len == 0)
 		return;
@@ -38,35 +38,36 @@ static void take_run(struct canon *c, const char *p, size_t len, struct buf *out
 		c->flags |= MSG_UTF8;
 	bool only_cr = len == 1 && p[0] == '\r' && c->at == AT_BOL;
 	c->at = only_cr ? AT_BOL_CR : p[len - 1] == '\r' ? AT_CR : AT_MIDDLE;
-	put(c, p, len, out);
 }
 
-static void take_lf(struct canon *c, struct buf *out)
+/* false: it wants a CR before it. */
+static bool see_lf(struct canon *c)
 {
+	bool whole = c->at == AT_CR || c->at == AT_BOL_CR;
+
 	if (c->at == AT_BOL || c->at == AT_BOL_CR)
 		c->in_body = true;
-	if (c->at == AT_CR || c->at == AT_BOL_CR) {
-		put(c, "\n", 1, out);
-	} else {
+	if (!whole)
 		c->flags |= MSG_REPAIR;
-		put(c, "\r\n", 2, out);
-	}
 	c->at = AT_BOL;
+	return whole;
 }
 
 void canon_feed(struct canon *c, const char *p, size_t len, struct buf *out)
 {
-	const char *end = p + len;
+	const char *end = p + len, *from = p, *lf; /* from there on nothing is written yet */
 
 	c->in += len;
-	while (p < end) {
-		const char *lf = memchr(p, '\n', (size_t)(end - p));
-		take_run(c, p, (size_t)((lf ? lf : end) - p), out);
-		if (!lf)
-			return;
-		take_lf(c, out);
-		p = lf + 1;
+	for (; (lf = memchr(p, '\n', (size_t)(end - p))); p = lf + 1) {
+		see_run(c, p, (size_t)(lf - p));
+		if (see_lf(c))
+			continue;
+		put(c, from, (size_t)(lf - from), out);
+		put(c, "\r", 1, out);
+		from = lf;
 	}
+	see_run(c, p, (size_t)(end - p));
+	put(c, from, (size_t)(end - from), out);
 }
 
 void canon_end(struct canon *c, struct buf *out)

@@ -320,7 +320,7 @@ static void deliver_next(struct load *l, struct client *c)
 	if (l->stopping || (l->o.n_messages > 0 && c->message++ == l->o.n_messages))
 		say(l, c, AT_QUIT, "QUIT\r\n");
 	else
-		say(l, c, AT_MAIL, "MAIL FROM:<bench@example.net>\r\n");
+		say(l, c, AT_MAIL, "MAIL FROM:<bench@example.net> SIZE=%zu\r\n", l->mail_len);
 }
 
 static bool lmtp_line(struct load *l, struct client *c, const char *line)
