@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Mailboxes of 10,000 and of 100,000 messages, ours and Dovecot's in the same run: PASS, STAT, LIST, UIDL, QUIT.
 
-    WINPOP_BUILD=build tests/bench/big.py [--rounds 5] [--seconds 2] [--messages 10000,100000]
+    WINPOP_BUILD=build tests/bench/run --big [--rounds 5] [--seconds 2] [--messages 10000,100000]
 
 One client, one session after the other. The first session of each mailbox is checked line by line (numbers without a gap, the
 octets of every message, UIDLs all different and legal); later ones must be the same octet by octet. A mailbox has the number of its

@@ -8,8 +8,8 @@ is compared is CPU time of ours by that of the floor, the middle one of many tur
 on the wall. More than twice the budget is a failure; what fails is measured again, for longer, before it is believed. --write
 makes budgets.json anew, from as long a look.
 
-Delivery has no budget: what it costs is the file system's, four times as much for the same calls if somebody has just deleted many
-files, a third on tmpfs; and a floor that syncs message by message costs more than a server that syncs for several at once.
+Delivery has no budget: what it costs is the file system's, many times as much for the same calls if somebody has just deleted many
+files, next to nothing on tmpfs; and a floor that syncs message by message costs more than a server that syncs for several at once.
 """
 import argparse
 import dataclasses

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """How winpopd grows: sign-in, memory and upkeep against mailboxes, connections and messages, with the shape of each curve.
 
-    WINPOP_BUILD=build tests/bench/growth.py [--mailboxes 100,10000,1000000] [--domains 100] [--connections 1,1000,30000]
+    WINPOP_BUILD=build tests/bench/run --growth [--mailboxes 100,10000,1000000] [--domains 100] [--connections 1,1000,30000]
                                              [--messages 10,1000,100000] [--rounds 5] [--seconds 1] [--cold]
 
 Mail roots are made in TMPDIR: a million mailboxes are two million files, 12 GB on ext4, and some minutes. The sizes take turns

@@ -20,7 +20,7 @@ class Ratios:
     """Ours against Dovecot and the floor in one row; None where there is no such server."""
 
     def __init__(self, row, results):
-        self.row = row
+        self.row, self.right = row, all(r["ok"] for got in results.values() for r in got)
         ours, dovecot, floor = (results.get(name) for name in ("winpopd", "dovecot", "floor"))
         self.dovecot = ratio(ours, dovecot) if ours and dovecot else None
         self.floor = ratio(ours, floor) if ours and floor else None
@@ -37,6 +37,8 @@ class Ratios:
 
     def verdict(self):
         checks = list(self.checks())
+        if not self.right:
+            return "", "VOID"
         if not checks:
             return "", ""
         return ", ".join(bound for bound, _ in checks), "met" if all(kept for _, kept in checks) else "MISSED"
@@ -77,9 +79,17 @@ def print_table(servers, names, results):
     print_rates(names, results)
 
 
+def print_markdown(names, results):
+    print("\n| us per operation | Dovecot | winpopd | floor | of Dovecot | of the floor | bound | |\n|---|--:|--:|--:|--:|--:|---|---|")
+    for name in names:
+        got, r = of_row(results, name), Ratios(ROWS[name], of_row(results, name))
+        us = (number(cost(got.get(server)), ".1f") for server in ("dovecot", "winpopd", "floor"))
+        print(f"| {name} | " + " | ".join((*us, number(r.dovecot, ".3f"), number(r.floor), *r.verdict())) + " |")
+
+
 def print_idle(kib, n):
     """kib: how -> server -> KiB, None where not all could sign in."""
-    print(f"{'PSS KiB, idle':20} {'dovecot':>9} {'winpopd':>9} {'floor':>9} {'':17}   bound   ({n} signed in)")
+    print(f"{'KiB, idle':20} {'dovecot':>9} {'winpopd':>9} {'floor':>9} {'':17}   bound   ({n} signed in)")
     for how, got in kib.items():
         kept = got.get("winpopd") is not None and got["winpopd"] <= IDLE_KIB[how]
         print(f"{how:20} " + " ".join(f"{number(got.get(s), '.1f'):>9}" for s in ("dovecot", "winpopd", "floor"))
