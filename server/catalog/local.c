@@ -179,9 +179,8 @@ static bool told_here(int dir, const char *file, bool *there)
 /* The domain is spelled our way, because its mailbox was found by it. */
 static bool told_above(struct mailroot *root, const struct name *n, const char *file, bool *there)
 {
-	struct name domain;
+	struct name domain = { 0 };
 
-	domain.local[0] = '\0';
 	strcpy(domain.domain, n->domain);
 	return told(mailroot_file_now(root, &domain, file), there);
 }
@@ -211,7 +210,7 @@ static enum ec local_find_now(struct catalog *c, const struct name *n, enum find
 			      struct entry *out)
 {
 	struct mailroot *root = root_of(c);
-	int dir = mailroot_place_now(root, n);
+	int dir = mailroot_dir_now(root, n);
 
 	if (dir < 0)
 		return EC_BUSY;

@@ -8,9 +8,8 @@
 
 int beneath_open(int dirfd, const char *path, int flags, unsigned how)
 {
-	int always = O_CLOEXEC | (flags & O_PATH ? 0 : O_NONBLOCK | O_NOCTTY);
 	struct open_how oh = {
-		.flags = (unsigned)(flags | always),
+		.flags = (unsigned)(flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 

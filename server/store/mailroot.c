@@ -131,14 +131,6 @@ int mailroot_dir_now(struct mailroot *root, const struct name *n)
 	return beneath_open(root->fd, usual_path(n, NULL, path), DIR_FLAGS, BENEATH_CACHED);
 }
 
-int mailroot_place_now(struct mailroot *root, const struct name *n)
-{
-	char path[USUAL_MAX];
-
-	return beneath_open(root->fd, usual_path(n, NULL, path), O_PATH | O_DIRECTORY,
-			    BENEATH_CACHED);
-}
-
 int mailroot_file_now(struct mailroot *root, const struct name *n, const char *file)
 {
 	char path[USUAL_MAX];

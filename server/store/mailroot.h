@@ -27,8 +27,6 @@ void mailroot_close(struct mailroot **root);
 enum ec mailroot_dir(struct mailroot *root, const struct name *n, int *fd, struct err *e);
 /* The same for event loops: found in memory or not at all (-1, whatever the reason), and only as we spell it. */
 int mailroot_dir_now(struct mailroot *root, const struct name *n);
-/* Likewise, good for nothing but opening what is in it (O_PATH), which the kernel does for less. */
-int mailroot_place_now(struct mailroot *root, const struct name *n);
 /* A file in there, for reading: likewise, and ENOENT says that file or directory is missing, if only by our spelling. */
 int mailroot_file_now(struct mailroot *root, const struct name *n, const char *file);
 /* Does the name, as we spell it, lead to the directory that st is of? Does not wait for one that is open. */
