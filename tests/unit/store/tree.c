@@ -15,10 +15,16 @@ static void ok(enum ec rc, const struct err *e)
 
 void tree_setup(struct tree *t)
 {
+	tree_setup_in(t, "/tmp");
+}
+
+void tree_setup_in(struct tree *t, const char *place)
+{
 	struct err e;
 	struct name domain = tree_name("example.com");
 
-	*t = (struct tree){ .path = "/tmp/winpop-test-XXXXXX" };
+	*t = (struct tree){ 0 };
+	snprintf(t->path, sizeof(t->path), "%s/winpop-test-XXXXXX", place);
 	assert_non_null(mkdtemp(t->path));
 	tree_reopen(t, false);
 	ok(mailroot_add_domain(t->root, &domain, &e), &e);

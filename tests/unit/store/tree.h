@@ -18,6 +18,7 @@ struct tree {
 /* A fresh directory under /tmp with the domain example.com and the mailbox kim@example.com; asserts
  * on any trouble. */
 void tree_setup(struct tree *t);
+void tree_setup_in(struct tree *t, const char *place); /* instead of /tmp */
 void tree_teardown(struct tree *t);
 void tree_reopen(struct tree *t, bool keep_fetched);
 
