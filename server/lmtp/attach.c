@@ -25,6 +25,7 @@
 #include "server/lmtp/task.h"
 
 #define IN_MAX (64u << 10) /* received ahead of the engine, per session */
+#define AT_HAND_MAX 32 /* recipients looked up in a turn of the loop: a fraction of a millisecond */
 
 struct home { /* a loop and its sessions */
 	struct lmtp *p;
@@ -64,9 +65,10 @@ struct session {
 	struct log log;
 	struct task_id id;
 	uint64_t began_ms;
-	bool eof;       /* the client has no more to say, but may still listen */
-	bool half_line; /* the deadline for the rest of a command runs */
-	bool finishing; /* the last reply is on its way out */
+	unsigned n_at_hand; /* recipients looked up in this turn of the loop */
+	bool eof;           /* the client has no more to say, but may still listen */
+	bool half_line;     /* the deadline for the rest of a command runs */
+	bool finishing;     /* the last reply is on its way out */
 };
 
 /* ---- numbers, refusal at the door ---- */
@@ -228,6 +230,7 @@ static void serve(struct session *s)
 	enum lm_verdict v = LM_NEXT;
 	size_t len, eaten = 1;
 
+	s->n_at_hand = 0;
 	while (v == LM_NEXT && eaten > 0) {
 		if (output_is_full(s))
 			return;
@@ -388,6 +391,13 @@ static void renew_setup(struct session *s)
 	s->setup = now;
 }
 
+/* A thousand recipients in one piece would hold up everybody else on this loop: with the way to a worker it takes its turn again. */
+static bool is_at_hand(struct session *s, struct lm_ask *q)
+{
+	return s->n_at_hand++ < AT_HAND_MAX &&
+	       rcpt_find_now(&s->setup, &q->name, q->size_hint, &q->charge, q->account) == EC_OK;
+}
+
 /* What can't be a name of ours needs no worker to be absent, and what is there as usual none to be found. */
 static bool ask_rcpt(struct session *s, struct lm_ask *q)
 {
@@ -398,7 +408,7 @@ static bool ask_rcpt(struct session *s, struct lm_ask *q)
 		counter_add(&s->home->p->counts.refused, 1);
 		return true;
 	}
-	if (rcpt_find_now(&s->setup, &q->name, q->size_hint, &q->charge, q->account) == EC_OK)
+	if (is_at_hand(s, q))
 		return true;
 	struct task *t = new_task(s, TASK_RCPT);
 

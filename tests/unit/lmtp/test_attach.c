@@ -374,6 +374,34 @@ static void test_at_hand(void **state)
 	rig_end();
 }
 
+/* Whoever names many at once leaves the loop to others in between: with no worker, those beyond are not answered for good. */
+static void test_many_at_hand(void **state)
+{
+	(void)state;
+	rig_begin("", 0);
+	rig.catalog.ops = &at_hand_ops;
+	struct buf many = { 0 };
+	struct quota_limit none = { 0 }, limit;
+	enum limit_from from;
+	assert_int_equal(limits_find(rig.limits, "kim@c", &none, &limit, &from, NULL), EC_OK);
+	bool at_hand = remembers_absence(rig.dir);
+	int fd = client();
+
+	sayz(fd, "LHLO x" N "MAIL FROM:<a@b>" N);
+	hear(fd, "sender ok");
+	for (int i = 0; i < 33; i++)
+		buf_addz(&many, "RCPT TO:<kim@c>" N);
+	say(fd, buf_at(&many), many.len);
+	for (int i = 0; i < 33; i++)
+		hear(fd, at_hand && i < 32 ? "250 2.1.5 <kim@c> recipient ok" N
+					   : "451 4.3.2 <kim@c> too busy");
+	sayz(fd, "RCPT TO:<kim@c>" N);
+	hear(fd, at_hand ? "250 2.1.5 <kim@c> recipient ok" N : "451 4.3.2 <kim@c> too busy");
+	close(fd);
+	buf_drop(&many);
+	rig_end();
+}
+
 static void test_client_leaves_in_data(void **state)
 {
 	(void)state;
@@ -650,6 +678,7 @@ int main(void)
 		cmocka_unit_test(test_turned_away),
 		cmocka_unit_test(test_queue_full),
 		cmocka_unit_test(test_at_hand),
+		cmocka_unit_test(test_many_at_hand),
 		cmocka_unit_test(test_client_leaves_in_data),
 		cmocka_unit_test(test_client_leaves_while_we_deliver),
 		cmocka_unit_test(test_stop_while_we_deliver),
