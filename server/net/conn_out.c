@@ -3,6 +3,8 @@
  * Writing is tried first, and the socket is watched for it only when the kernel is full ("stuck").
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -86,12 +88,26 @@ static void file_failed(struct conn *c)
 		conn_fail_errno(c, "cannot read a file that is to be sent");
 }
 
+/* sendfile has no MSG_MORE: the final dot behind a file would be a segment of its own, with an interrupt and a wake-up of the
+ * client. A unix socket knows no segments, and refuses. */
+static void cork(struct conn *c, bool on)
+{
+	int value = on;
+
+	if (c->corked != on)
+		setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
+	c->corked = on;
+}
+
 static void send_file(struct conn *c, const struct outq_file *f)
 {
 	off_t off = f->off;
 	size_t max = f->len < c->budget ? f->len : c->budget;
-	ssize_t n = sendfile(c->fd, f->fd, &off, max);
+	ssize_t n;
 
+	if (max < c->out.n_bytes)
+		cork(c, true);
+	n = sendfile(c->fd, f->fd, &off, max);
 	if (n > 0) {
 		c->stuck = (size_t)n < max;
 		sent(c, n);
@@ -222,6 +238,8 @@ void conn_send(struct conn *c)
 			send_plain(c);
 	if (c->phase >= P_FINISHED)
 		return;
+	if (!c->out.first)
+		cork(c, false); /* whoever waits now waits for all of it */
 	if (!c->out.first && !c->stuck)
 		all_sent(c);
 	if (c->above && conn_queued(c) < CONN_LOW) {

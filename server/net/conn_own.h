@@ -37,6 +37,7 @@ struct conn {
 	bool above;    /* over CONN_HIGH since the last CONN_DRAINED */
 	bool ended;    /* the peer's end was received */
 	bool watch_in, watch_out;
+	bool corked; /* the kernel sends full segments only */
 	struct event in_ev, out_ev, tick;
 	size_t in_max;
 	char *lent; /* input that is still in the scratch buffer ... */

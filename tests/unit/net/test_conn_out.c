@@ -1,4 +1,6 @@
 /* test_conn_out.c - what is sent, in which order, in how many calls; files; backpressure. */
+#include <netinet/in.h>
+#include <linux/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +160,42 @@ static void files_of_all_sizes_arrive_whole(void **state)
 		file_of(sizes[i], rig_tcp_pair);
 		file_of(sizes[i], rig_pair);
 	}
+}
+
+/* How many segments "+OK", a file and what is said behind it have taken. */
+static unsigned segments_of(const char *behind)
+{
+	struct loop *l = rig_loop();
+	struct reader r = { .want = 40000 + 5 + strlen(behind) };
+	struct owner o = { 0 };
+	int fd[2], file = rig_file(40000), corked = -1;
+	struct tcp_info info;
+	socklen_t len = sizeof(info), len_int = sizeof(corked);
+
+	rig_tcp_pair(fd);
+	r.client.fd = fd[1];
+	owner_start(&o, l, fd[0], 1000);
+	conn_putz(o.c, "+OK\r\n");
+	conn_put_file(o.c, file, 0, 40000, NULL, NULL);
+	conn_putz(o.c, behind);
+	pthread_create(&r.thread, NULL, reader_main, &r);
+	rig_until(l, reader_is_over, &r);
+	pthread_join(r.thread, NULL);
+	assert_true(r.got == r.want);
+	assert_int_equal(getsockopt(fd[0], IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	assert_int_equal(getsockopt(fd[0], IPPROTO_TCP, TCP_CORK, &corked, &len_int), 0);
+	assert_int_equal(corked, 0);
+	owner_drop(&o);
+	close(fd[1]);
+	close(file);
+	loop_free(&l);
+	return info.tcpi_data_segs_out;
+}
+
+static void what_is_behind_a_file_travels_with_it(void **state)
+{
+	(void)state;
+	assert_int_equal(segments_of(".\r\n"), segments_of(""));
 }
 
 static void many_pieces_keep_their_order(void **state)
@@ -327,6 +365,7 @@ int main(void)
 		cmocka_unit_test(output_from_outside_leaves_by_itself),
 		cmocka_unit_test(finish_sends_all_then_tells),
 		cmocka_unit_test(files_of_all_sizes_arrive_whole),
+		cmocka_unit_test(what_is_behind_a_file_travels_with_it),
 		cmocka_unit_test(many_pieces_keep_their_order),
 		cmocka_unit_test(a_truncated_file_breaks_the_connection),
 		cmocka_unit_test(long_answers_are_resumed),
