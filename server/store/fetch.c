@@ -4,7 +4,7 @@
  * so instead of waiting; the caller then asks again on a worker, which reads ahead.
  *
  * LIST has promised a number of octets. A file that is not as long as it was counted is not sent at
- * all. /
+ * all.
  */
 #include <errno.h>
 #include <fcntl.h>
