@@ -3,8 +3,8 @@
 
     WINPOP_BUILD=build tests/bench/run --beside [--seconds 10] [--share 0.7] [--of same|alone] [--only all,fetch,big,rebuild]
 
-First the highest rate of sessions (USER, PASS, STAT, QUIT): 256 clients, each begins again as soon as it is done; generator and
-server on this machine, with the same work beside them (--of alone: with none, which is more than is left beside it). Then sessions
+First the highest rate of sessions (USER, PASS, STAT, QUIT): 16 clients or 256, whichever do more, each begins again as soon as it is
+done; generator and server on this machine, with the same work beside them (--of alone: with none). Then sessions
 begin at 70 % of it, at set times and not one after the other: a session that the server keeps waiting does not make the next one
 late. Its time counts from when it was to begin, and ends with the answer to QUIT. Each is in a mailbox that nobody else is in; with
 all 256 clients at work the next one waits, and that counts too. Beside it:
@@ -16,9 +16,8 @@ all 256 clients at work the next one waits, and that counts too. Beside it:
 
 All programs share the processors, so there are two more rows: `alone`, nothing beside, and `floor`, the floor server at the same rate
 beside `all` done by winpopd: what the generator waits for where the server behind it has hardly anything to do. The clients that make
-the heavy work run at nice 19: they stand for other machines. Each row tells how late the generator itself was (p99 of its begins): where
-that is more than a tenth of what the sessions took, the row says so and is no figure of the server's. A session that fails makes
-the status 1.
+the heavy work run at nice 19: they stand for other machines. Each row tells how late the generator itself was (p99 of its begins):
+with more than 2 ms the row says so, and is no figure of the server's. A session that fails makes the status 1.
 """
 import argparse
 import contextlib
@@ -43,9 +42,9 @@ from fixtures.waiting import wait_until
 
 MANY = 100_000
 GIANT = 1 << 30
-USERS, CLIENTS = 512, 256  # at most so many sessions at once, each in a mailbox of its own
+USERS, CLIENTS, FEW = 512, 256, 16  # at most so many sessions at once, each in a mailbox of its own
 LINE = b"A giant among messages, and every line of it has 64 octets: xxx\r\n"
-SLOWEST_MS, LATE = 20, 0.1  # p99 that is wanted; of it the part that may be the generator's
+SLOWEST_MS, LATE_MS = 20, 2  # p99 that is wanted; and how much later the generator may be
 LOADS = {"fetch": ("fetch_fast", "fetch_slow"), "big": ("open_big",), "rebuild": ("rebuild",),
          "all": ("fetch_fast", "fetch_slow", "open_big", "rebuild")}
 
@@ -166,9 +165,9 @@ def goes_first():
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
-def signins(load, server, seconds, rate):
+def signins(load, server, seconds, rate, clients=CLIENTS):
     words = [load, "--mode", "signin", "--port", server.port, "--password", PASSWORD, "--users", USERS, "--first-user", IDLE,
-             "--clients", CLIENTS, "--seconds", seconds, "--rate", rate]
+             "--clients", clients, "--seconds", seconds, "--rate", rate]
     done = subprocess.run(list(map(str, words)), stdout=subprocess.PIPE, text=True, preexec_fn=goes_first)
     return json.loads(done.stdout) | {"ok": done.returncode == 0}
 
@@ -177,15 +176,15 @@ def highest(load, server, what):
     """Sessions a second beside `what`."""
     with beside(server, what):
         signins(load, server, 1, 0)
-        rounds = [signins(load, server, 2, 0) for _ in range(3)]
-    assert all(got["ok"] for got in rounds), "sessions fail at the highest rate"
-    return statistics.median(got["ops"] / got["seconds"] for got in rounds)
+        rounds = {clients: [signins(load, server, 1, 0, clients) for _ in range(3)] for clients in (FEW, CLIENTS)}
+    assert all(got["ok"] for of_one in rounds.values() for got in of_one), "sessions fail at the highest rate"
+    return max(statistics.median(got["ops"] / got["seconds"] for got in of_one) for of_one in rounds.values())
 
 
 def verdict(got):
     if not got["ok"]:
         return f"INVALID: {got['errors']} failed"
-    if got["late_p99_us"] > LATE * got["p99_us"]:
+    if got["late_p99_us"] > LATE_MS * 1000:
         return "GENERATOR LATE"
     return "met" if got["p99_us"] < SLOWEST_MS * 1000 else "MISSED"
 
