@@ -64,10 +64,9 @@ int tree_open_entry(struct mailroot *root, int dirfd, const char *entry, char ac
 		return fd;
 	strcpy(lower, entry);
 	oddcase_fold(lower);
-	if (oddcase_find(root->odd, dirfd, lower, actual))
-		return beneath_open(dirfd, actual, DIR_FLAGS, 0);
-	errno = ENOENT;
-	return -1;
+	if (!oddcase_find(root->odd, dirfd, lower, actual))
+		return -1;
+	return beneath_open(dirfd, actual, DIR_FLAGS, 0);
 }
 
 enum ec tree_cannot_open(const struct name *n, struct err *e)

@@ -15,6 +15,7 @@
  * read and replaced in microseconds, and the scan that makes one runs outside of it; two threads
  * may scan the same directory at the same time, which is wasteful but harmless. /
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -199,24 +200,34 @@ static uint64_t worked_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-bool oddcase_find(struct oddcase *o, int dirfd, const char *lower, char actual[NAME_MAX + 1])
+/* 1: found; 0: it is not there; -1 with errno: nobody can tell. */
+static int look(struct oddcase *o, int dirfd, const char *lower, char actual[NAME_MAX + 1])
 {
 	struct dirlist odd;
 	struct stat st;
 	bool found = false;
 
 	if (fstat(dirfd, &st) < 0)
-		return false;
+		return -1;
 	if (ask_notes(o, &st, lower, actual, &found))
 		return found;
 	uint64_t began_us = worked_us();
 	bool settled = is_settled(&st);
 	if (dirlist_read(dirfd, is_odd, &odd) < 0)
-		return false;
+		return -1;
 	if (odd.n > 1)
 		qsort_r(odd.items, odd.n, sizeof(*odd.items), by_folded_name, odd.names.mem);
 	found = search(&odd, lower, actual);
 	take_note(o, &st, &odd, worked_us() - began_us, settled);
 	dirlist_drop(&odd);
 	return found;
+}
+
+bool oddcase_find(struct oddcase *o, int dirfd, const char *lower, char actual[NAME_MAX + 1])
+{
+	int is = look(o, dirfd, lower, actual);
+
+	if (is == 0)
+		errno = ENOENT;
+	return is > 0;
 }

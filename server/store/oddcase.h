@@ -14,7 +14,7 @@ struct oddcase;
 struct oddcase *oddcase_new(void);
 void oddcase_free(struct oddcase **o);
 /* The entry of the directory that equals `lower` but for ASCII case; several: the first in byte
- * order. */
+ * order. False with errno: ENOENT if there is none, else nobody can tell. */
 bool oddcase_find(struct oddcase *o, int dirfd, const char *lower, char actual[NAME_MAX + 1]);
 /* Lower-cases ASCII letters in place. */
 void oddcase_fold(char *name);

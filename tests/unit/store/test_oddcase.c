@@ -3,6 +3,7 @@
  * How large a directory is shows in the processor time of reading it, so that is what is made up here.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ int __wrap_dirlist_read(int dirfd, bool (*want)(const char *name), struct dirlis
 static struct {
 	unsigned n_read, read_ms; /* how often, and the processor time of one */
 	unsigned worked_ms, later_ms;
+	int trouble; /* errno of reading one */
 } world;
 
 static void add_ms(struct timespec *t, unsigned ms)
@@ -48,6 +50,10 @@ int __wrap_dirlist_read(int dirfd, bool (*want)(const char *name), struct dirlis
 {
 	world.n_read++;
 	world.worked_ms += world.read_ms;
+	if (world.trouble) {
+		errno = world.trouble;
+		return -1;
+	}
 	return __real_dirlist_read(dirfd, want, out);
 }
 
@@ -148,6 +154,29 @@ static void a_large_one_at_rest_is_not_read_again(void **state)
 	assert_int_equal(world.n_read, 1);
 }
 
+/* "No such mailbox" makes mail bounce: it is not said because a directory cannot be read just now. */
+static void trouble_is_no_absence(void **state)
+{
+	struct scene *s = *state;
+	struct mailroot *root;
+	struct err e;
+	int fd;
+
+	add(s, "Example.COM");
+	assert_ec(mailroot_open(s->path, &root, &e), EC_OK);
+	const struct name domain = tree_name("example.com");
+	world.trouble = EIO;
+	assert_ec(mailroot_dir(root, &domain, &fd, &e), EC_BROKEN);
+	world.trouble = EMFILE;
+	assert_ec(mailroot_dir(root, &domain, &fd, &e), EC_TEMP);
+	world.trouble = 0;
+	assert_ec(mailroot_dir(root, &domain, &fd, &e), EC_OK);
+	close(fd);
+	mailroot_close(&root);
+	assert_false(finds(s, "example.org"));
+	assert_int_equal(errno, ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +188,7 @@ int main(void)
 						scene_close),
 		cmocka_unit_test_setup_teardown(a_large_one_at_rest_is_not_read_again, scene_open,
 						scene_close),
+		cmocka_unit_test_setup_teardown(trouble_is_no_absence, scene_open, scene_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
