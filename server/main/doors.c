@@ -57,12 +57,15 @@ static bool next_word(const char **at, char *out, size_t len)
 	return true;
 }
 
-/* The others of a door just added, one for each further loop. */
+/* The others of a door just added, one for each further loop. Of so many addresses that there is no room for that one loop
+ * accepts and deals. */
 static enum ec one_each(struct winpopd *w, enum door_kind kind, struct err *e)
 {
 	struct door *first = &w->doors[w->n_doors - 1];
 	enum ec rc = EC_OK;
 
+	if (w->n_doors + w->conf->threadcount > WINPOPD_DOORS_MAX - WINPOPD_DOORS_SINGLE)
+		return EC_OK;
 	first->one_each = true;
 	for (unsigned i = 1; rc == EC_OK && i < w->conf->threadcount; i++) {
 		struct listener *l;

@@ -20,6 +20,7 @@
 
 #define WINPOPD_LOOPS_MAX 32
 #define WINPOPD_DOORS_MAX 512
+#define WINPOPD_DOORS_SINGLE 64 /* of these for such as no other loop shares */
 
 enum door_kind { DOOR_POP3, DOOR_POP3S, DOOR_LMTP, DOOR_MAPS, DOOR_AUTH, DOOR_CONTROL };
 

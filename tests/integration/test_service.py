@@ -237,6 +237,18 @@ def test_a_port_in_use(make_server):
     assert str(server.port) in other.log_text()
 
 
+def test_more_addresses_than_each_loop_can_listen_at(make_server):
+    """Nine addresses, two ports, 32 loops: where there are too many sockets for one each, one loop accepts for all."""
+    hosts = [f"127.0.0.{n}" for n in range(1, 10)]
+    server = make_server(tls=True, threadcount=32, listen=" ".join(hosts))
+    for host in hosts:
+        for _ in range(2):
+            with socket.create_connection((host, server.port), 10) as pop:
+                assert pop.recv(4) == b"+OK "
+        socket.create_connection((host, server.tls_port), 10).close()
+    server.stop()
+
+
 def test_sockets_from_the_manager(make_server):
     """LISTEN_FDS: the port and the LMTP socket were opened by somebody else and outlive the service."""
     server = make_server(start=False, port=110, lmtp_socket="", lmtp_listen="")
