@@ -136,6 +136,8 @@ bool tls_heap_start(void)
 
 	if (mem == MAP_FAILED)
 		return false;
+	/* With huge pages a block would bring 2 MiB, and none of it would go back. Not known to every kernel. */
+	(void)madvise(mem, (size_t)BLOCKS * BLOCK_BYTES, MADV_NOHUGEPAGE);
 	heap.mem = mem;
 	if (CRYPTO_set_mem_functions(get, resize, put))
 		return true;

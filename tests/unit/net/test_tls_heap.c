@@ -1,5 +1,7 @@
+#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -93,6 +95,36 @@ static void what_is_free_goes_back(void **state)
 	OPENSSL_free(p);
 }
 
+/* What the kernel keeps of the mapping that p lies in (proc(5), VmFlags). */
+static bool has_flag(const void *p, const char *flag)
+{
+	FILE *f = fopen("/proc/self/smaps", "re");
+	uintptr_t from = 0, to = 0, at = (uintptr_t)p;
+	char line[512];
+	bool found = false;
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "VmFlags:", 8) == 0 && from <= at && at < to)
+			found = strstr(line, flag);
+		else
+			(void)sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &from, &to);
+	}
+	fclose(f);
+	return found;
+}
+
+/* Half of a huge page is not given back. */
+static void pages_are_small(void **state)
+{
+	char *p = OPENSSL_malloc(17000);
+
+	(void)state;
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0)
+		assert_true(has_flag(p, " nh"));
+	OPENSSL_free(p);
+}
+
 static void *come_and_go(void *arg)
 {
 	unsigned char mark = (unsigned char)(uintptr_t)arg;
@@ -129,6 +161,7 @@ int main(void)
 		cmocka_unit_test(sizes_go_where_they_belong),
 		cmocka_unit_test(growing_keeps_what_is_in_it),
 		cmocka_unit_test(what_is_free_goes_back),
+		cmocka_unit_test(pages_are_small),
 		cmocka_unit_test(threads_share_it),
 	};
 
