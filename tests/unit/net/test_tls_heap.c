@@ -99,16 +99,16 @@ static void what_is_free_goes_back(void **state)
 static bool has_flag(const void *p, const char *flag)
 {
 	FILE *f = fopen("/proc/self/smaps", "re");
-	uintptr_t from = 0, to = 0, at = (uintptr_t)p;
+	uintptr_t from, to, at = (uintptr_t)p;
 	char line[512];
-	bool found = false;
+	bool here = false, found = false;
 
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f)) {
-		if (strncmp(line, "VmFlags:", 8) == 0 && from <= at && at < to)
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &from, &to) == 2)
+			here = from <= at && at < to;
+		else if (here && strncmp(line, "VmFlags:", 8) == 0)
 			found = strstr(line, flag);
-		else
-			(void)sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &from, &to);
 	}
 	fclose(f);
 	return found;
