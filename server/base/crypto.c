@@ -4,10 +4,10 @@
  * times the cost of opening one password record. So algorithms are fetched once per process and
  * contexts are kept once per thread. A context keeps the last key schedule, and one that opens keeps
  * the key beside it: nearly all records are under one key, and a schedule costs as much as opening
- * one. The keyring is in memory all the same. MD5 is fetched apart, at its first use: a host whose provider lacks it
- * must be able to run without APOP. HMAC is two hashes, made here: with a new key for each text
- * EVP_MAC takes twice as long. Random octets come from the kernel, which is three times as fast as
- * OpenSSL's generator and needs nobody to notice a fork.
+ * one. The keyring is in memory all the same. MD5 is fetched apart, at its first use: a host whose
+ * provider lacks it must be able to run without APOP. HMAC is two hashes, made here: with a new key
+ * for each text EVP_MAC takes twice as long. Random octets come from the kernel, which is three times
+ * as fast as OpenSSL's generator and needs nobody to notice a fork.
  */
 #include <assert.h>
 #include <errno.h>

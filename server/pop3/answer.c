@@ -1,9 +1,11 @@
 /* answer.c - the engine's questions, put to sign-in, catalog and store.
  *
  * A question goes to a worker as a job, but for what need not wait: cancelling, opening a message that is in memory
- * (FETCH_NOWAIT), giving back a mailbox that nothing was done to, and a sign-in as far as it goes without waiting (admit.c). A job holds values and a reference to its link, and borrows three things that are the link's: the question, the
- * login and the mailbox. Copying them was rejected: a question holds a password, and a claim must have one owner. Borrowing
- * is safe because the engine keeps still until it is answered, and a link with a job out does not go before it is back.
+ * (FETCH_NOWAIT), giving back a mailbox that nothing was done to, and a sign-in as far as it goes without waiting (admit.c).
+ *
+ * A job holds values and a reference to its link, and borrows three things that are the link's: the question, the login and the
+ * mailbox. Copying them was rejected: a question holds a password, and a claim must have one owner. Borrowing is safe because the
+ * engine keeps still until it is answered, and a link with a job out does not go before it is back.
  */
 #include <stdlib.h>
 #include <string.h>

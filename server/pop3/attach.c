@@ -1,8 +1,8 @@
 /* attach.c - the POP3 service: who may come in, with which settings, and how it ends.
  *
- * A connection is served by the loop that accepted it, or dealt to the loops in turn. Everything about it happens on its loop: reload, drain and kick are
- * posted there as jobs, so there is no lock and no half-changed setting. What is one for all loops - slots, addresses, login
- * delays - guards itself; plain counts are atomic.
+ * A connection is served by the loop that accepted it, or dealt to the loops in turn. Everything about it happens on its loop:
+ * reload, drain and kick are posted there as jobs, so there is no lock and no half-changed setting. What is one for all loops -
+ * slots, addresses, login delays - guards itself; plain counts are atomic.
  */
 #include <assert.h>
 #include <stdlib.h>

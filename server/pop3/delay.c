@@ -3,7 +3,7 @@
  * A table of buckets: a keyed hash of the name picks one, and the name's place in it. Only the hash is kept. The key is random, so
  * nobody can choose names that push each other out.
  *
- * The mutex: sign-ins are judged on workers, a few at a time, and hold it for the time of one bucket; atomics per place would
+ * The mutex: sign-ins are judged on loops and workers, a few at a time, and hold it for the time of one bucket; atomics per place would
  * save nothing that could be measured and would need care in two fields. Nothing is called with it held.
  */
 #include <pthread.h>

@@ -1,7 +1,8 @@
 /* stuff.c - stored octets to what RFC 1939 sends.
  *
- * Looks line by line with memchr, and copies whole runs of lines between one that begins with a dot and the next; the state between pieces is where in a line we are. A message in
- * canonical form comes out with its dots doubled and nothing else changed, so one path serves both kinds of message.
+ * Looks line by line with memchr, and copies whole runs of lines between one that begins with a dot and the next; the state
+ * between pieces is where in a line we are. A message in canonical form comes out with its dots doubled and nothing else changed,
+ * so one path serves both kinds of message.
  */
 #include <string.h>
 #include "server/pop3/stuff.h"

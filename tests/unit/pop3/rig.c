@@ -235,8 +235,9 @@ void rig_begin(const char *settings, unsigned n_workers, unsigned max_jobs)
 		assert_int_equal(loop_new(i, &rig.loops[i], &e), EC_OK);
 	assert_int_equal(work_new("test", n_workers, max_jobs, &rig.work, &e), EC_OK);
 	assert_int_equal(work_new("signin", n_workers, max_jobs, &rig.signin, &e), EC_OK);
-	rig.pop3 =
-		pop3_new(rig.loops, 2, (struct pop3_work){ .signin = rig.signin, .mailbox = rig.work }, &setup, &rig.log);
+	rig.pop3 = pop3_new(rig.loops, 2,
+			    (struct pop3_work){ .signin = rig.signin, .mailbox = rig.work }, &setup,
+			    &rig.log);
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(loop_start(rig.loops[i], &e), EC_OK);
 }
