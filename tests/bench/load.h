@@ -75,7 +75,8 @@ struct client {
 	uint32_t *sizes; /* as LIST told them */
 	uint64_t *ids;   /* hashes of UIDL's, an open table */
 
-	bool unsaid; /* nothing of `out` was sent yet: no answer can be there */
+	bool takes_size; /* the server offered SIZE (RFC 1870) */
+	bool unsaid;     /* nothing of `out` was sent yet: no answer can be there */
 	const char *out;
 	size_t out_len, text_len;
 	char *text; /* commands to send */

@@ -319,18 +319,26 @@ static void deliver_next(struct load *l, struct client *c)
 	c->user = l->boxes[l->n_taken++ % l->o.n_users];
 	if (l->stopping || (l->o.n_messages > 0 && c->message++ == l->o.n_messages))
 		say(l, c, AT_QUIT, "QUIT\r\n");
-	else
+	else if (c->takes_size)
 		say(l, c, AT_MAIL, "MAIL FROM:<bench@example.net> SIZE=%zu\r\n", l->mail_len);
+	else
+		say(l, c, AT_MAIL, "MAIL FROM:<bench@example.net>\r\n");
 }
 
 static bool lmtp_line(struct load *l, struct client *c, const char *line)
 {
 	if (line[0] != (c->step == AT_DATA ? '3' : '2'))
 		return false;
+	if (c->step == AT_LHLO &&
+	    (strncmp(line, "250-SIZE", 8) == 0 || strncmp(line, "250 SIZE", 8) == 0))
+		c->takes_size = true;
 	if (line[1] && line[2] && line[3] == '-')
 		return c->step == AT_LHLO || c->step == AT_GREETING;
 	switch (c->step) {
-	case AT_GREETING: say(l, c, AT_LHLO, "LHLO bench.example.net\r\n"); return true;
+	case AT_GREETING:
+		c->takes_size = false;
+		say(l, c, AT_LHLO, "LHLO bench.example.net\r\n");
+		return true;
 	case AT_LHLO: deliver_next(l, c); return true;
 	case AT_MAIL:
 		say(l, c, AT_RCPT, "RCPT TO:<box%u@%s>\r\n", c->user, l->o.domain);
