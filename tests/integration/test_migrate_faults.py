@@ -196,7 +196,7 @@ def test_no_room_in_the_middle_of_a_line(make_town):
 def test_no_room_for_the_journal(slapd, make_server, space):
     """A full disk: told in one line, nobody is hurt; with room again it goes on."""
     slapd.space = space  # by its socket it is reached from there too
-    town = Town(slapd, make_server, 30, start=False, directory_servers=slapd.ldapi_uri)
+    town = Town(slapd, make_server, 60, start=False, directory_servers=slapd.ldapi_uri)
     slapd.space = None  # where it runs itself
     kept = town.server.home / "kept"
     shutil.copytree(town.server.mailroot, kept)

@@ -369,7 +369,8 @@ def outside(own_flow):
 
 def test_mail_waits_for_winpopd(own_flow, outside):
     """What was accepted waits here, what comes waits where it comes from; nobody is told that a mailbox does not exist. Postfix's
-    SMTP processes remember for whom they got no answer, as long as they live; so it is reloaded, as the page has it.
+    SMTP processes remember for whom they got no answer, as long as they live; so it is reloaded, as the page has it. On a busy machine
+    it was seen to go on saying 451 for a minute after that; so it is reloaded again while mail waits outside.
     """
     flow, server, postfix = own_flow, own_flow.server, own_flow.postfix
     kim, lee = flow.mailbox(), flow.mailbox("example.net")
@@ -382,8 +383,12 @@ def test_mail_waits_for_winpopd(own_flow, outside):
     wait_until(lambda: postfix.queued() and postfix.queued()[0][2], 20, "it does not wait here")
     wait_until(lambda: outside.queued() and "451" in outside.queued()[0][2], 20, "it does not wait there")
     server.start()
-    postfix.reload()
-    outside.wait_empty()
+    for _ in range(3):
+        postfix.reload()
+        with contextlib.suppress(AssertionError):
+            outside.wait_empty(20)
+            break
+    outside.wait_empty(1)
     postfix.wait_empty()
     assert b"Subject: from here" in flow.received(kim)[0]
     assert b"Subject: from there" in flow.received(lee)[0]
