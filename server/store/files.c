@@ -16,6 +16,7 @@
 #include "server/base/mem.h"
 #include "server/store/files.h"
 
+#define CLAIM_TRIES 4
 #define TABLE_LARGE 10000 /* messages; giving its pages back takes 0.1 ms, too long on a loop */
 
 /* The mailbox's sums, by its index or by a scan; records too if a scan made them. */
@@ -64,9 +65,13 @@ static void files_release(struct box **box)
 	struct files_box *fb = files_box_of(*box);
 	free(fb->table);
 	claim_drop(&fb->claim);
+	if (fb->brief)
+		brief_end(&fb->files->brief);
 	free(fb);
 	*box = NULL;
 }
+
+const char STORE_UPKEEP[] = "upkeep";
 
 static const struct store_ops files_ops;
 
@@ -85,17 +90,45 @@ static struct files_box *box_new(struct files *f, const struct name *mailbox, co
 	return fb;
 }
 
+/* As often as a brief hold was in the way, but not for ever. */
+static enum ec take_in_turn(struct files *f, const struct name *mailbox, struct claim *out,
+			    struct err *e)
+{
+	enum ec rc = EC_LOCKED;
+	bool again = true;
+
+	for (unsigned tries = 0; rc == EC_LOCKED && again && tries < CLAIM_TRIES; tries++) {
+		uint64_t mark = brief_mark(&f->brief);
+		rc = claim_take(f->env.root, mailbox, out, e);
+		again = rc == EC_LOCKED && brief_again(&f->brief, mailbox, mark);
+	}
+	return rc;
+}
+
+static enum ec take_briefly(struct files *f, const struct name *mailbox, struct claim *out,
+			    struct err *e)
+{
+	brief_begin(&f->brief, mailbox);
+	enum ec rc = claim_take(f->env.root, mailbox, out, e);
+	if (rc != EC_OK)
+		brief_end(&f->brief);
+	return rc;
+}
+
 static enum ec files_claim(struct store *s, const struct name *mailbox, const char *holder,
 			   struct box **out, struct err *e)
 {
 	struct files *f = files_of(s);
+	bool brief = holder == STORE_UPKEEP;
 	struct claim claim;
-	enum ec rc = claim_take(f->env.root, mailbox, &claim, e);
+	enum ec rc =
+		brief ? take_briefly(f, mailbox, &claim, e) : take_in_turn(f, mailbox, &claim, e);
 
 	if (rc != EC_OK)
 		return rc;
 	struct files_box *fb = box_new(f, mailbox, holder, &claim);
 	struct box *box = &fb->box;
+	fb->brief = brief;
 	rc = files_count(fb, e);
 	if (rc == EC_OK)
 		*out = box;
@@ -113,6 +146,8 @@ static enum ec files_claim_now(struct store *s, const struct name *mailbox, cons
 	struct stat dir;
 	enum ec rc = claim_take_now(f->env.root, mailbox, &claim, &dir, e);
 
+	if (rc == EC_LOCKED) /* perhaps for a moment only */
+		return EC_BUSY;
 	if (rc != EC_OK)
 		return rc;
 	if (!index_glance_now(claim.dir, &dir, f->env.boot, &head)) {
@@ -215,6 +250,8 @@ static enum ec files_usage(struct store *s, const struct name *mailbox, uint32_t
 
 static void files_close(struct store **s)
 {
+	if (*s)
+		brief_close(&files_of(*s)->brief);
 	free(*s);
 	*s = NULL;
 }
@@ -245,6 +282,7 @@ enum ec store_files_open(struct mailroot *root, const struct log *log, bool keep
 	f->store.quota = &files_quota;
 	f->env = (struct scan_env){ .root = root, .log = log, .boot = index_boot_id() };
 	f->keep_fetched = keep_fetched;
+	brief_open(&f->brief);
 	*out = &f->store;
 	return EC_OK;
 }

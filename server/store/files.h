@@ -1,6 +1,7 @@
 /* files.h - what the files of the local store share; nobody else includes it. */
 #pragma once
 #include <stdatomic.h>
+#include "server/store/brief.h"
 #include "server/store/claim.h"
 #include "server/store/scan.h"
 #include "server/store/store.h"
@@ -11,12 +12,14 @@ struct files {
 	struct scan_env env;
 	bool keep_fetched;
 	struct store_owner owner;
+	struct brief brief;
 	_Atomic uint64_t last_us; /* arrival stamps rise strictly */
 };
 struct files_box {
 	struct box box;
 	struct files *files;
 	struct claim claim;
+	bool brief;
 	struct index_head seen; /* as it was when we counted: our view ends at its end */
 	struct msg_table *table;
 	char holder[64];

@@ -81,9 +81,14 @@ struct message {
 
 enum { FETCH_NOWAIT = 1 }; /* answer EC_BUSY instead of waiting for a disk: safe on an event loop */
 
+/* A holder who lets go in moments, one at a time: who finds the mailbox held by it in the same process waits for that. Known by
+ * its address. */
+extern const char STORE_UPKEEP[];
+
 struct store_ops {
 	const char *name;
-	/* Exclusive, at once or EC_LOCKED; gone with its process, whatever kills it. holder: session id for messages. */
+	/* Exclusive, at once or EC_LOCKED; gone with its process, whatever kills it. holder: session id for messages, or
+	 * STORE_UPKEEP. */
 	enum ec (*claim)(struct store *, const struct name *, const char *holder, struct box **out,
 			 struct err *);
 	/* The same on an event loop. EC_BUSY: something would have to be waited for, or messages to be counted; nothing is held, ask

@@ -62,7 +62,7 @@ static enum ec remove_expired(struct pass *p, const struct entry *en, uint32_t d
 	char text[NAME_TEXT_MAX + 1];
 	struct box *box;
 	uint32_t n;
-	enum ec rc = store->ops->claim(store, &en->name, "upkeep", &box, e);
+	enum ec rc = store->ops->claim(store, &en->name, STORE_UPKEEP, &box, e);
 
 	if (rc != EC_OK)
 		return rc == EC_LOCKED ? EC_OK : rc; /* its session does it, or we do tomorrow */

@@ -2,6 +2,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +131,46 @@ static void one_claim_at_a_time(void **state)
 	release(&a);
 	assert_ec(claim(t, KIM, &b), EC_OK);
 	release(&b);
+}
+
+struct comer {
+	struct tree *t;
+	struct box *box;
+	enum ec rc;
+	_Atomic bool is_in;
+};
+
+static void *come(void *arg)
+{
+	struct comer *c = arg;
+
+	c->rc = claim(c->t, KIM, &c->box);
+	c->is_in = true;
+	return NULL;
+}
+
+/* Nobody is told [IN-USE] for the service's own upkeep; a session that took it in between is one. */
+static void upkeep_is_waited_for(void **state)
+{
+	struct tree *t = *state;
+	struct comer c = { .t = t };
+	struct name kim = tree_name(KIM);
+	struct box *upkeep = NULL, *late = NULL;
+	pthread_t thread;
+	struct err e;
+
+	assert_ec(t->store->ops->claim(t->store, &kim, STORE_UPKEEP, &upkeep, &e), EC_OK);
+	assert_ec(t->store->ops->claim_now(t->store, &kim, "s2", &late, &e), EC_BUSY);
+	assert_int_equal(pthread_create(&thread, NULL, come, &c), 0);
+	usleep(20000); /* to be seen if it does not wait */
+	assert_false(c.is_in);
+	release(&upkeep);
+	pthread_join(thread, NULL);
+	assert_ec(c.rc, EC_OK);
+	assert_ec(claim(t, KIM, &late), EC_LOCKED);
+	assert_ec(t->store->ops->claim(t->store, &kim, STORE_UPKEEP, &upkeep, &e), EC_LOCKED);
+	assert_ec(claim(t, KIM, &late), EC_LOCKED);
+	release(&c.box);
 }
 
 static void delivery_during_a_session(void **state)
@@ -448,6 +490,7 @@ int main(void)
 		T(what_goes_in_comes_out),
 		T(unknown_mailboxes),
 		T(one_claim_at_a_time),
+		T(upkeep_is_waited_for),
 		T(delivery_during_a_session),
 		T(nothing_goes_without_commit),
 		T(order_and_uidl_last),
