@@ -288,6 +288,7 @@ def test_a_full_mailbox_is_known_before_the_message_comes(flow):
     flow.server.winpop_ok("setquota", lee, "1M", "/messages:1")
     flow.postfix.send(lee, message("the only one"))
     flow.received(lee)
+    wait_until(lambda: flow.server.events("quota-warning-failed", mailbox=lee), why="no warning, which would have taken the room")
     code, said = refusal(flow.postfix.send, lee, message("one more"))
     assert code == 552 and "5.2.2" in said, said
     with flow.server.session(lee, password(lee)) as pop:
@@ -323,6 +324,7 @@ def test_mail_may_wait_for_room(own_flow):
     flow.server.winpop_ok("setquota", lee, "1M", "/messages:1")
     flow.postfix.send(lee, message("the only one"))
     flow.received(lee)
+    wait_until(lambda: flow.server.events("quota-warning-failed", mailbox=lee), why="no warning, which would have taken the room")
     code, said = refusal(flow.postfix.send, lee, message("one more"))
     assert code == 452 and "4.2.2" in said, said
     with flow.sender(kim) as client:
