@@ -130,6 +130,14 @@ struct conf {
 	/* process */
 	const char *user, *group; /* whom to become when started as root; "" = stay */
 	enum log_to log_to;
+
+	/* the console */
+	const char *console_address; /* blank-separated; "*" = all */
+	unsigned console_port;
+	const char *console_certificate, *console_key; /* PEM; "" = tls_cert and tls_key */
+	const char *console_user;                      /* whom its web half becomes; "" = stays */
+	const char *console_rights;                    /* who may do what */
+	unsigned console_idle_s;
 	_Atomic unsigned refs;
 };
 

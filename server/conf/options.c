@@ -190,6 +190,22 @@ const struct option options[] = {
 	  "Group that the service becomes when root starts it (empty: stays)" },
 	{ "log_to", NULL, OPT_WORD, AT(log_to), "stderr", 0, 0, "stderr|syslog|journal", OPT_RESTART, OPT_PROCESS,
 	  "Where the log goes" },
+
+	/* ---- the console: winpop console reads them, winpopd does not ---- */
+	{ "console_address", NULL, OPT_TEXT, AT(console_address), "127.0.0.1 ::1", 1, 1024, NULL, OPT_LIVE, OPT_CONSOLE,
+	  "Addresses that the console listens on, separated by blanks; * is all; taken at its next start", check_addresses },
+	{ "console_port", NULL, OPT_UINT, AT(console_port), "8443", 1, 65535, NULL, OPT_LIVE, OPT_CONSOLE,
+	  "Port of the console, always with TLS; taken at its next start" },
+	{ "console_certificate", NULL, OPT_PATH, AT(console_certificate), "", 0, PATH_MAX_CHARS, NULL, OPT_LIVE, OPT_CONSOLE,
+	  "PEM file with the console's certificate and its chain (empty: tls_cert)" },
+	{ "console_key", NULL, OPT_PATH, AT(console_key), "", 0, PATH_MAX_CHARS, NULL, OPT_LIVE, OPT_CONSOLE,
+	  "PEM file with the key of console_certificate (empty: tls_key)" },
+	{ "console_user", NULL, OPT_TEXT, AT(console_user), "winpop-console", 0, 32, NULL, OPT_LIVE, OPT_CONSOLE,
+	  "Account that the console's half which talks to browsers becomes when root starts it (empty: stays)" },
+	{ "console_rights", NULL, OPT_PATH, AT(console_rights), "/etc/winpop/console.rights", 1, PATH_MAX_CHARS, NULL, OPT_LIVE, OPT_CONSOLE,
+	  "File that says who may sign in to the console, and for which domains" },
+	{ "console_idle", NULL, OPT_UINT, AT(console_idle_s), "900", 60, 86400, NULL, OPT_LIVE, OPT_CONSOLE,
+	  "Seconds after which somebody who does nothing is signed out of the console" },
 };
 /* clang-format on */
 const size_t n_options = sizeof(options) / sizeof(*options);

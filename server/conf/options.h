@@ -29,7 +29,8 @@ enum opt_group {
 	OPT_DIRECTORY,
 	OPT_MAIL,
 	OPT_LIMITS,
-	OPT_PROCESS
+	OPT_PROCESS,
+	OPT_CONSOLE
 };
 
 struct option {

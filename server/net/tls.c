@@ -18,7 +18,11 @@ static bool is_set(const char *text)
 
 static enum ec load(struct tls *t, const struct conf *c, const struct log *log, struct err *e)
 {
-	const struct tls_make make = { .conf = c, .tickets = t->tickets, .log = log };
+	const struct tls_make make = { .conf = c,
+				       .tickets = t->tickets,
+				       .log = log,
+				       .alpn = "\4pop3",
+				       .client_ca = c->tls_client_ca };
 	const char *ocsp = is_set(c->tls_ocsp) ? c->tls_ocsp : "";
 	enum ec rc = tls_cert_load(&make, c->tls_cert, c->tls_key, ocsp, &t->cert, e);
 
@@ -41,25 +45,44 @@ static void renew_tickets(struct tls *t)
 	t->tickets = fresh;
 }
 
-enum ec tls_new(const struct conf *c, const struct tls *before, const struct log *log,
-		struct tls **out, struct err *e)
+static struct tls *make_empty(const struct tls *before)
 {
-	struct tls *t;
-	enum ec rc;
+	struct tls *t = mem_new(sizeof(*t));
 
-	if (!is_set(c->tls_cert) || !is_set(c->tls_key))
-		return err_set(e, EC_ABSENT, "no certificate is configured");
-	t = mem_new(sizeof(*t));
 	atomic_init(&t->refs, 1);
 	t->tickets = before ? tls_tickets_ref(before->tickets) : tls_tickets_new();
 	t->wire = tls_wire_method();
 	t->kernel = tls_kernel_can();
-	rc = load(t, c, log, e);
+	return t;
+}
+
+enum ec tls_new(const struct conf *c, const struct tls *before, const struct log *log,
+		struct tls **out, struct err *e)
+{
+	if (!is_set(c->tls_cert) || !is_set(c->tls_key))
+		return err_set(e, EC_ABSENT, "no certificate is configured");
+	struct tls *t = make_empty(before);
+	enum ec rc = load(t, c, log, e);
 	if (rc != EC_OK)
 		tls_unref(&t);
 	else if (before && (!tls_cert_same(&t->cert, &before->cert) ||
 			    !tls_names_same(t->names, before->names)))
 		renew_tickets(t);
+	*out = t;
+	return rc;
+}
+
+enum ec tls_new_http(const struct conf *c, const char *crt, const char *key, const struct log *log,
+		     struct tls **out, struct err *e)
+{
+	struct tls *t = make_empty(NULL);
+	const struct tls_make make = {
+		.conf = c, .tickets = t->tickets, .log = log, .alpn = "\10http/1.1"
+	};
+	enum ec rc = tls_cert_load(&make, crt, key, "", &t->cert, e);
+
+	if (rc != EC_OK)
+		tls_unref(&t);
 	*out = t;
 	return rc;
 }

@@ -22,5 +22,8 @@ bool tls_heap_start(void);
  * ticket keys are carried over if all certificates are the same. */
 enum ec tls_new(const struct conf *c, const struct tls *before, const struct log *log,
 		struct tls **out, struct err *e);
+/* For HTTPS: the same policy with one certificate, ALPN "http/1.1", and no client certificates. */
+enum ec tls_new_http(const struct conf *c, const char *crt, const char *key, const struct log *log,
+		     struct tls **out, struct err *e);
 struct tls *tls_ref(struct tls *t);
 void tls_unref(struct tls **t);

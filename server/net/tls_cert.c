@@ -35,16 +35,15 @@ const char *tls_why(char text[TLS_WHY_MAX])
 	return text;
 }
 
-static const unsigned char pop3[] = { 4, 'p', 'o', 'p', '3' };
-
 /* RFC 7301 section 3.2: a client that offers protocols and not ours is told so, fatally. */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 		   const unsigned char *in, unsigned in_len, void *arg)
 {
+	const unsigned char *ours = arg;
 	unsigned char *chosen;
 
-	(void)ssl, (void)arg;
-	if (SSL_select_next_proto(&chosen, out_len, pop3, sizeof(pop3), in, in_len) !=
+	(void)ssl;
+	if (SSL_select_next_proto(&chosen, out_len, ours, ours[0] + 1U, in, in_len) !=
 	    OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*out = chosen;
@@ -58,7 +57,7 @@ static int no_passphrase(char *buf, int size, int writing, void *arg)
 	return -1;
 }
 
-static void set_policy(SSL_CTX *ctx, const struct conf *c)
+static void set_policy(SSL_CTX *ctx, const struct conf *c, const char *alpn)
 {
 	bool only_1_3 = c->tls_min && strcmp(c->tls_min, "1.3") == 0;
 
@@ -75,7 +74,7 @@ static void set_policy(SSL_CTX *ctx, const struct conf *c)
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ctx, 1); /* a mail client opens one connection at a time */
-	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, (void *)alpn);
 	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
 }
 
@@ -136,7 +135,7 @@ static enum ec set_pair(SSL_CTX *ctx, const char *crt, const char *key, struct e
 enum ec tls_cert_load(const struct tls_make *m, const char *crt, const char *key, const char *ocsp,
 		      struct tls_cert *out, struct err *e)
 {
-	const char *ca = m->conf->tls_client_ca ? m->conf->tls_client_ca : "";
+	const char *ca = m->client_ca ? m->client_ca : "";
 	struct tls_cert c = { .ctx = SSL_CTX_new(TLS_server_method()) };
 	enum ec rc;
 
@@ -145,7 +144,7 @@ enum ec tls_cert_load(const struct tls_make *m, const char *crt, const char *key
 	c.shared = mem_new(sizeof(*c.shared));
 	SSL_CTX_set_app_data(c.ctx, c.shared);
 	ERR_clear_error();
-	set_policy(c.ctx, m->conf);
+	set_policy(c.ctx, m->conf, m->alpn);
 	tls_tickets_use(m->tickets, &c);
 	rc = set_pair(c.ctx, crt, key, e);
 	if (rc == EC_OK)

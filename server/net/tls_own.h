@@ -38,6 +38,8 @@ struct tls_make {
 	const struct conf *conf;
 	struct tls_tickets *tickets;
 	const struct log *log;
+	const char *alpn; /* our protocol, its length in front, as on the wire; a constant */
+	const char *client_ca;
 };
 
 /* The text of OpenSSL's first error; all are cleared. Returns text. */
