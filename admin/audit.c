@@ -3,10 +3,12 @@
 #include <unistd.h>
 #include "admin/audit.h"
 
-struct audit audit_who(void)
+struct audit audit_who(const struct wp_caller *by)
 {
 	uid_t uid = getuid();
 
+	if (by)
+		return (struct audit){ .uid = uid, .by = by->name, .from = by->from };
 	/* Anybody can set SUDO_USER, but only sudo leaves it in root's hands. */
 	return (struct audit){ .uid = uid, .sudo_user = uid == 0 ? getenv("SUDO_USER") : NULL };
 }
@@ -15,8 +17,9 @@ void audit_event(const struct log *log, const struct audit *who, const struct wp
 		 const struct wp_args *a, const struct err *failed)
 {
 	log_event(log, LV_INFO, "admin", KV("command", a->cmd->name), KV("target", w->target),
-		  KV_U("uid", who->uid), KV("sudo_user", who->sudo_user), KV("as", a->bind_as),
-		  KV_I("pid", getpid()), KV("result", ec_name(failed ? failed->class : EC_OK)),
+		  KV_U("uid", who->uid), KV("sudo_user", who->sudo_user), KV("by", who->by),
+		  KV("from", who->from), KV("as", a->bind_as), KV_I("pid", getpid()),
+		  KV("result", ec_name(failed ? failed->class : EC_OK)),
 		  KV("text", failed ? failed->text : NULL));
 }
 

@@ -10,9 +10,12 @@
 struct audit {
 	uid_t uid;
 	const char *sudo_user; /* NULL unless root by way of sudo */
+	const char *by,
+		*from; /* of another front end than the shell: who signed in to it, and from where */
 };
 
-struct audit audit_who(void); /* before anybody else is become */
+/* Before anybody else is become. by NULL: the shell. */
+struct audit audit_who(const struct wp_caller *by);
 /* failed: why it was not done, or NULL. */
 void audit_event(const struct log *log, const struct audit *who, const struct wp *w,
 		 const struct wp_args *a, const struct err *failed);

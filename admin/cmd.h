@@ -15,6 +15,7 @@
 #include "server/base/secret.h"
 #include "server/conf/conf.h"
 #include "admin/out.h"
+#include "admin/scope.h"
 
 enum wp_how { WP_READS, WP_WRITES }; /* WP_WRITES is audited, unless it only looked */
 enum wp_needs {
@@ -49,6 +50,7 @@ struct wp_cmd {
 	int secret_at; /* this argument is a password; 0 = none */
 	enum wp_how how;
 	enum wp_needs needs;
+	enum wp_scope scope;
 	bool extra; /* not in the original */
 	struct wp_switch switches[WP_SWITCHES_MAX + 1];
 	enum ec (*run)(struct wp *w, const struct wp_args *a, struct err *e);
@@ -77,12 +79,24 @@ struct wp_ask {
 	void *ctx;
 };
 
+/* Somebody who runs a command by another front end than the shell. */
+struct wp_caller {
+	const char *name, *from;  /* who, as he signed in, and his address; for the audit */
+	const struct scope *only; /* NULL: the whole server */
+};
+
+struct veil;
+
 /* One run of one command. */
 struct wp {
 	struct arena *mem;
 	const char *conf_path;
 	struct conf *conf;             /* WP_CONF, WP_MAIL */
-	struct backends backends;      /* WP_MAIL */
+	struct backends backends;      /* WP_MAIL; a delegate's holds his domains only */
+	struct catalog *everyone;      /* all of the catalog: to count, never to tell a delegate */
+	const struct wp_caller *by;    /* NULL: the shell */
+	const struct scope *only;      /* NULL: everything */
+	const struct veil *veil;       /* NULL: nothing is hidden */
 	const struct dir_identity *as; /* who acts in a directory; NULL = the service */
 	struct log log;                /* where admin events go */
 	struct out *out;
@@ -98,10 +112,13 @@ const struct wp_cmd *wp_cmd_find(const char *name);
 
 /* ---- what commands share (common.c) ---- */
 
-/* The argument as a name under the rule of the accounts in use; also notes it as the target. */
+/* The argument as a name under the rule of the accounts in use; also notes it as the target. EC_DENIED: its domain is not the
+ * caller's. */
 enum ec wp_name(struct wp *w, const char *text, struct name *out, struct err *e);
 enum ec wp_mailbox(struct wp *w, const char *text, struct name *out, struct err *e);
 enum ec wp_domain(struct wp *w, const char *text, struct name *out, struct err *e);
+/* EC_DENIED: only administrators of the whole server may; `what` begins the sentence: "domains are deleted". */
+enum ec wp_whole(const struct wp *w, const char *what, struct err *e);
 /* `name`, as text that lives as long as the command. */
 const char *wp_text(struct wp *w, const struct name *n);
 /* Looks it up. A damaged file of its own is a note and no failure: it must not keep an administrator
@@ -123,6 +140,8 @@ enum ec wp_account_remove(struct wp *w, const struct account *who, struct err *e
 /* Sets w->hint, for `return wp_hint(w, rc, ...)`. */
 enum ec wp_hint(struct wp *w, enum ec rc, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The answer of service.h: nothing is wrong with what was asked, so a service that is down is trouble, not a refusal. */
+enum ec wp_not_running(struct wp *w, enum ec rc, struct err *e);
 /* "locked" or "unlocked": what a client meets; and for a mailbox whose lock that is. */
 const char *wp_state(const struct entry *en);
 const char *wp_locked_by(const struct entry *en); /* "-", "mailbox", "domain", "both" */
@@ -133,4 +152,4 @@ const char *wp_held_by(const struct entry *en);
 extern const struct wp_cmd wp_add, wp_delete, wp_list, wp_lock, wp_unlock, wp_stat, wp_changepwd,
 	wp_createquotafile, wp_migrate, wp_set, wp_get, wp_help, wp_init, wp_rekey, wp_status,
 	wp_reload, wp_kick, wp_checkdirectory, wp_purge, wp_adopt, wp_hold, wp_unhold, wp_setexpire,
-	wp_mta, wp_setquota, wp_check;
+	wp_mta, wp_setquota, wp_check, wp_who, wp_messages, wp_history;

@@ -15,8 +15,10 @@ enum { CREATEUSER };
 
 static enum ec add_domain(struct wp *w, const struct name *domain, struct err *e)
 {
-	enum ec rc = w->backends.catalog->ops->add(w->backends.catalog, domain, NULL, e);
+	enum ec rc = wp_whole(w, "domains are made", e);
 
+	if (rc == EC_OK)
+		rc = w->backends.catalog->ops->add(w->backends.catalog, domain, NULL, e);
 	if (rc != EC_OK)
 		return rc;
 	out_field(w->out, "domain", domain->domain);
@@ -60,7 +62,11 @@ static enum ec check_account(struct wp *w, const struct name *n, struct err *e)
 			       "with the encrypted password file a mailbox needs its account made "
 			       "with it");
 	}
-	enum ec rc = accts->ops->find(accts, n, &acct, e);
+	/* Whoever administers its mailbox sets its password. */
+	enum ec rc = wp_whole(w, "accounts that exist are given mailboxes", e);
+	if (rc != EC_OK)
+		return wp_hint(w, rc, "make a new account with /createuser Password");
+	rc = accts->ops->find(accts, n, &acct, e);
 	return rc == EC_ABSENT ? wp_hint(w, rc, "make the account too, with /createuser Password")
 			       : rc;
 }
@@ -185,6 +191,7 @@ const struct wp_cmd wp_add = {
 	.argc_max = 1,
 	.how = WP_WRITES,
 	.needs = WP_MAIL,
+	.scope = WP_DOMAIN,
 	.switches = { { "createuser", "Password", true,
 			"Makes the account too, with this password" } },
 	.run = run,

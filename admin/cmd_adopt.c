@@ -448,6 +448,7 @@ const struct wp_cmd wp_adopt = {
 	.path = true,
 	.how = WP_WRITES,
 	.needs = WP_KEYS,
+	.scope = WP_HOST,
 	.extra = true,
 	.switches = { { "dry-run", NULL, false, "Shows what would be done, and does nothing" },
 		      { "merge", NULL, false,

@@ -38,5 +38,6 @@ const struct wp_cmd wp_changepwd = {
 	.secret_at = 1,
 	.how = WP_WRITES,
 	.needs = WP_MAIL,
+	.scope = WP_DOMAIN,
 	.run = run,
 };

@@ -406,6 +406,7 @@ const struct wp_cmd wp_check = {
 	.argc_max = 1,
 	.how = WP_WRITES,
 	.needs = WP_MAIL,
+	.scope = WP_DOMAIN,
 	.extra = true,
 	.switches = { { "repair", NULL, false, "Sets right what can be counted" } },
 	.run = run,

@@ -75,6 +75,7 @@ const struct wp_cmd wp_createquotafile = {
 	.argc_max = 1,
 	.how = WP_WRITES,
 	.needs = WP_MAIL,
+	.scope = WP_DOMAIN,
 	.switches = { { "user", "UserName", false, "Counts against this account instead" } },
 	.run = run,
 };

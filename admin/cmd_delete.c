@@ -84,8 +84,10 @@ static enum ec delete_domain(struct wp *w, const struct wp_args *a, const struct
 			     struct err *e)
 {
 	struct entry found;
-	enum ec rc = wp_find(w, n, &found, e);
+	enum ec rc = wp_whole(w, "domains are deleted", e);
 
+	if (rc == EC_OK)
+		rc = wp_find(w, n, &found, e);
 	if (rc == EC_OK && a->given[DELETEUSER])
 		rc = err_set(e, EC_USAGE, "/deleteuser goes with a mailbox, not with a domain");
 	if (rc == EC_OK && !a->given[YES])
@@ -191,6 +193,7 @@ const struct wp_cmd wp_delete = {
 	.argc_max = 1,
 	.how = WP_WRITES,
 	.needs = WP_MAIL,
+	.scope = WP_DOMAIN,
 	.switches = { { "deleteuser", NULL, false, "Deletes the account too, if it exists" },
 		      { "y", NULL, false, "Does not ask before deleting a domain" },
 		      { "now", NULL, false, "Ends open sessions first" } },

@@ -46,5 +46,6 @@ const struct wp_cmd wp_get = {
 	.argc_max = WP_ARGS_MAX,
 	.how = WP_READS,
 	.needs = WP_CONF,
+	.scope = WP_WHOLE,
 	.run = run,
 };

@@ -20,5 +20,6 @@ const struct wp_cmd wp_help = {
 	.argc_max = 1,
 	.how = WP_READS,
 	.needs = WP_NOTHING,
+	.scope = WP_DOMAIN,
 	.run = run,
 };

@@ -45,6 +45,7 @@ const struct wp_cmd wp_hold = {
 	.argc_max = 1,
 	.how = WP_WRITES,
 	.needs = WP_MAIL,
+	.scope = WP_DOMAIN,
 	.extra = true,
 	.run = run_hold,
 };
@@ -62,6 +63,7 @@ const struct wp_cmd wp_unhold = {
 	.argc_max = 1,
 	.how = WP_WRITES,
 	.needs = WP_MAIL,
+	.scope = WP_DOMAIN,
 	.extra = true,
 	.run = run_unhold,
 };

@@ -192,6 +192,7 @@ const struct wp_cmd wp_init = {
 	.raw_from = 1,
 	.how = WP_WRITES,
 	.needs = WP_FILE,
+	.scope = WP_HOST,
 	.extra = true,
 	.run = run,
 };

@@ -59,6 +59,7 @@ const struct wp_cmd wp_lock = {
 	.argc_max = 1,
 	.how = WP_WRITES,
 	.needs = WP_MAIL,
+	.scope = WP_DOMAIN,
 	.switches = { { "now", NULL, false, "Ends open sessions too" } },
 	.run = run_lock,
 };
@@ -74,5 +75,6 @@ const struct wp_cmd wp_unlock = {
 	.argc_max = 1,
 	.how = WP_WRITES,
 	.needs = WP_MAIL,
+	.scope = WP_DOMAIN,
 	.run = run_unlock,
 };

@@ -457,6 +457,7 @@ const struct wp_cmd wp_migrate = {
 	.argc_max = 1,
 	.how = WP_WRITES,
 	.needs = WP_CARRY,
+	.scope = WP_WHOLE,
 	.switches = { { "all", NULL, false, "All accounts of all domains" },
 		      { "dry-run", NULL, false,
 			"Only shows what would happen to each account; nothing is touched" },

@@ -79,6 +79,7 @@ const struct wp_cmd wp_mta = {
 	.argc_max = 1,
 	.how = WP_WRITES,
 	.needs = WP_FILE,
+	.scope = WP_HOST,
 	.extra = true,
 	.switches = { { "show", NULL, false, "Displays what is to be set" },
 		      { "apply", NULL, false, "Sets it" },

@@ -119,6 +119,7 @@ const struct wp_cmd wp_purge = {
 		"over. After an interruption, give it again.",
 	.how = WP_WRITES,
 	.needs = WP_KEYS,
+	.scope = WP_HOST,
 	.extra = true,
 	.switches = { { "y", NULL, false, "Does not ask" } },
 	.run = run,

@@ -75,6 +75,7 @@ const struct wp_cmd wp_rekey = {
 		"it again.",
 	.how = WP_WRITES,
 	.needs = WP_KEYS,
+	.scope = WP_HOST,
 	.extra = true,
 	.run = run,
 };

@@ -52,6 +52,7 @@ const struct wp_cmd wp_checkdirectory = {
 		"directory_servers is set; with --bind-as it is looked at with other rights.",
 	.how = WP_READS,
 	.needs = WP_CARRY,
+	.scope = WP_WHOLE,
 	.extra = true,
 	.run = run,
 };

@@ -3,18 +3,10 @@
 #include "admin/cmd.h"
 #include "admin/service.h"
 
-/* Nothing is wrong with what was asked: a service that is down is trouble, not a refusal. */
-static enum ec not_running(struct wp *w, enum ec rc, struct err *e)
-{
-	if (rc != EC_ABSENT)
-		return rc;
-	return wp_hint(w, e->class = EC_TEMP, "start it: systemctl start winpopd");
-}
-
 static enum ec run_status(struct wp *w, const struct wp_args *a, struct err *e)
 {
 	(void)a;
-	return not_running(w, service_status(w->conf, w->out, e), e);
+	return wp_not_running(w, service_status(w->conf, w->out, e), e);
 }
 
 static enum ec run_reload(struct wp *w, const struct wp_args *a, struct err *e)
@@ -24,7 +16,7 @@ static enum ec run_reload(struct wp *w, const struct wp_args *a, struct err *e)
 
 	(void)a;
 	if (rc != EC_OK)
-		return not_running(w, rc, e);
+		return wp_not_running(w, rc, e);
 	if (*restart) {
 		out_field(w->out, "restart_needed", restart);
 		out_note(w->out, "restart winpopd to apply these: systemctl restart winpopd");
@@ -37,15 +29,17 @@ static enum ec run_kick(struct wp *w, const struct wp_args *a, struct err *e)
 {
 	const char *who = a->argv[0];
 	struct name n;
-	enum ec rc = name_parse_any(&n, who, strlen(who), NAME_FILE, e);
+	bool all = strcmp(who, "*") == 0;
+	enum ec rc = all ? EC_OK : name_parse_any(&n, who, strlen(who), NAME_FILE, e);
 
-	if (strcmp(who, "*") == 0)
-		rc = EC_OK;
-	else if (rc == EC_OK)
+	if (rc == EC_OK && !all)
 		who = wp_text(w, &n);
 	w->target = who;
 	if (rc == EC_OK)
-		rc = not_running(w, service_kick(w->conf, who, e), e);
+		rc = all ? wp_whole(w, "all sessions are ended", e)
+			 : scope_check(w->only, n.domain, e);
+	if (rc == EC_OK)
+		rc = wp_not_running(w, service_kick(w->conf, who, e), e);
 	if (rc == EC_OK)
 		out_say(w->out, "Sessions were ended: %s", who);
 	return rc;
@@ -61,6 +55,7 @@ const struct wp_cmd wp_status = {
 		"it asked about, smtp_refused those who were told no.",
 	.how = WP_READS,
 	.needs = WP_CONF,
+	.scope = WP_WHOLE,
 	.extra = true,
 	.run = run_status,
 };
@@ -72,6 +67,7 @@ const struct wp_cmd wp_reload = {
 	.more = "Sessions go on undisturbed. Names the settings that wait for a restart.",
 	.how = WP_WRITES,
 	.needs = WP_CONF,
+	.scope = WP_WHOLE,
 	.extra = true,
 	.run = run_reload,
 };
@@ -85,6 +81,7 @@ const struct wp_cmd wp_kick = {
 	.argc_max = 1,
 	.how = WP_WRITES,
 	.needs = WP_CONF,
+	.scope = WP_DOMAIN,
 	.extra = true,
 	.run = run_kick,
 };

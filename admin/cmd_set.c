@@ -283,5 +283,6 @@ const struct wp_cmd wp_set = {
 	.raw_from = 1,
 	.how = WP_WRITES,
 	.needs = WP_FILE,
+	.scope = WP_WHOLE,
 	.run = run,
 };

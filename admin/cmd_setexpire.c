@@ -68,6 +68,7 @@ const struct wp_cmd wp_setexpire = {
 	.argc_max = 2,
 	.how = WP_WRITES,
 	.needs = WP_MAIL,
+	.scope = WP_DOMAIN,
 	.extra = true,
 	.run = run,
 };

@@ -241,6 +241,7 @@ const struct wp_cmd wp_setquota = {
 	.argc_max = 2,
 	.how = WP_WRITES,
 	.needs = WP_MAIL,
+	.scope = WP_DOMAIN,
 	.extra = true,
 	.switches = { { "messages", "{Number | none}", false, "How many messages they may be" } },
 	.run = run,

@@ -21,6 +21,8 @@ const struct wp_cmd *const wp_cmds[] = {
 	&wp_hold,      &wp_unhold,
 	&wp_setexpire, &wp_mta,
 	&wp_setquota,  &wp_check,
+	&wp_who,       &wp_messages,
+	&wp_history,
 	NULL,
 };
 
@@ -44,9 +46,17 @@ enum ec wp_name(struct wp *w, const char *text, struct name *out, struct err *e)
 {
 	enum ec rc = name_parse_any(out, text, strlen(text), w->backends.accounts->ops->rule, e);
 
-	if (rc == EC_OK)
-		w->target = wp_text(w, out);
-	return rc;
+	if (rc != EC_OK)
+		return rc;
+	w->target = wp_text(w, out);
+	return scope_check(w->only, out->domain, e);
+}
+
+enum ec wp_whole(const struct wp *w, const char *what, struct err *e)
+{
+	return scope_is_whole(w->only)
+		       ? EC_OK
+		       : err_set(e, EC_DENIED, "%s by administrators of the whole server", what);
 }
 
 enum ec wp_mailbox(struct wp *w, const char *text, struct name *out, struct err *e)
@@ -189,6 +199,13 @@ enum ec wp_hint(struct wp *w, enum ec rc, const char *fmt, ...)
 	va_end(ap);
 	w->hint = arena_strz(w->mem, text);
 	return rc;
+}
+
+enum ec wp_not_running(struct wp *w, enum ec rc, struct err *e)
+{
+	if (rc != EC_ABSENT)
+		return rc;
+	return wp_hint(w, e->class = EC_TEMP, "start it: systemctl start winpopd");
 }
 
 const char *wp_state(const struct entry *en)

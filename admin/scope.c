@@ -1,0 +1,66 @@
+/* scope.c - see scope.h. */
+#include <string.h>
+#include <strings.h>
+#include "admin/cmd.h"
+#include "admin/veil.h"
+
+bool scope_is_whole(const struct scope *s)
+{
+	return !s || s->whole;
+}
+
+bool scope_has(const struct scope *s, const char *domain)
+{
+	if (scope_is_whole(s))
+		return true;
+	for (size_t i = 0; i < s->n_domains; i++) {
+		if (strcasecmp(s->domains[i], domain) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool scope_has_account(const struct scope *s, const char *account)
+{
+	const char *at = strrchr(account, '@');
+
+	return scope_is_whole(s) || (at && scope_has(s, at + 1));
+}
+
+/* The same whether there is such a domain or not. */
+enum ec scope_check(const struct scope *s, const char *domain, struct err *e)
+{
+	if (scope_has(s, domain))
+		return EC_OK;
+	return err_set(e, EC_DENIED, "%.120s is not among the domains that you administer", domain);
+}
+
+enum ec scope_admits(const struct wp_caller *by, const struct wp_args *a, struct err *e)
+{
+	if (!by)
+		return EC_OK;
+	if (a->cmd->scope == WP_HOST)
+		return err_set(e, EC_DENIED, "%s is run on the host itself, from a shell",
+			       a->cmd->name);
+	if (a->bind_as)
+		return err_set(e, EC_DENIED, "--bind-as is for those who have a shell on the host");
+	if (a->cmd->scope == WP_DOMAIN || scope_is_whole(by->only))
+		return EC_OK;
+	return err_set(e, EC_DENIED, "%s is for administrators of the whole server", a->cmd->name);
+}
+
+enum ec scope_narrow(struct wp *w, struct err *e)
+{
+	struct veil *veil;
+
+	if (scope_is_whole(w->only) || !w->backends.catalog)
+		return EC_OK;
+	enum ec rc = veil_new(w->mem, w->backends.catalog, w->only, &veil, e);
+	if (rc != EC_OK)
+		return rc;
+	w->veil = veil;
+	w->out = veil_out(veil, w->out);
+	w->backends.catalog = scope_catalog(w->backends.catalog, w->only);
+	w->backends.accounts = scope_accounts(w->backends.accounts, w->only);
+	return EC_OK;
+}
