@@ -1,0 +1,189 @@
+/* app.js - the frame around everything: who is signed in, where one is, the tree, the pane, the results.
+ *
+ * A view is a function of a place: it asks the server and returns nodes. After every change the view that is shown is made anew
+ * from the server's answers; nothing here keeps a second truth. The old view stays until the new one is ready, and the focus stays
+ * on what has the same key.
+ */
+import { Refusal } from "./api.js";
+import { button, el } from "./dom.js";
+import { focusedKey, restoreFocus } from "./focus.js";
+import { Notices, problem, sentences } from "./notice.js";
+import { href, parse } from "./place.js";
+import { Tree } from "./tree.js";
+import { openIdle } from "./idle.js";
+import { computerItems, domainItems } from "./actions.js";
+import { toolbar } from "./toolbar.js";
+import { VIEWS } from "./views.js";
+
+/**
+ * @typedef {object} View
+ * @property {string} title
+ * @property {import("./menu.js").Item[]} [items] for the toolbar
+ * @property {(Node | string | null | false)[]} nodes
+ */
+
+/**
+ * @typedef {object} Deed
+ * @property {string} text what is said when it is done
+ * @property {string} command
+ * @property {string[]} args
+ * @property {Record<string, string | true>} [switches]
+ * @property {string} [password]
+ * @property {import("./place.js").Place} [then] where to go afterwards
+ */
+
+/** @param {Deed} deed as one would type it; never a password */
+function commandLine({ command, args, switches = {} }) {
+	const given = Object.entries(switches).flatMap(([name, value]) => (value === true ? [`/${name}`] : [`/${name}`, value]));
+	return ["winpop", command, ...args, ...given].map((word) => (/[\s"'\\$]/.test(word) ? `'${word}'` : word)).join(" ");
+}
+
+export class App {
+	#leaving = new AbortController();
+	#states = new Map();
+
+	/**
+	 * @param {import("./api.js").Api} api
+	 * @param {{who: string, whole: boolean, computer: string, idle: number}} session
+	 * @param {{commands: {name: string}[], settings: object[]}} offered
+	 */
+	constructor(api, session, offered) {
+		this.api = api;
+		this.session = session;
+		this.settings = offered.settings;
+		this.commands = new Set(offered.commands.map((command) => command.name));
+		this.place = parse(location.hash);
+		this.notices = new Notices();
+		this.tree = new Tree(this, { computer: () => computerItems(this), domain: (row) => domainItems(this, row) });
+		this.title = el("h1", { tabindex: "-1" });
+		this.tools = el("div", { class: "tools" });
+		this.body = el("div", { class: "view" });
+		this.node = this.#frame();
+		this.idle = openIdle(this);
+		this.ended = new AbortController();
+		window.addEventListener("hashchange", () => this.#moved(), { signal: this.ended.signal });
+	}
+
+	#frame() {
+		const treeId = "tree";
+		const unfold = button("Menu", () => this.#fold(!this.node.classList.contains("unfolded")),
+			{ class: "unfold", "aria-expanded": "false", "aria-controls": treeId });
+		this.unfold = unfold;
+		return el("div", { class: "frame" },
+			button("Skip to details", () => this.title.focus(), { class: "skip" }),
+			el("header", {}, unfold, el("span", { class: "product" }, "winpop"),
+				el("span", { class: "who" }, this.session.who),
+				button("Sign out", () => this.attempt(() => this.signOut()))),
+			el("nav", { id: treeId, "aria-label": "Computer and domains" }, this.tree.node),
+			el("main", {}, this.notices.node, el("div", { class: "heading" }, this.title, this.tools), this.body));
+	}
+
+	#fold(open) {
+		this.node.classList.toggle("unfolded", open);
+		this.unfold.setAttribute("aria-expanded", String(open));
+	}
+
+	async start() {
+		await Promise.all([this.attempt(() => this.tree.load()), this.#show()]);
+	}
+
+	/** Leaves nothing behind: for another person to sign in. */
+	close() {
+		this.#leaving.abort();
+		this.ended.abort();
+		this.idle.close();
+		for (const open of document.querySelectorAll("dialog, [role=menu]")) open.remove();
+	}
+
+	async signOut() {
+		await this.api.signOut();
+		this.api.onEnded("");
+	}
+
+	can(command) {
+		return this.commands.has(command);
+	}
+
+	/** What the view of this place wants to find again: its page, its search. */
+	get state() {
+		const key = href(this.place);
+		if (!this.#states.has(key)) this.#states.set(key, {});
+		return this.#states.get(key);
+	}
+
+	/** A refusal of our own. */
+	refusal(text, hint) {
+		return new Refusal(0, { error: { class: "usage", text, hint } });
+	}
+
+	/** Asks; what is only partly known is shown with a word about that. */
+	async ask(command, args = [], switches = {}, how = {}) {
+		const body = await this.api.run(command, args, switches, how);
+		if (body.error) this.notices.failed(new Refusal(207, body));
+		return body;
+	}
+
+	/** Changes something, says so and shows how things are now. @param {Deed} deed */
+	async perform(deed) {
+		const { text, command, args, switches, password, then } = deed;
+		const body = await this.api.run(command, args, switches, { password });
+		this.notices.done(text, commandLine(deed), sentences(body));
+		if (then && href(then) !== href(this.place)) {
+			history.pushState(null, "", href(then));
+			this.place = then;
+		}
+		await this.refresh();
+		if (body.error) throw new Refusal(207, body);
+		return body;
+	}
+
+	/** The same where no window is open that could show what went wrong. @param {Deed} deed */
+	act(deed) {
+		return this.attempt(() => this.perform(deed));
+	}
+
+	async attempt(work) {
+		try {
+			await work();
+		} catch (error) {
+			if (error.name !== "AbortError") this.notices.failed(error);
+		}
+	}
+
+	async refresh() {
+		await Promise.all([this.attempt(() => this.tree.load()), this.#show()]);
+	}
+
+	async #moved() {
+		this.place = parse(location.hash);
+		this.notices.clear();
+		this.#fold(false);
+		this.tree.draw();
+		await this.#show();
+	}
+
+	async #view(signal) {
+		try {
+			return await VIEWS[this.place.kind](this, this.place, signal);
+		} catch (error) {
+			if (signal.aborted) return null;
+			return { title: this.place.name ?? this.session.computer, nodes: [problem(error)] };
+		}
+	}
+
+	async #show() {
+		this.#leaving.abort();
+		this.#leaving = new AbortController();
+		const { signal } = this.#leaving;
+		this.body.setAttribute("aria-busy", "true");
+		const view = await this.#view(signal);
+		if (!view || signal.aborted) return;
+		const key = focusedKey();
+		this.title.textContent = view.title;
+		document.title = `${view.title} - winpop`;
+		this.tools.replaceChildren(...toolbar(view.items ?? []));
+		this.body.replaceChildren(...view.nodes.filter(Boolean));
+		this.body.removeAttribute("aria-busy");
+		restoreFocus(key);
+	}
+}

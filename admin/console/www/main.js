@@ -1,0 +1,33 @@
+/* main.js - from the sign-in page to the console and back. */
+import { Api } from "./api.js";
+import { App } from "./app.js";
+import { el } from "./dom.js";
+import { problem } from "./notice.js";
+import { signInPage } from "./signin.js";
+
+const api = new Api();
+/** @type {App | null} */
+let app = null;
+
+function signIn(why) {
+	app?.close();
+	app = null;
+	document.body.replaceChildren(signInPage(api, why, enter));
+	document.querySelector("input").focus();
+}
+
+async function enter(session) {
+	app = new App(api, session, await api.commands());
+	document.body.replaceChildren(app.node);
+	await app.start();
+	app?.title.focus();
+}
+
+async function begin() {
+	const session = await api.session();
+	if (session) await enter(session);
+	else signIn("");
+}
+
+api.onEnded = signIn;
+begin().catch((error) => document.body.replaceChildren(el("main", { class: "sign-in" }, problem(error))));

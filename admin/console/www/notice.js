@@ -1,0 +1,57 @@
+/* notice.js - what the server said: done, done in part, or why not. */
+import { button, el } from "./dom.js";
+import { Refusal } from "./api.js";
+
+/** Lists of records that came with an error: which mailboxes stand in the way, for example. */
+function details(body) {
+	const lists = Object.entries(body).filter(([, value]) => Array.isArray(value) && typeof value[0] === "object");
+	return lists.map(([key, rows]) => el("details", {},
+		el("summary", {}, `${key.replaceAll("_", " ")}: ${rows.length}`),
+		el("ul", {}, rows.map((row) => el("li", {}, Object.values(row).join(" · "))))));
+}
+
+/** @param {Error} error */
+export function problem(error) {
+	if (!(error instanceof Refusal)) throw error;
+	return el("div", { class: "notice bad" },
+		el("p", {}, error.message),
+		error.hint && el("p", { class: "hint" }, error.hint),
+		details(error.body));
+}
+
+/** Sentences and notes of an answer. */
+export function sentences(body) {
+	return [...(body.text ?? []), ...(body.notes ?? [])];
+}
+
+/** The place in the frame where results are told, to eyes and to screen readers. */
+export class Notices {
+	constructor() {
+		this.good = el("div", { role: "status" });
+		this.bad = el("div", { role: "alert" });
+		this.node = el("div", { class: "notices" }, this.good, this.bad);
+	}
+
+	clear() {
+		this.good.replaceChildren();
+		this.bad.replaceChildren();
+	}
+
+	#show(where, notice) {
+		this.clear();
+		notice.append(button("Dismiss", () => this.clear(), { class: "quiet" }));
+		where.append(notice);
+	}
+
+	/** @param {string} text @param {string} command the same on the command line @param {string[]} notes */
+	done(text, command, notes) {
+		this.#show(this.good, el("div", { class: "notice good" },
+			el("p", {}, text), notes.map((note) => el("p", { class: "hint" }, note)),
+			command && el("p", { class: "hint" }, "On the command line: ", el("code", {}, command))));
+	}
+
+	/** @param {Error} error */
+	failed(error) {
+		this.#show(this.bad, problem(error));
+	}
+}

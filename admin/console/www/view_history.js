@@ -1,0 +1,27 @@
+/* view_history.js - what administrators did, newest first. */
+import { refreshItem } from "./actions.js";
+import { time } from "./format.js";
+import { pagedTable } from "./paged.js";
+
+const COLUMNS = [
+	{ title: "Time", cell: (row) => time(row.time) },
+	{ title: "Who", cell: (row) => row.who },
+	{ title: "From", minor: true, cell: (row) => row.from },
+	{ title: "Command", cell: (row) => row.command },
+	{ title: "Of what", cell: (row) => row.target },
+	{ title: "Result", cell: (row) => (row.text ? `${row.result}: ${row.text}` : row.result) },
+];
+
+/** @type {typeof import("./views.js").VIEWS.history} */
+export async function historyView(app) {
+	const table = await pagedTable({
+		caption: "Actions of administrators", columns: COLUMNS, empty: "Nothing was changed yet.",
+		key: (row) => `${row.time} ${row.command} ${row.target}`,
+		load: async ({ from }) => {
+			const switches = { limit: "100", ...(from !== null && { before: from }) };
+			const { actions, more } = await app.ask("history", [], switches);
+			return { rows: actions, next: more ?? null };
+		},
+	}, app.state);
+	return { title: "History", items: [refreshItem(app)], nodes: [table] };
+}
