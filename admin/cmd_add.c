@@ -78,7 +78,7 @@ static enum ec make_account(struct wp *w, const struct name *n, const struct sec
 	const struct account_wish wish = { .name = *n };
 	enum ec rc = wp_account_create(w, &wish, password, draft, e);
 
-	return rc == EC_EXISTS && !accts->ops->needs_create
+	return rc == EC_EXISTS && !accts->ops->needs_create && scope_is_whole(w->only)
 		       ? wp_hint(w, rc, "leave out /createuser to use the account that exists")
 		       : rc;
 }

@@ -50,6 +50,8 @@ static enum ec by_address(struct wp *w, const char *text, char out[NAME_TEXT_MAX
 	struct name n;
 	enum ec rc = name_parse(&n, text, strlen(text), w->backends.accounts->ops->rule, e);
 
+	if (rc == EC_OK)
+		rc = scope_check(w->only, n.domain, e);
 	return rc == EC_OK ? by_name(w, &n, out, e) : rc;
 }
 
@@ -70,7 +72,7 @@ static enum ec here(struct wp *w, const char *user, char out[NAME_TEXT_MAX + 1],
 	const struct quota_limit any = { .octets = 1 };
 	struct quota_limit limit;
 	enum limit_from from;
-	struct passwd *pw = getpwnam(user);
+	struct passwd *pw = scope_is_whole(w->only) ? getpwnam(user) : NULL; /* of no domain */
 
 	if (!pw)
 		return err_set(e, EC_ABSENT, "there is no account \"%.80s\"", user);
@@ -143,6 +145,8 @@ enum ec quota_standing(struct wp *w, const char *account, struct standing *out, 
 	struct store *store = w->backends.store;
 
 	*out = (struct standing){ 0 };
+	if (!scope_has_account(w->only, account))
+		return err_set(e, EC_DENIED, "%.120s is no account of your domains", account);
 	enum ec rc = limits_find(w->backends.limits, account, &usual, &out->limit, &out->from, e);
 	return rc == EC_OK ? store->quota->usage(store, account, &out->used, e) : rc;
 }
@@ -162,6 +166,30 @@ bool quota_percent(const struct standing *s, unsigned *out)
 	return quota_limits(&s->limit);
 }
 
+struct walk {
+	const struct scope *only;
+	bool (*fn)(void *ctx, const char *account, const struct quota_limit *);
+	void *ctx;
+};
+
+static bool pass_on(void *ctx, const char *account, const struct quota_limit *limit)
+{
+	struct walk *walk = ctx;
+
+	return !scope_has_account(walk->only, account) || walk->fn(walk->ctx, account, limit);
+}
+
+enum ec quota_limits_each(struct wp *w,
+			  bool (*fn)(void *ctx, const char *account, const struct quota_limit *),
+			  void *ctx, struct err *e)
+{
+	struct walk walk = { w->only, fn, ctx };
+	enum ec rc = limits_each(w->backends.limits, pass_on, &walk, e);
+
+	/* A limit that nobody can read may be anybody's. It is the whole server's administrators who are told. */
+	return rc == EC_BROKEN && !scope_is_whole(w->only) ? EC_OK : rc;
+}
+
 static bool stop_at_first(void *ctx, const char *account, const struct quota_limit *limit)
 {
 	(void)account;
@@ -178,7 +206,7 @@ bool quota_anywhere(struct wp *w)
 	if (any)
 		return true;
 	/* Who cannot be read may be one. */
-	return limits_each(w->backends.limits, stop_at_first, &any, NULL) != EC_OK || any;
+	return quota_limits_each(w, stop_at_first, &any, NULL) != EC_OK || any;
 }
 
 /* ---- in the answer ---- */

@@ -22,11 +22,17 @@ struct standing {
 	enum limit_from from;
 	struct quota_usage used;
 };
+/* EC_DENIED: the account is not the caller's. */
 enum ec quota_standing(struct wp *w, const char *account, struct standing *out, struct err *e);
 /* Of the limit that is nearer, of octets or of messages; false: nothing limits it. */
 bool quota_percent(const struct standing *s, unsigned *out);
 /* Could there be a limit at all? If not, nobody need be asked about any account. */
 bool quota_anywhere(struct wp *w);
+
+/* Those of the table that are the caller's, in no order; fn false stops. */
+enum ec quota_limits_each(struct wp *w,
+			  bool (*fn)(void *ctx, const char *account, const struct quota_limit *),
+			  void *ctx, struct err *e);
 
 /* Fields and columns. NULL: could not be found out. */
 void quota_put_short(struct out *o, const struct standing *s); /* used, limit, percent */

@@ -1,7 +1,7 @@
 /* quotagone.c - the limits of accounts that went with their mailboxes.
  *
  * Whoever gets the name next must not find a limit that nobody gave him. But an account may be that of a whole domain, and its
- * mailbox a template that served its turn: while other mailboxes count against it, its limit stays.
+ * mailbox a template that served its turn: while other mailboxes count against it, of whatever domain, its limit stays.
  */
 #include <string.h>
 #include <strings.h>
@@ -54,7 +54,7 @@ static bool count_box(void *ctx, const struct entry *en)
 static bool count_domain(void *ctx, const struct entry *domain)
 {
 	struct gone *g = ctx;
-	struct catalog *cat = g->w->backends.catalog;
+	struct catalog *cat = g->w->everyone;
 
 	/* What cannot be read is counted as far as it is shown. */
 	cat->ops->each(cat, &domain->name, count_box, g, NULL);
@@ -67,6 +67,8 @@ static bool forget(void *ctx, struct share *share)
 	enum limit_from kept;
 	struct err why;
 
+	if (share->mailboxes > 0 && !scope_is_whole(g->w->only))
+		return true; /* how many there are elsewhere is not his to know */
 	if (share->mailboxes > 0)
 		out_note(g->w->out, "the limit of %s stays: mailboxes that count against it: %ju",
 			 share->account, (uintmax_t)share->mailboxes);
@@ -79,7 +81,7 @@ static bool forget(void *ctx, struct share *share)
 void quota_gone(struct wp *w, const struct name *n)
 {
 	struct gone g = { .w = w, .name = n, .shares = shares_new() };
-	struct catalog *cat = w->backends.catalog;
+	struct catalog *cat = w->everyone;
 	struct err why;
 	enum ec rc = name_is_domain(n) ? limits_each(w->backends.limits, note_limit, &g, &why)
 				       : note_own_limit(&g, &why);

@@ -43,7 +43,7 @@ static bool note_box(void *ctx, const struct entry *en)
 {
 	struct quotas *q = ctx;
 
-	if (!en->quota_damaged && !quota_is_own(en))
+	if (!en->quota_damaged && !quota_is_own(en) && scope_has_account(q->w->only, en->quota))
 		shares_at(q->shares, en->quota)->mailboxes++;
 	return true;
 }
@@ -119,7 +119,7 @@ enum ec quota_list(struct wp *w, struct err *e)
 	struct quotas q = { .w = w, .shares = shares_new(), .limits = quota_anywhere(w), .e = e };
 	struct err why;
 
-	if (limits_each(w->backends.limits, note_limit, &q, &why) != EC_OK)
+	if (quota_limits_each(w, note_limit, &q, &why) != EC_OK)
 		failed(&q, &why);
 	each_box(&q, note_box);
 	out_list(w->out, "quota_accounts");
