@@ -57,6 +57,9 @@ struct catalog_ops {
 	/* domain NULL: all domains, else the domain's mailboxes, sorted by name; fn false stops. */
 	enum ec (*each)(struct catalog *, const struct name *domain,
 			bool (*fn)(void *ctx, const struct entry *), void *ctx, struct err *);
+	/* The same of the names alone: no look is taken at what they stand for. NULL: that would cost as much as each. */
+	enum ec (*names)(struct catalog *, const struct name *domain,
+			 bool (*fn)(void *ctx, const struct name *), void *ctx, struct err *);
 	/* A mailbox is no longer registered; its mail and its account stay. NULL: being there is being registered. */
 	enum ec (*unlist)(struct catalog *, const struct name *mailbox, struct err *);
 	void (*close)(struct catalog **);

@@ -377,6 +377,12 @@ static enum ec local_each(struct catalog *c, const struct name *domain,
 	return rc == EC_OK ? l.rc : rc;
 }
 
+static enum ec local_names(struct catalog *c, const struct name *domain,
+			   bool (*fn)(void *ctx, const struct name *), void *ctx, struct err *e)
+{
+	return mailroot_each(root_of(c), domain, fn, ctx, e);
+}
+
 static void local_close(struct catalog **c)
 {
 	free(*c);
@@ -393,6 +399,7 @@ static const struct catalog_ops local_ops = {
 	.set_quota = local_set_quota,
 	.set_expire = local_set_expire,
 	.each = local_each,
+	.names = local_names,
 	.close = local_close,
 };
 

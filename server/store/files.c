@@ -86,7 +86,8 @@ static struct files_box *box_new(struct files *f, const struct name *mailbox, co
 					   .release_now = claim->file < 0 },
 				  .files = f,
 				  .claim = *claim };
-	snprintf(fb->holder, sizeof(fb->holder), "%s", holder ? holder : "");
+	if (holder) /* as much as fits: it is for messages */
+		memcpy(fb->holder, holder, strnlen(holder, sizeof(fb->holder) - 1));
 	return fb;
 }
 
@@ -248,6 +249,46 @@ static enum ec files_usage(struct store *s, const struct name *mailbox, uint32_t
 	return rc;
 }
 
+static enum ec table_now(struct files *f, int dir, const struct name *mailbox,
+			 struct msg_table **out, struct err *e)
+{
+	struct buf records = { 0 };
+	struct index_hold h;
+	enum ec rc = EC_OK;
+
+	index_take(&h, f->env.root, dir, f->env.boot);
+	*out = h.clean ? msg_table_read(&h, h.head.end, h.head.n) : NULL;
+	if (!*out) {
+		rc = scan_settle(&h, &f->env, mailbox, &records, e);
+		*out = rc == EC_OK ? msg_table_new(&records, INT64_MAX) : NULL;
+	}
+	index_drop(&h);
+	buf_drop(&records);
+	if (rc == EC_OK && !*out)
+		rc = err_set(e, EC_TEMP, "the mailbox was changed by another program; try again");
+	return rc;
+}
+
+static enum ec files_each(struct store *s, const struct name *mailbox,
+			  bool (*fn)(void *ctx, const struct msg *msg), void *ctx, struct err *e)
+{
+	struct files *f = files_of(s);
+	struct msg_table *t = NULL;
+	int dir;
+	enum ec rc = mailroot_dir(f->env.root, mailbox, &dir, e);
+
+	if (rc != EC_OK)
+		return rc;
+	rc = table_now(f, dir, mailbox, &t, e);
+	close(dir);
+	for (size_t i = 0; rc == EC_OK && i < t->n; i++) {
+		if (!fn(ctx, &t->msgs[i]))
+			break;
+	}
+	free(t);
+	return rc;
+}
+
 static void files_close(struct store **s)
 {
 	if (*s)
@@ -269,6 +310,7 @@ static const struct store_ops files_ops = {
 	.release = files_release,
 	.deliver = files_deliver,
 	.usage = files_usage,
+	.each = files_each,
 	.close = files_close,
 };
 

@@ -116,6 +116,9 @@ struct store_ops {
 	/* Messages and octets now, without a claim; exact or EC_*. */
 	enum ec (*usage)(struct store *, const struct name *, uint32_t *n_msgs, uint64_t *octets,
 			 struct err *);
+	/* The messages now, without a claim, in the order a session would number them; msg is lent for the call; fn false stops. */
+	enum ec (*each)(struct store *, const struct name *,
+			bool (*fn)(void *ctx, const struct msg *msg), void *ctx, struct err *);
 	void (*close)(struct store **);
 };
 struct store { /* implementations embed it as their first member */
