@@ -1,9 +1,13 @@
 /* requests.c - answers to the control socket. Runs on the keeper. */
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "server/base/clock.h"
+#include "server/base/mem.h"
 #include "server/main/winpopd.h"
+#include "server/pop3/who.h"
 
 static void put_count(void *ctx, const char *event, uint64_t n)
 {
@@ -96,6 +100,97 @@ static enum ec do_upkeep(struct winpopd *w, const json_t *request, json_t *reply
 	return EC_OK;
 }
 
+/* ---- who: a look at some sessions, answered when it comes home ---- */
+
+struct question {
+	struct pop3_look look; /* first */
+	struct winpopd *w;
+	struct control_later *later;
+};
+
+static void put_text(json_t *row, const char *key, const char *value)
+{
+	json_t *text = json_string(value);
+
+	json_object_set_new(row, key, text ? text : json_string("?"));
+}
+
+static json_t *at_text(const struct pop3_at *at)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u.%u", at->side, (unsigned)at->slot);
+	return json_string(text);
+}
+
+static json_t *session_row(const struct pop3_session *s)
+{
+	char who[NAME_TEXT_MAX + 1] = "";
+	json_t *row =
+		json_pack("{s:o, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I}", "at",
+			  at_text(&s->at), "sid", s->sid, "peer", s->peer, "tls", s->tls,
+			  "mechanism", s->mech, "seconds", (json_int_t)(s->born_ms / 1000), "idle",
+			  (json_int_t)(s->idle_ms / 1000), "retrieved", (json_int_t)s->n_retr,
+			  "deleted", (json_int_t)s->n_dele, "octets", (json_int_t)s->octets_out);
+
+	if (s->who.domain[0])
+		name_text(&s->who, who);
+	put_text(row, "mailbox", who);
+	return row;
+}
+
+static void who_found(struct pop3_look *look)
+{
+	struct question *q = (struct question *)look;
+	json_t *sessions = json_array();
+	struct lmtp_now l;
+	struct mta_now m;
+
+	lmtp_now(q->w->lmtp, &l);
+	mta_now(q->w->mta, &m);
+	for (unsigned i = 0; i < look->n_found; i++)
+		json_array_append_new(sessions, session_row(&look->found[i]));
+	json_t *reply =
+		json_pack("{s:b, s:o, s:i, s:i}", "ok", 1, "sessions", sessions, "lmtp_sessions",
+			  (int)l.sessions, "mta_sessions", (int)m.sessions);
+	if (look->more)
+		json_object_set_new(reply, "more", at_text(&look->from));
+	control_answer(&q->later, reply);
+	free(look->found);
+	free(q);
+}
+
+/* "from": where the look before ended. */
+static enum ec take_from(const json_t *request, struct pop3_at *at, struct err *e)
+{
+	const char *text = json_string_value(json_object_get(request, "from"));
+	unsigned side, slot;
+	int len = 0;
+
+	if (!text)
+		return EC_OK;
+	if (sscanf(text, "%u.%u%n", &side, &slot, &len) != 2 || text[len])
+		return err_set(e, EC_USAGE, "\"%.40s\" is not what an answer had as \"more\"",
+			       text);
+	*at = (struct pop3_at){ side, slot };
+	return EC_OK;
+}
+
+static enum ec do_who(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
+{
+	(void)reply;
+	struct pop3_look look = { .n_slots = POP3_LOOK_MOST, .home = w->keeper, .done = who_found };
+	enum ec rc = take_who(w, request, &look.who, &look.everybody, e);
+	if (rc == EC_OK)
+		rc = take_from(request, &look.from, e);
+	if (rc != EC_OK)
+		return rc;
+	struct question *q = mem_new(sizeof(*q));
+	*q = (struct question){ .look = look, .w = w, .later = control_later(w->control) };
+	pop3_look(w->pop3, &q->look);
+	return EC_OK;
+}
+
 static enum ec do_stop(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
 {
 	(void)request, (void)reply, (void)e;
@@ -108,7 +203,8 @@ static const struct {
 	enum ec (*run)(struct winpopd *, const json_t *request, json_t *reply, struct err *);
 } requests[] = {
 	{ "status", do_status }, { "reload", do_reload }, { "kick", do_kick },
-	{ "forget", do_forget }, { "upkeep", do_upkeep }, { "stop", do_stop },
+	{ "forget", do_forget }, { "upkeep", do_upkeep }, { "who", do_who },
+	{ "stop", do_stop },
 };
 
 enum ec winpopd_request(void *ctx, const json_t *request, json_t *reply, struct err *e)
@@ -117,6 +213,7 @@ enum ec winpopd_request(void *ctx, const json_t *request, json_t *reply, struct 
 	for (size_t i = 0; what && i < sizeof(requests) / sizeof(requests[0]); i++)
 		if (strcmp(what, requests[i].name) == 0)
 			return requests[i].run(ctx, request, reply, e);
-	return err_set(e, EC_USAGE,
-		       "unknown request; known are status, reload, kick, forget, upkeep, stop");
+	return err_set(
+		e, EC_USAGE,
+		"unknown request; known are status, reload, kick, forget, upkeep, who, stop");
 }

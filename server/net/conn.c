@@ -359,6 +359,11 @@ uint64_t conn_n_out(const struct conn *c)
 	return c->n_out;
 }
 
+uint64_t conn_idle_ms(const struct conn *c)
+{
+	return c->idle_ms ? clock_mono_ms() - c->last_ms : 0;
+}
+
 const char *conn_error(const struct conn *c)
 {
 	return c->why ? c->why : "";

@@ -110,3 +110,15 @@ void table_each(struct table *t, void (*fn)(void *ctx, void *p), void *ctx)
 		if (t->slots[i].p)
 			fn(ctx, t->slots[i].p);
 }
+
+bool table_some(const struct table *t, uint32_t *slot, uint32_t n_slots,
+		void (*fn)(void *ctx, void *p), void *ctx)
+{
+	uint32_t left = *slot < t->n_slots ? t->n_slots - *slot : 0;
+	uint32_t end = *slot + (n_slots < left ? n_slots : left);
+
+	for (; *slot < end; ++*slot)
+		if (t->slots[*slot].p)
+			fn(ctx, t->slots[*slot].p);
+	return n_slots < left;
+}

@@ -5,6 +5,7 @@
  * Thread: work_submit any. Owner: the job is the pool's from submit until done(); after EC_BUSY it is still the caller's.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 #include "server/base/err.h"
 
@@ -45,4 +46,7 @@ struct ref table_add(struct table *t, void *p);
 void *table_get(const struct table *t, struct ref r); /* NULL: gone */
 void table_remove(struct table *t, struct ref r);
 unsigned table_count(const struct table *t);
+/* Those in the next n_slots slots from *slot on, which moves on; false: that was the end. */
+bool table_some(const struct table *t, uint32_t *slot, uint32_t n_slots,
+		void (*fn)(void *ctx, void *p), void *ctx);
 void table_each(struct table *t, void (*fn)(void *ctx, void *p), void *ctx); /* fn may remove p */

@@ -4,6 +4,7 @@
  * one deadline for all it does. So a client that says nothing, or half of something, costs a slot
  * for some seconds and nothing else.
  */
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,7 +21,12 @@ struct client {
 	struct control *control;
 	struct conn *conn;
 	struct audit_peer who;
+	struct control_later *later; /* the answer that is still to come */
 	bool answered;
+};
+
+struct control_later {
+	struct client *asked; /* NULL: has gone */
 };
 
 struct control {
@@ -30,6 +36,7 @@ struct control {
 	struct log log;
 	struct client *clients;
 	unsigned n_clients;
+	struct client *now; /* whose request is being handled */
 };
 
 static void drop(struct client *c)
@@ -38,6 +45,8 @@ static void drop(struct client *c)
 	if (c->next)
 		c->next->at = c->at;
 	c->control->n_clients--;
+	if (c->later)
+		c->later->asked = NULL;
 	conn_free(&c->conn);
 	free(c);
 }
@@ -51,6 +60,41 @@ static void reply(struct client *c, char *line)
 	free(line);
 }
 
+static void handle(struct client *c, const char *line, size_t len)
+{
+	c->control->now = c;
+	char *answer = request_answer(&c->control->server, &c->who, line, len);
+	c->control->now = NULL;
+	if (c->later)
+		free(answer);
+	else
+		reply(c, answer);
+}
+
+struct control_later *control_later(struct control *control)
+{
+	struct control_later *later = mem_new(sizeof(*later));
+
+	later->asked = control->now;
+	control->now->later = later;
+	return later;
+}
+
+void control_answer(struct control_later **plater, json_t *answer)
+{
+	struct control_later *later = *plater;
+	struct client *c = later->asked;
+
+	*plater = NULL;
+	free(later);
+	if (c) {
+		c->later = NULL;
+		reply(c, request_line(answer));
+	} else {
+		json_decref(answer);
+	}
+}
+
 static void data(struct client *c)
 {
 	size_t len;
@@ -58,7 +102,7 @@ static void data(struct client *c)
 	const char *lf = memchr(in, '\n', len);
 
 	if (lf)
-		reply(c, request_answer(&c->control->server, &c->who, in, (size_t)(lf - in)));
+		handle(c, in, (size_t)(lf - in));
 	else if (len >= CONTROL_LINE_MAX)
 		reply(c, request_refuse(EC_USAGE, "the request is too long"));
 }
@@ -68,7 +112,7 @@ static void on_conn(struct conn *conn, enum conn_ev ev, void *ctx)
 	struct client *c = ctx;
 
 	(void)conn;
-	if (ev == CONN_DATA && !c->answered)
+	if (ev == CONN_DATA && !c->answered && !c->later)
 		data(c);
 	else if (ev == CONN_TIMEOUT && !c->answered)
 		reply(c, request_refuse(EC_TEMP, "no whole request came in time"));

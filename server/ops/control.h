@@ -5,8 +5,9 @@
  *	{"do":"status"}                          {"ok":true, "pid":..., "sessions":..., ...}
  *	{"do":"reload"}                          {"ok":true, "restart":"port threadcount"}
  *	{"do":"kick","who":"kim@example.com"}    {"ok":true}
+ *	{"do":"who","who":"*","from":"0.1000"}   {"ok":true, "sessions":[...], "more":"1.0"}
  *	{"do":"stop"}                            {"ok":true}
- * Failure: {"ok":false,"class":"usage","text":"..."}. Everything but "status" is audited (audit.h).
+ * Failure: {"ok":false,"class":"usage","text":"..."}. Everything but "status" and "who" is audited (audit.h).
  * Thread: server side on its loop; control_call blocks (programs).
  */
 #pragma once
@@ -25,6 +26,12 @@ struct json_t;
  * into the reply). On the loop: it must not wait. */
 typedef enum ec control_fn(void *ctx, const struct json_t *request, struct json_t *reply,
 			   struct err *e);
+
+/* What a handler cannot say at once: called inside of it, whose reply is then not sent. The answer (a reference that is taken
+ * over) comes later, once, on the loop; who asked may have gone by then, and so may the control. */
+struct control_later;
+struct control_later *control_later(struct control *c);
+void control_answer(struct control_later **later, struct json_t *reply);
 
 /* Takes the listener over and starts it. */
 struct control *control_new(struct loop *loop, struct listener *l, control_fn *fn, void *ctx,

@@ -9,7 +9,7 @@
 #include <string.h>
 #include "server/ops/request.h"
 
-static char *as_line(json_t *reply)
+char *request_line(json_t *reply)
 {
 	char *text = json_dumps(reply, JSON_COMPACT);
 	size_t len = text ? strlen(text) : 0;
@@ -32,8 +32,14 @@ static json_t *text_value(const char *text)
 
 char *request_refuse(enum ec class, const char *text)
 {
-	return as_line(json_pack("{s:b, s:s, s:o}", "ok", 0, "class", ec_name(class), "text",
-				 text_value(text)));
+	return request_line(json_pack("{s:b, s:s, s:o}", "ok", 0, "class", ec_name(class), "text",
+				      text_value(text)));
+}
+
+/* Asked to know, not to change. */
+static bool only_looks(const char *what)
+{
+	return strcmp(what, "status") == 0 || strcmp(what, "who") == 0;
 }
 
 static void audit(const struct request_server *s, const struct audit_peer *by,
@@ -41,7 +47,7 @@ static void audit(const struct request_server *s, const struct audit_peer *by,
 {
 	const char *what = json_string_value(json_object_get(request, "do"));
 
-	if (what && strcmp(what, "status") != 0)
+	if (what && !only_looks(what))
 		audit_change(s->log, by, what, json_string_value(json_object_get(request, "who")),
 			     rc, text);
 }
@@ -55,7 +61,7 @@ static char *answer(const struct request_server *s, const struct audit_peer *by,
 
 	audit(s, by, request, rc, e.text);
 	if (rc == EC_OK)
-		return as_line(reply);
+		return request_line(reply);
 	json_decref(reply);
 	return request_refuse(rc, e.text);
 }

@@ -14,5 +14,7 @@ struct request_server {
 /* line: without its LF, any octets. Returns a malloc'ed line with its LF, never NULL. */
 char *request_answer(const struct request_server *s, const struct audit_peer *by, const char *line,
 		     size_t len);
+/* A reply as such a line; takes the reference over. */
+char *request_line(struct json_t *reply);
 /* The reply that refuses; likewise malloc'ed. */
 char *request_refuse(enum ec class, const char *text);
