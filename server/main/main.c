@@ -13,7 +13,7 @@
 #include "server/base/clock.h"
 #include "server/base/file.h"
 #include "server/base/mem.h"
-#include "server/main/notify.h"
+#include "server/ops/notify.h"
 #include "server/main/privs.h"
 #include "server/main/winpopd.h"
 #include "server/quota/warning.h"

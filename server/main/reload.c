@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include "server/main/notify.h"
+#include "server/ops/notify.h"
 #include "server/main/privs.h"
 #include "server/main/winpopd.h"
 #include "server/quota/warning.h"

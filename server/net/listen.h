@@ -29,5 +29,7 @@ enum ec listen_unix(const char *path, unsigned mode, int backlog, struct listene
 enum ec listen_inherited(const char *name, struct listener **out, struct err *e);
 void listen_start(struct listener *l, struct loop *loop, const struct log *log, listen_fn *fn,
 		  void *ctx);
+/* Lent: for whoever accepts by himself, instead of listen_start. */
+int listener_fd(const struct listener *l);
 unsigned listen_port(const struct listener *l); /* the real one when 0 was asked for */
 void listen_close(struct listener **l);         /* removes a unix socket file that it made */

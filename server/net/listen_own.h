@@ -3,4 +3,3 @@
 #include "server/net/listen.h"
 
 struct listener *listener_new(int fd, const char *path);
-int listener_fd(const struct listener *l);

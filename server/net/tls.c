@@ -81,6 +81,7 @@ enum ec tls_new_http(const struct conf *c, const char *crt, const char *key, con
 	};
 	enum ec rc = tls_cert_load(&make, crt, key, "", &t->cert, e);
 
+	t->lend_index = tls_lend_index();
 	if (rc != EC_OK)
 		tls_unref(&t);
 	*out = t;

@@ -25,5 +25,9 @@ enum ec tls_new(const struct conf *c, const struct tls *before, const struct log
 /* For HTTPS: the same policy with one certificate, ALPN "http/1.1", and no client certificates. */
 enum ec tls_new_http(const struct conf *c, const char *crt, const char *key, const struct log *log,
 		     struct tls **out, struct err *e);
+/* Of tls_new_http alone: a server's side of a connection, for whoever has a stream of his own (libevent's, for HTTP). gone(ctx)
+ * is called when it is freed; the context lives as long. */
+struct ssl_st;
+struct ssl_st *tls_lend(struct tls *t, void (*gone)(void *ctx), void *ctx);
 struct tls *tls_ref(struct tls *t);
 void tls_unref(struct tls **t);

@@ -31,6 +31,7 @@ struct tls {
 	struct tls_tickets *tickets;
 	BIO_METHOD *wire; /* tls_io.c's way to the socket */
 	bool kernel;      /* the kernel has TLS: give it the sending */
+	int lend_index;   /* tls_new_http: where on an SSL what tls_lend hangs on it is */
 };
 
 /* What a certificate is loaded with. Lent for the call. */
@@ -71,6 +72,8 @@ void tls_names_use(struct tls_names *n, SSL_CTX *ctx);
 /* NULL: no names. */
 bool tls_names_same(const struct tls_names *a, const struct tls_names *b);
 void tls_names_tickets(struct tls_names *n, struct tls_tickets *k); /* k outlives n */
+
+int tls_lend_index(void);
 
 BIO_METHOD *tls_wire_method(void);
 bool tls_kernel_can(void);

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "server/main/notify.h"
+#include "server/ops/notify.h"
 
 void notify_manager(const char *state)
 {
