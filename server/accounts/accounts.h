@@ -159,6 +159,9 @@ struct accounts_system_setup {
 	/* As in COMPUTER\user; NULL = the host's name. Never a domain's: its users are other people. */
 	const char *computer;
 	const char *pam_dir; /* where the service's file is; NULL = where the system has them */
+	/* Users as such, with or without a mailbox: nobody is looked for in the mail root, which may be NULL. Their names come
+	 * as user@invalid. */
+	bool as_users;
 };
 enum ec accounts_system_open(struct mailroot *root, const struct accounts_system_setup *setup,
 			     const struct log *log, struct accounts **out, struct err *e);

@@ -36,6 +36,7 @@ struct accounts_system {
 	struct system_service service;
 	const char *group, *computer;
 	uid_t uid_min;
+	bool as_users;
 	char stand_in[CRYPT_GENSALT_OUTPUT_SIZE];
 	_Atomic uint64_t
 		check_ns; /* what PAM needed for the last password it looked at; 0: none yet */
@@ -84,6 +85,8 @@ static enum ec find_homes(const struct accounts_system *s, const char *login, co
 			  struct homes *h, struct err *e)
 {
 	*h = (struct homes){ .root = s->root, .login = login, .but = but, .e = e };
+	if (s->as_users)
+		return EC_OK;
 	enum ec rc = mailroot_each(s->root, NULL, look_in_domain, h, e);
 
 	return rc == EC_OK ? h->rc : rc;
@@ -117,7 +120,7 @@ static void fill(struct account *out, const struct name *n, const struct local_u
 static enum ec mailbox_user(const struct accounts_system *s, const struct name *n,
 			    struct local_user *out, struct err *e)
 {
-	if (strcmp(n->domain, NOWHERE) == 0)
+	if (!s->as_users && strcmp(n->domain, NOWHERE) == 0)
 		return err_set(e, EC_ABSENT, "no domain has a mailbox of user %s", n->local);
 	return local_user_find(n->local, s->uid_min, out, e);
 }
@@ -437,6 +440,7 @@ enum ec accounts_system_open(struct mailroot *root, const struct accounts_system
 		.group = arena_strz(mem, setup->group),
 		.computer = computer_name(mem, setup->computer),
 		.uid_min = local_uid_min(),
+		.as_users = setup->as_users,
 	};
 	*out = &s->accounts;
 	enum ec rc = system_service_there(&s->service, e);

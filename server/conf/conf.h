@@ -138,6 +138,7 @@ struct conf {
 	const char *console_user;                      /* whom its web half becomes; "" = stays */
 	const char *console_rights;                    /* who may do what */
 	unsigned console_idle_s;
+	bool create_user; /* what its form for a new mailbox proposes */
 	_Atomic unsigned refs;
 };
 

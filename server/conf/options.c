@@ -206,6 +206,8 @@ const struct option options[] = {
 	  "File that says who may sign in to the console, and for which domains" },
 	{ "console_idle", NULL, OPT_UINT, AT(console_idle_s), "900", 60, 86400, NULL, OPT_LIVE, OPT_CONSOLE,
 	  "Seconds after which somebody who does nothing is signed out of the console" },
+	{ "create_user", NULL, OPT_BOOL, AT(create_user), "yes", 0, 0, NULL, OPT_LIVE, OPT_CONSOLE,
+	  "Always create an associated user for new mailboxes: what the console proposes" },
 };
 /* clang-format on */
 const size_t n_options = sizeof(options) / sizeof(*options);
