@@ -116,7 +116,7 @@ static enum ec switch_value(struct reader *r, struct found *f)
 				: EC_OK;
 	if (!f->value && next_is_value(r))
 		f->value = r->argv[r->at++];
-	if ((!f->value || !*f->value) && !f->row->secret)
+	if ((!f->value || !*f->value) && !f->row->secret && !f->row->optional)
 		return err_set(r->e, EC_USAGE, "/%s needs a value: /%s %s", f->row->name,
 			       f->row->name, f->row->value);
 	return EC_OK;

@@ -32,6 +32,7 @@ struct wp_switch {
 	const char *value; /* what follows it, as help shows it; NULL = nothing does */
 	bool secret;       /* the value is a password; may be left out, then it is asked for */
 	const char *help;
+	bool optional; /* the value may be left out: "" then */
 };
 #define WP_SWITCHES_MAX 10
 #define WP_ARGS_MAX 64

@@ -2,10 +2,14 @@
 #include <string.h>
 #include "admin/cmd.h"
 #include "admin/service.h"
+#include "admin/watch.h"
+
+enum { WATCH };
 
 static enum ec run_status(struct wp *w, const struct wp_args *a, struct err *e)
 {
-	(void)a;
+	if (a->given[WATCH])
+		return wp_watch(w, a, a->given[WATCH], e);
 	return wp_not_running(w, service_status(w->conf, w->out, e), e);
 }
 
@@ -47,16 +51,18 @@ static enum ec run_kick(struct wp *w, const struct wp_args *a, struct err *e)
 
 const struct wp_cmd wp_status = {
 	.name = "status",
-	.args = "",
+	.args = "[/watch [Seconds]]",
 	.help = "Displays what the running service is doing.",
 	.more = "authentication is the method by which new sessions sign in; retired counts what "
 		"was opened for earlier settings and is still used by sessions of that time. "
 		"mta_sessions are connections of an MTA; lookups what it asked, smtp_signins whom "
-		"it asked about, smtp_refused those who were told no.",
+		"it asked about, smtp_refused those who were told no. "
+		"/watch keeps the terminal and shows what happens, anew every so many seconds.",
 	.how = WP_READS,
 	.needs = WP_CONF,
 	.scope = WP_WHOLE,
 	.extra = true,
+	.switches = { WATCH_SWITCH },
 	.run = run_status,
 };
 

@@ -4,10 +4,12 @@
  * mailbox that can't be counted shows "?" and the command ends with "partly done"; the others are
  * right all the same. Only the accounts that several mailboxes share are remembered until the end.
  */
+#include "admin/page.h"
 #include "admin/quota.h"
 #include "admin/shares.h"
+#include "admin/watch.h"
 
-enum { QUOTA };
+enum { QUOTA, FROM, LIMIT, MATCH, WATCH };
 
 struct totals {
 	uint64_t mailboxes, messages, octets;
@@ -24,10 +26,11 @@ struct tally {
 	struct err *e;
 };
 
-/* Something could not be read: the rest is shown all the same, and the first such text at the end. */
+/* Something could not be read: the rest is shown all the same, and the first such text at the end. An account that is not the
+ * caller's to see is no such failure. */
 static void failed(struct tally *t, const struct err *why)
 {
-	if (t->failed == EC_OK)
+	if (t->failed == EC_OK && why->class != EC_DENIED)
 		t->failed = err_set(t->e, why->class, "%s", why->text);
 }
 
@@ -228,20 +231,58 @@ static enum ec stat_domain(struct tally *t, const char *arg)
 	return outcome(t);
 }
 
+/* No totals: they would cost a look at all the others. */
+static enum ec stat_page(struct tally *t, const char *arg, const struct page *page)
+{
+	struct catalog *cat = t->w->backends.catalog;
+	struct name domain;
+	struct entry found;
+	struct page_at at;
+	struct err why;
+	enum ec rc = wp_domain(t->w, arg, &domain, t->e);
+
+	if (rc == EC_OK)
+		rc = cat->ops->find(cat, &domain, &found, t->e);
+	if (rc != EC_OK)
+		return rc;
+	t->show = true;
+	out_list(t->w->out, "per_mailbox");
+	if (page_each(cat, &domain, page, count_mailbox, t, &at, &why) != EC_OK)
+		failed(t, &why);
+	out_end(t->w->out);
+	out_field(t->w->out, "domain", domain.domain);
+	out_field(t->w->out, "state", wp_state(&found));
+	page_tell(t->w->out, &at);
+	return outcome(t);
+}
+
 static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 {
 	struct tally t = { .w = w, .e = e };
+	struct page page;
+	enum ec rc = page_read(a->given[FROM], a->given[LIMIT], a->given[MATCH], &page, e);
 
+	if (rc != EC_OK)
+		return rc;
+	if (a->given[WATCH])
+		return wp_watch(w, a, a->given[WATCH], e);
+	if (page.asked && a->argc == 0)
+		return err_set(e, EC_USAGE,
+			       "/from, /limit and /match are about the mailboxes of a "
+			       "domain: name one");
 	if (a->given[QUOTA] && a->argc > 0)
 		return err_set(e, EC_USAGE, "/quota is about all domains: leave out the domain");
 	if (a->given[QUOTA])
 		return quota_list(w, e);
+	if (page.asked)
+		return stat_page(&t, a->argv[0], &page);
 	return a->argc == 0 ? stat_server(&t) : stat_domain(&t, a->argv[0]);
 }
 
 const struct wp_cmd wp_stat = {
 	.name = "stat",
-	.args = "[DomainName | /quota]",
+	.args = "[DomainName [/from Name] [/limit Number] [/match Text] | /quota | /watch "
+		"[Seconds]]",
 	.help = "Displays statistics of the server or, if a domain is given, of that domain.",
 	.more = "Of the server: number of domains, of mailboxes, of stored messages, disk use, and "
 		"the lock state of each domain; how many quota accounts have reached the "
@@ -250,11 +291,18 @@ const struct wp_cmd wp_stat = {
 		"lock state, the account it counts against, what that one's mailboxes hold "
 		"together, its limit, and how many percent of it are used. Disk use is in octets, "
 		"as the messages are retrieved. Accounts and limits are shown as in winpop "
-		"setquota; - stands for no limit, ? for what could not be read.",
+		"setquota; - stands for no limit, ? for what could not be read. With "
+		"/from, /limit or /match, a page of the mailboxes, in order of their names, and no "
+		"totals: how many match, how many of them are before the page, and, if there are "
+		"others behind it, the name the next page begins with (more). /watch keeps the "
+		"terminal and shows what the service does, anew every so many seconds.",
 	.argc_max = 1,
 	.how = WP_READS,
 	.needs = WP_MAIL,
+	.scope = WP_DOMAIN,
 	.switches = { { "quota", NULL, false,
-			"Lists quota accounts that have a limit, or more than one mailbox" } },
+			"Lists quota accounts that have a limit, or more than one mailbox" },
+		      PAGE_SWITCHES,
+		      WATCH_SWITCH },
 	.run = run,
 };

@@ -1,5 +1,6 @@
 /* service.c - requests to winpopd. */
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 #include "server/ops/control.h"
 #include "admin/service.h"
@@ -101,6 +102,79 @@ static void put_events(struct out *out, json_t *events)
 	out_end(out);
 }
 
+static const char *text_in(const json_t *row, const char *key)
+{
+	const char *z = json_string_value(json_object_get(row, key));
+
+	return z ? z : "";
+}
+
+static uint64_t number_in(const json_t *row, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(row, key));
+}
+
+static bool tell_session(const json_t *row, bool (*fn)(void *ctx, const struct service_session *),
+			 void *ctx)
+{
+	const struct service_session s = {
+		.at = text_in(row, "at"),
+		.sid = text_in(row, "sid"),
+		.peer = text_in(row, "peer"),
+		.mailbox = text_in(row, "mailbox"),
+		.mechanism = text_in(row, "mechanism"),
+		.tls = json_is_true(json_object_get(row, "tls")),
+		.seconds = number_in(row, "seconds"),
+		.idle = number_in(row, "idle"),
+		.retrieved = number_in(row, "retrieved"),
+		.deleted = number_in(row, "deleted"),
+		.octets = number_in(row, "octets"),
+	};
+
+	return fn(ctx, &s);
+}
+
+/* One answer. *next: where the following one begins, "" if this was the last, or enough. */
+static enum ec who_once(const struct conf *c, const char *who, char next[SERVICE_AT_MAX],
+			bool (*fn)(void *ctx, const struct service_session *), void *ctx,
+			struct service_others *others, struct err *e)
+{
+	json_t *ask = json_pack("{s:s, s:s}", "do", "who", "who", who), *reply, *row;
+	bool on = true;
+	size_t i;
+
+	if (*next)
+		json_object_set_new(ask, "from", json_string(next));
+	enum ec rc = call(c, ask, &reply, e);
+	if (rc != EC_OK)
+		return rc;
+	json_array_foreach(json_object_get(reply, "sessions"), i, row)
+	{
+		on = on && tell_session(row, fn, ctx);
+	}
+	*others = (struct service_others){ number_in(reply, "lmtp_sessions"),
+					   number_in(reply, "mta_sessions") };
+	snprintf(next, SERVICE_AT_MAX, "%s", on ? text_in(reply, "more") : "");
+	json_decref(reply);
+	return EC_OK;
+}
+
+enum ec service_who(const struct conf *c, const char *who, const char *from,
+		    bool (*fn)(void *ctx, const struct service_session *), void *ctx,
+		    struct service_others *others, struct err *e)
+{
+	char next[SERVICE_AT_MAX] = "";
+	enum ec rc;
+
+	if (from && strlen(from) >= sizeof(next))
+		return err_set(e, EC_USAGE, "\"%.40s\" is not what an answer had as more", from);
+	strcpy(next, from ? from : "");
+	do
+		rc = who_once(c, who, next, fn, ctx, others, e);
+	while (rc == EC_OK && *next);
+	return rc;
+}
+
 enum ec service_method(const struct conf *c, struct arena *mem, const char **out, struct err *e)
 {
 	json_t *reply;
@@ -110,6 +184,29 @@ enum ec service_method(const struct conf *c, struct arena *mem, const char **out
 		return rc;
 	const char *method = json_string_value(json_object_get(reply, "authentication"));
 	*out = arena_strz(mem, method ? method : "");
+	json_decref(reply);
+	return EC_OK;
+}
+
+enum ec service_figures(const struct conf *c, const struct service_told *to, char *version,
+			size_t version_len, struct err *e)
+{
+	const char *key;
+	json_t *reply, *v;
+	enum ec rc = call(c, json_pack("{s:s}", "do", "status"), &reply, e);
+
+	if (rc != EC_OK)
+		return rc;
+	json_object_foreach(reply, key, v)
+	{
+		if (json_is_integer(v))
+			to->number(to->ctx, key, (uint64_t)json_integer_value(v));
+	}
+	json_object_foreach(json_object_get(reply, "events"), key, v)
+	{
+		to->event(to->ctx, key, (uint64_t)json_integer_value(v));
+	}
+	snprintf(version, version_len, "%s", text_in(reply, "version"));
 	json_decref(reply);
 	return EC_OK;
 }

@@ -20,5 +20,28 @@ enum ec service_forget(const struct conf *c, const char *who, struct err *e);
 enum ec service_upkeep(const struct conf *c, struct err *e);
 /* By which method people sign in to it now: "ad", "local", "file". */
 enum ec service_method(const struct conf *c, struct arena *mem, const char **out, struct err *e);
+#define SERVICE_AT_MAX 32
+struct service_session { /* strings are lent for the call */
+	const char *at;  /* where a list that begins with it begins */
+	const char *sid, *peer;
+	const char *mailbox, *mechanism; /* "": not signed in */
+	bool tls;
+	uint64_t seconds, idle, retrieved, deleted, octets;
+};
+struct service_others {
+	uint64_t lmtp, mta; /* connections that deliver mail, and of an MTA */
+};
+/* Open sessions of a mailbox, of a domain, "*" = all, from a place on (NULL: from the beginning); fn false stops. */
+enum ec service_who(const struct conf *c, const char *who, const char *from,
+		    bool (*fn)(void *ctx, const struct service_session *), void *ctx,
+		    struct service_others *others, struct err *e);
+struct service_told {
+	void (*number)(void *ctx, const char *name, uint64_t value);
+	void (*event)(void *ctx, const char *name, uint64_t count);
+	void *ctx;
+};
+/* The numbers of what it says about itself, and how often each event was. */
+enum ec service_figures(const struct conf *c, const struct service_told *to, char *version,
+			size_t version_len, struct err *e);
 /* Everything it says about itself, as fields. */
 enum ec service_status(const struct conf *c, struct out *out, struct err *e);
