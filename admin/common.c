@@ -23,6 +23,7 @@ const struct wp_cmd *const wp_cmds[] = {
 	&wp_setquota,  &wp_check,
 	&wp_who,       &wp_messages,
 	&wp_history,
+	&wp_setup,
 	NULL,
 };
 

@@ -1,0 +1,57 @@
+/* setup_kept.c - see setup_kept.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "server/base/file.h"
+#include "admin/setup_kept.h"
+
+#define FILE_MAX_BYTES (4 << 20)
+
+enum ec kept_take(struct arena *mem, const char *path, struct kept_file *out, struct err *e)
+{
+	char *real = realpath(path, NULL); /* a link stays one */
+	struct stat st;
+
+	*out = (struct kept_file){ .path = arena_strz(mem, real ? real : path) };
+	free(real);
+	enum ec rc =
+		file_read_at(mem, AT_FDCWD, out->path, FILE_MAX_BYTES, &out->text, &out->len, e);
+	if (rc == EC_ABSENT)
+		return EC_OK;
+	if (rc == EC_OK && stat(out->path, &st) < 0)
+		rc = err_sys(e, "cannot look at %s", out->path);
+	if (rc != EC_OK) {
+		out->path = NULL;
+		return rc;
+	}
+	out->there = true;
+	out->mode = st.st_mode & 07777;
+	out->owner = (struct owner){ st.st_uid, st.st_gid };
+	return EC_OK;
+}
+
+/* The directory is root's, so the name cannot be anybody else's link. What is not yet the owner's is root's alone. */
+enum ec kept_write(const char *path, const void *text, size_t len, mode_t mode,
+		   const struct owner *o, struct err *e)
+{
+	mode_t first = mode & 0700;
+	enum ec rc = file_replace_at(AT_FDCWD, path, text, len, first, e);
+
+	if (rc == EC_OK &&
+	    (chown(path, o->uid, o->gid) < 0 || (mode != first && chmod(path, mode) < 0)))
+		rc = err_sys(e, "cannot give %s to its owner", path);
+	return rc;
+}
+
+enum ec kept_put_back(const struct kept_file *k, struct err *e)
+{
+	if (!k->path)
+		return EC_OK;
+	if (k->there)
+		return kept_write(k->path, k->text, k->len, k->mode, &k->owner, e);
+	if (unlink(k->path) < 0 && errno != ENOENT)
+		return err_sys(e, "cannot remove %s", k->path);
+	return EC_OK;
+}
