@@ -107,7 +107,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 		rc = prepare(w, a, &password, e);
 	w->everyone = w->backends.catalog;
 	if (rc == EC_OK)
-		rc = scope_narrow(w, e);
+		rc = scope_narrow(w, a, e);
 	if (rc == EC_OK)
 		rc = a->cmd->run(w, a, e);
 	backends_close(&w->backends);

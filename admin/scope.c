@@ -1,7 +1,6 @@
 /* scope.c - see scope.h. */
 #include <string.h>
 #include <strings.h>
-#include "admin/cmd.h"
 #include "admin/veil.h"
 
 bool scope_is_whole(const struct scope *s)
@@ -49,13 +48,13 @@ enum ec scope_admits(const struct wp_caller *by, const struct wp_args *a, struct
 	return err_set(e, EC_DENIED, "%s is for administrators of the whole server", a->cmd->name);
 }
 
-enum ec scope_narrow(struct wp *w, struct err *e)
+enum ec scope_narrow(struct wp *w, const struct wp_args *a, struct err *e)
 {
 	struct veil *veil;
 
 	if (scope_is_whole(w->only) || !w->backends.catalog)
 		return EC_OK;
-	enum ec rc = veil_new(w->mem, w->backends.catalog, w->only, &veil, e);
+	enum ec rc = veil_new(w, a, &veil, e);
 	if (rc != EC_OK)
 		return rc;
 	w->veil = veil;

@@ -41,7 +41,7 @@ enum ec scope_check(const struct scope *s, const char *domain, struct err *e);
 enum ec scope_admits(const struct wp_caller *by, const struct wp_args *a, struct err *e);
 
 /* For a delegate: narrows w->backends and veils w->out. w->everyone goes on to be all of the catalog. */
-enum ec scope_narrow(struct wp *w, struct err *e);
+enum ec scope_narrow(struct wp *w, const struct wp_args *a, struct err *e);
 /* What it is made of. Both take over what they narrow, and close it when they are closed; only is lent. Outside of it find says
  * EC_ABSENT, each passes over, and a change is EC_DENIED. A delegate makes and removes no domain, and has no business with an
  * account that is an administrator's. */

@@ -13,6 +13,7 @@
 struct veil {
 	const struct scope *only;
 	struct arena *mem;
+	const struct wp_args *typed;
 	const char **names; /* sorted, of domains that are not his */
 	size_t n, room;
 };
@@ -46,12 +47,12 @@ static int compare(const void *a, const void *b)
 	return strcasecmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-enum ec veil_new(struct arena *mem, struct catalog *all, const struct scope *only,
-		 struct veil **out, struct err *e)
+enum ec veil_new(struct wp *w, const struct wp_args *typed, struct veil **out, struct err *e)
 {
-	struct veil *v = arena_alloc(mem, sizeof(*v));
+	struct catalog *all = w->everyone;
+	struct veil *v = arena_alloc(w->mem, sizeof(*v));
 
-	*v = (struct veil){ .only = only, .mem = mem };
+	*v = (struct veil){ .only = w->only, .mem = w->mem, .typed = typed };
 	enum ec rc = all->ops->each(all, NULL, note_domain, v, e);
 	if (rc != EC_OK)
 		return rc;
@@ -68,24 +69,37 @@ static bool is_hidden_name(const struct veil *v, const char *name)
 	return v->n > 0 && bsearch(&name, v->names, v->n, sizeof(*v->names), compare);
 }
 
-/* Longest first. A name of one label may be any word, and is a name only in an address. */
-static bool hides_word(const struct veil *v, const char *word, bool in_address)
+/* Longest first. A name of one label may be any word, and is a name only in an address. NULL: nothing of it is hidden. */
+static const char *hidden_part(const struct veil *v, const char *word, bool in_address)
 {
 	if (!strchr(word, '.'))
-		return in_address && !scope_has(v->only, word) && is_hidden_name(v, word);
+		return in_address && !scope_has(v->only, word) && is_hidden_name(v, word) ? word
+											  : NULL;
 	for (const char *p = word; p && strchr(p, '.'); p = strchr(p, '.')) {
 		p += *p == '.';
 		if (scope_has(v->only, p))
-			return false;
+			return NULL;
 		if (is_hidden_name(v, p))
-			return true;
+			return p;
 	}
-	return false;
+	return NULL;
+}
+
+static bool was_typed(const struct veil *v, const char *name)
+{
+	const struct wp_args *a = v->typed;
+	bool found = false;
+
+	for (int i = 0; i < a->argc; i++)
+		found |= strcasestr(a->argv[i], name) != NULL;
+	for (int i = 0; i < WP_SWITCHES_MAX; i++)
+		found |= a->given[i] && strcasestr(a->given[i], name);
+	return found;
 }
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
 
-bool veil_hides(const struct veil *v, const char *text)
+static bool hides(const struct veil *v, const char *text, bool but_typed)
 {
 	char word[NAME_DOMAIN_MAX + 1];
 
@@ -96,16 +110,23 @@ bool veil_hides(const struct veil *v, const char *text)
 		size_t skip = len > NAME_DOMAIN_MAX ? len - NAME_DOMAIN_MAX : 0;
 		memcpy(word, p + skip, len - skip);
 		word[len - skip] = '\0';
-		if (hides_word(v, word, p > text && p[-1] == '@'))
+		const char *name = hidden_part(v, word, p > text && p[-1] == '@');
+		if (name && !(but_typed && was_typed(v, name)))
 			return true;
 		p += all;
 	}
 	return false;
 }
 
+bool veil_hides(const struct veil *v, const char *text)
+{
+	return hides(v, text, false);
+}
+
+/* What he typed himself an error may repeat: were it left out where there is such a domain, that would tell him so. */
 void veil_err(const struct veil *v, struct err *e)
 {
-	if (v && veil_hides(v, e->text))
+	if (v && hides(v, e->text, true))
 		err_set(e, e->class,
 			"this cannot be done, for a reason that only administrators of the whole "
 			"server may know: ask one");
@@ -113,7 +134,7 @@ void veil_err(const struct veil *v, struct err *e)
 
 const char *veil_hint(const struct veil *v, const char *hint)
 {
-	return v && hint && veil_hides(v, hint) ? NULL : hint;
+	return v && hint && hides(v, hint, true) ? NULL : hint;
 }
 
 /* ---- the answer ---- */
