@@ -313,6 +313,9 @@ void conn_free(struct conn **cp)
 	c->phase = P_FREED;
 	c->due = 0;
 	turn_cancel(&c->turn);
+	/* Before the events go: epoll drops what is closed at less cost than it is told to, and libevent lets it have been told
+	 * in vain (EBADF, or ENOENT if the number is another thread's by now). */
+	close(c->fd);
 	event_del(&c->in_ev);
 	event_del(&c->out_ev);
 	event_del(&c->tick);
@@ -322,7 +325,6 @@ void conn_free(struct conn **cp)
 	buf_wipe(&c->in);
 	tls_io_free(&c->tls);
 	tls_unref(&c->tls_next);
-	close(c->fd);
 	free(c->why);
 	c->why = NULL;
 	outq_drop(&c->out, c->loop);

@@ -134,15 +134,16 @@ static void send_octets(struct conn *c)
 	struct msghdr msg = { .msg_iov = iov };
 	size_t total;
 	ssize_t n;
-	int n_iov;
+	int n_iov, flags;
 
 	if (!outq_vectors(&c->out, iov, &n_iov, &total, s->out, at_once(c))) {
 		file_failed(c);
 		return;
 	}
-	msg.msg_iovlen = n_iov;
 	/* More to come at once: do not send a half-filled segment. */
-	n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | (total < c->out.n_bytes ? MSG_MORE : 0));
+	flags = MSG_NOSIGNAL | (total < c->out.n_bytes ? MSG_MORE : 0);
+	msg.msg_iovlen = n_iov;
+	n = n_iov == 1 ? send(c->fd, iov->iov_base, total, flags) : sendmsg(c->fd, &msg, flags);
 	if (n < 0) {
 		send_failed(c, "cannot send");
 		return;

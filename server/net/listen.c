@@ -1,8 +1,9 @@
 /* listen.c - accepting.
  *
  * One accept4 per connection and no more while it is quiet: asking until EAGAIN would double the
- * calls. When the next event finds the queue filled at once the batch doubles, up to a bound that
- * keeps a flood of newcomers from starving the sessions that are served.
+ * calls. A queue that had enough for the whole batch many times in a row has more, so the batch
+ * doubles, up to a bound that keeps a flood of newcomers from starving the sessions that are served.
+ * (Doubling each time was rejected: where newcomers come one by one, every other asks in vain.)
  *
  * Out of descriptors: the newcomer stays in the kernel's queue, which is the best place for it. We
  * look away for a moment (level-triggered, it would wake us without end) and say so once.
@@ -20,6 +21,7 @@
 #include "server/net/listen_own.h"
 
 #define BATCH_MAX 64
+#define STREAK 8 /* full batches before the next is larger */
 #define PAUSE_MS 100
 
 struct listener {
@@ -31,7 +33,7 @@ struct listener {
 	void *ctx;
 	struct event ev;
 	struct timer *resume;
-	unsigned batch;
+	unsigned batch, streak;
 	bool short_of_fds;
 };
 
@@ -97,6 +99,7 @@ static bool accept_one(struct listener *l)
 			look_away(l, errno);
 		else if (errno == EAGAIN)
 			l->batch = 1;
+		l->streak = 0;
 		return false;
 	}
 	l->short_of_fds = false;
@@ -114,8 +117,10 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	while (n < l->batch && accept_one(l))
 		n++;
-	if (n == l->batch && l->batch < BATCH_MAX)
-		l->batch *= 2;
+	if (n < l->batch || ++l->streak < STREAK || l->batch == BATCH_MAX)
+		return;
+	l->batch *= 2;
+	l->streak = 0;
 }
 
 void listen_start(struct listener *l, struct loop *loop, const struct log *log, listen_fn *fn,

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
+#include "server/base/digits.h"
 #include "server/net/conn.h"
 
 static bool has(socklen_t len, size_t n)
@@ -35,6 +36,18 @@ static bool is_unix(const struct sockaddr *sa, socklen_t len)
 	return has(len, sizeof(sa->sa_family)) && sa->sa_family == AF_UNIX;
 }
 
+/* inet_ntop(3) goes by way of printf(3). */
+static const char *v4_text(uint32_t a, char out[PEER_TEXT_MAX])
+{
+	char *to = out;
+
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		to = decimal_put(to, a >> shift & 255);
+		*to++ = shift ? '.' : '\0';
+	}
+	return out;
+}
+
 void peer_text(const struct sockaddr *sa, socklen_t len, char out[PEER_TEXT_MAX])
 {
 	const struct sockaddr_in6 *v6 = (const void *)sa;
@@ -42,7 +55,7 @@ void peer_text(const struct sockaddr *sa, socklen_t len, char out[PEER_TEXT_MAX]
 	const char *text = NULL;
 
 	if (as_v4(sa, len, &v4))
-		text = inet_ntop(AF_INET, &v4, out, PEER_TEXT_MAX);
+		text = v4_text(ntohl(v4.s_addr), out);
 	else if (is_v6(sa, len))
 		text = inet_ntop(AF_INET6, &v6->sin6_addr, out, PEER_TEXT_MAX);
 	if (!text)
