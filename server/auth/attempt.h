@@ -1,7 +1,8 @@
 /* attempt.h - one try at signing in, in libsasl's hands. Private to this folder.
  *
  * Made when a client begins, gone when it is answered: libsasl's connection object costs a
- * microsecond, is spent after one try, and idle sessions need none. Passwords are proved inside, by
+ * few microseconds, is spent after one try, and idle sessions need none. (But for passwords that are
+ * proved at once, one after the other: attempt_here.) Passwords are proved inside, by
  * callbacks into accounts; what accounts said is kept in `class` and `why` beside libsasl's opinion,
  * which knows no "try later".
  * Thread: one at a time; start, step, pass and apop may block. Owner: setup, scram, facts and log
@@ -39,16 +40,21 @@ struct attempt {
 	enum ec class; /* EC_OK as long as nothing speaks against it */
 	struct err why;
 
-	sasl_conn_t *conn;
 	sasl_channel_binding_t binding;
+	/* From here on: kept by attempt_here. */
+	sasl_conn_t *conn;
 	sasl_callback_t calls[5];
+	bool here;
 };
 
 /* libsasl is ready for use; the first call of the process sets it up, with the Kerberos keys it names ("" = none). */
 enum ec attempt_library(const char *keytab, struct err *e);
 bool attempt_can(const struct mech *m); /* its plug-in is loaded */
 
-/* setup, scram, facts, log, mech and plus are filled in; the rest is zero. */
+struct attempt *attempt_new(void);
+/* The one of this thread, for nothing but attempt_pass, and for one try at a time. */
+struct attempt *attempt_here(void);
+/* setup, scram, facts, log, mech and plus are filled in; the rest is as it came. */
 bool attempt_open(struct attempt *at);
 enum auth_state attempt_start(struct attempt *at, const char *ir, size_t len,
 			      const char **challenge, size_t *challenge_len);
@@ -57,7 +63,7 @@ enum auth_state attempt_step(struct attempt *at, const char *p, size_t len, cons
 enum auth_state attempt_pass(struct attempt *at, const char *user, size_t user_len,
 			     const struct secret *pass);
 enum auth_state attempt_apop(struct attempt *at, const char *stamp, const char *response);
-void attempt_close(struct attempt *at);
+void attempt_close(struct attempt **at); /* takes NULL; what it held is wiped */
 
 /* The account, however it was spelled; or what was typed, if that is none. */
 const char *attempt_account(const struct attempt *at, char text[NAME_TEXT_MAX + 1]);

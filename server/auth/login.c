@@ -172,12 +172,7 @@ static void answer(struct login *l, enum auth_state state, struct auth_answer *o
 
 void login_cancel(struct login *l)
 {
-	if (!l->attempt)
-		return;
-	attempt_close(l->attempt);
-	wipe(l->attempt, sizeof(*l->attempt));
-	free(l->attempt);
-	l->attempt = NULL;
+	attempt_close(&l->attempt);
 }
 
 /* ---- attempts ---- */
@@ -185,9 +180,8 @@ void login_cancel(struct login *l)
 /* Whatever was under way is dropped. False: libsasl has no context for us. */
 static bool open_attempt(struct login *l, const struct offer *o, bool now)
 {
-	struct attempt *at = mem_new(sizeof(*at));
-
 	login_cancel(l);
+	struct attempt *at = now ? attempt_here() : attempt_new();
 	l->attempt = at;
 	at->setup = &l->auth->setup;
 	at->scram = l->auth->scram;

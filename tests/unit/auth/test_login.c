@@ -1,7 +1,9 @@
 /* test_login.c - what a connection is told: passwords, APOP, order, delays, the log. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +166,51 @@ static void what_is_tried_without_waiting(void **state)
 	login_free(&l);
 	auth_unref(&far);
 	auth_unref(&a);
+}
+
+/* Everybody in turn, right and wrong: who is let in and was not himself, or was not let in. */
+static void *mistaken(void *arg)
+{
+	static const char *const who[] = { "kim", "ghost", "kim", "lee", "kim" };
+	uintptr_t n = 0;
+
+	for (unsigned i = 0; i < 200; i++) {
+		struct login *l = login_new(arg, &on_loopback);
+		const char *name = who[i % 5];
+		bool is_kim = strcmp(name, "kim") == 0;
+		char user[64];
+		struct auth_answer out;
+		struct secret s = { 0 };
+
+		snprintf(user, sizeof(user), "%s@example.com", name);
+		secret_set(&s, "tanstaaf", 8);
+		bool right = login_pass_now(l, user, strlen(user), &s, &out);
+		secret_drop(&s);
+		n += right != is_kim || (right && strcmp(out.who.local, name) != 0);
+		login_free(&l);
+	}
+	return (void *)n;
+}
+
+/* Each thread keeps what libsasl needs for the next password: not who came before, nor what was opened when. */
+static void nobody_inherits(void **state)
+{
+	pthread_t threads[2];
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		struct auth *a = open_auth(ALL);
+		void *n;
+
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, mistaken, a), 0);
+		assert_ptr_equal(mistaken(a), NULL);
+		for (int i = 0; i < 2; i++) {
+			assert_int_equal(pthread_join(threads[i], &n), 0);
+			assert_ptr_equal(n, NULL);
+		}
+		auth_unref(&a);
+	}
 }
 
 static void nuls_and_giants_are_refused(void **state)
@@ -485,6 +532,7 @@ int main(void)
 		cmocka_unit_test(clear_passwords_are_refused_unseen),
 		cmocka_unit_test(user_and_pass),
 		cmocka_unit_test(what_is_tried_without_waiting),
+		cmocka_unit_test(nobody_inherits),
 		cmocka_unit_test(nuls_and_giants_are_refused),
 		cmocka_unit_test(every_name_costs_the_same_questions),
 		cmocka_unit_test(trouble_of_ours_outranks_a_denial),
