@@ -69,8 +69,9 @@ static void set_policy(SSL_CTX *ctx, const struct conf *c, const char *alpn)
 					 SSL_OP_CIPHER_SERVER_PREFERENCE |
 					 SSL_OP_PRIORITIZE_CHACHA | SSL_OP_ENABLE_KTLS |
 					 SSL_OP_IGNORE_UNEXPECTED_EOF);
+	/* The chain is what the file has: else it would be looked for in each handshake, among the authorities of clients. */
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ctx, 1); /* a mail client opens one connection at a time */

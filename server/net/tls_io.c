@@ -218,6 +218,14 @@ void tls_io_readable(struct tls_io *io)
 
 /* ---- what OpenSSL says ---- */
 
+/* SSL_get_error looks at the thread's errors, and whoever uses OpenSSL leaves some. Hardly ever: looking is much cheaper than
+ * clearing. */
+static void forget_errors(void)
+{
+	if (ERR_peek_error())
+		ERR_clear_error();
+}
+
 static enum tls_did failed(struct tls_io *io, const char *why)
 {
 	io->why = why;
@@ -257,7 +265,7 @@ enum tls_did tls_io_handshake(struct tls_io *io)
 	enum tls_did did;
 	int rc;
 
-	ERR_clear_error();
+	forget_errors();
 	rc = SSL_do_handshake(io->ssl);
 	did = rc == 1 ? TLS_DONE : outcome(io, rc);
 	if (did == TLS_FAIL && io->ended)
@@ -272,18 +280,18 @@ enum tls_did tls_io_handshake(struct tls_io *io)
 
 enum tls_did tls_io_read(struct tls_io *io, char *to, size_t max, size_t *n)
 {
-	enum tls_did did = TLS_DONE;
+	enum tls_did did;
 	size_t got;
 	int rc;
 
 	*n = 0;
-	while (did == TLS_DONE && *n < max) {
-		ERR_clear_error();
+	do {
+		forget_errors();
 		rc = SSL_read_ex(io->ssl, to + *n, max - *n, &got);
 		did = rc == 1 ? TLS_DONE : outcome(io, rc);
 		if (did == TLS_DONE)
 			*n += got;
-	}
+	} while (did == TLS_DONE && *n < max && (io->may_recv || SSL_has_pending(io->ssl)));
 	return did;
 }
 
@@ -312,7 +320,7 @@ enum tls_did tls_io_write(struct tls_io *io, const char *p, size_t len, size_t *
 
 	*n = 0;
 	while (did == TLS_DONE && *n < len) {
-		ERR_clear_error();
+		forget_errors();
 		/* One record, but told of all: the next one finds its buffer still there. */
 		rc = SSL_write_ex(io->ssl, p + *n, len - *n, &took);
 		did = rc == 1 ? TLS_DONE : outcome(io, rc);
@@ -334,7 +342,7 @@ enum tls_did tls_io_sendfile(struct tls_io *io, int fd, uint64_t off, size_t len
 	ossl_ssize_t sent;
 
 	*n = 0;
-	ERR_clear_error();
+	forget_errors();
 	sent = SSL_sendfile(io->ssl, fd, off, len, 0);
 	if (sent > 0) {
 		*n = sent;
@@ -350,7 +358,7 @@ void tls_io_bye(struct tls_io *io)
 	if (io->said_bye || !SSL_is_init_finished(io->ssl))
 		return;
 	io->said_bye = true;
-	ERR_clear_error();
+	forget_errors();
 	SSL_shutdown(io->ssl);
 }
 

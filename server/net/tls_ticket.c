@@ -32,6 +32,7 @@ struct tls_tickets {
 	pthread_mutex_t lock;
 	struct key now, before;
 	uint64_t made_ms;
+	EVP_CIPHER *cipher; /* fetched once: each handshake would look for it anew */
 };
 
 struct tls_tickets *tls_tickets_new(void)
@@ -43,6 +44,9 @@ struct tls_tickets *tls_tickets_new(void)
 	random_bytes(&k->now, sizeof(k->now));
 	random_bytes(&k->before, sizeof(k->before)); /* nobody's: opens nothing */
 	k->made_ms = clock_mono_ms();
+	k->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+	if (!k->cipher)
+		die("OpenSSL offers no AES-256-CBC");
 	return k;
 }
 
@@ -60,6 +64,7 @@ void tls_tickets_unref(struct tls_tickets **kp)
 	if (!k || atomic_fetch_sub(&k->refs, 1) != 1)
 		return;
 	pthread_mutex_destroy(&k->lock);
+	EVP_CIPHER_free(k->cipher);
 	wipe(k, sizeof(*k));
 	free(k);
 }
@@ -116,8 +121,8 @@ static bool key_to_open(struct tls_tickets *k, const unsigned char *name, struct
 	return now || before;
 }
 
-static bool set_keys(const struct key *key, const unsigned char *iv, EVP_CIPHER_CTX *cipher,
-		     EVP_MAC_CTX *mac, bool seal)
+static bool set_keys(const struct tls_tickets *k, const struct key *key, const unsigned char *iv,
+		     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool seal)
 {
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)key->mac,
@@ -126,7 +131,7 @@ static bool set_keys(const struct key *key, const unsigned char *iv, EVP_CIPHER_
 		OSSL_PARAM_construct_end(),
 	};
 
-	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->aes, iv, seal) == 1 &&
+	return EVP_CipherInit_ex(cipher, k->cipher, NULL, key->aes, iv, seal) == 1 &&
 	       EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
@@ -144,12 +149,12 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 	if (seal) {
 		key = key_to_seal(k);
 		memcpy(name, key.name, NAME_BYTES);
-		random_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc()));
+		random_bytes(iv, EVP_CIPHER_get_iv_length(k->cipher));
 	} else if (!key_to_open(k, name, &key, &is_old)) {
 		wipe(&key, sizeof(key));
 		return 0;
 	}
-	ok = set_keys(&key, iv, cipher, mac, seal);
+	ok = set_keys(k, &key, iv, cipher, mac, seal);
 	wipe(&key, sizeof(key));
 	if (!ok)
 		return -1;
