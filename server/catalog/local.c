@@ -24,7 +24,6 @@
 #include "server/base/utf8.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/expire.h"
-#include "server/store/beneath.h"
 
 #define QUOTA_FILE "quota"
 #define EXPIRE_FILE "expire"
@@ -171,9 +170,11 @@ static bool told(int fd, bool *there)
 	return true;
 }
 
-static bool told_here(int dir, const char *file, bool *there)
+/* Also that the mailbox itself is there: in memory its name is, once a file was looked for in it. Opening it would cost thrice
+ * as much. */
+static bool told_here(struct mailroot *root, const struct name *n, const char *file, bool *there)
 {
-	return told(beneath_open(dir, file, O_RDONLY, BENEATH_CACHED), there);
+	return told(mailroot_file_now(root, n, file), there) && mailroot_there(root, n);
 }
 
 /* The domain is spelled our way, because its mailbox was found by it. */
@@ -186,39 +187,34 @@ static bool told_above(struct mailroot *root, const struct name *n, const char *
 }
 
 /* What has a file that must be read is not told from memory. */
-static bool tell_retriever(struct mailroot *root, int dir, struct entry *out)
+static bool tell_retriever(struct mailroot *root, struct entry *out)
 {
 	const char *lock = flags[ENTRY_LOCKED].file;
 	bool has_rule;
 
-	return told_here(dir, lock, &out->locked) &&
+	return told_here(root, &out->name, lock, &out->locked) &&
 	       told_above(root, &out->name, lock, &out->domain_locked) &&
 	       told_above(root, &out->name, EXPIRE_FILE, &has_rule) && !has_rule;
 }
 
-static bool tell_deliverer(struct mailroot *root, int dir, struct entry *out)
+static bool tell_deliverer(struct mailroot *root, struct entry *out)
 {
 	const char *hold = flags[ENTRY_HELD].file;
 	bool has_account;
 
-	return told_here(dir, hold, &out->held) &&
+	return told_here(root, &out->name, hold, &out->held) &&
 	       told_above(root, &out->name, hold, &out->domain_held) &&
-	       told_here(dir, QUOTA_FILE, &has_account) && !has_account;
+	       told(mailroot_file_now(root, &out->name, QUOTA_FILE), &has_account) && !has_account;
 }
 
 static enum ec local_find_now(struct catalog *c, const struct name *n, enum find_use use,
 			      struct entry *out)
 {
 	struct mailroot *root = root_of(c);
-	int dir = mailroot_dir_now(root, n);
 
-	if (dir < 0)
-		return EC_BUSY;
 	*out = (struct entry){ .name = *n, .expire_days = EXPIRE_UNSET };
-	bool all = use == FIND_TO_DELIVER ? tell_deliverer(root, dir, out)
-					  : tell_retriever(root, dir, out);
-	close(dir);
-	return all ? EC_OK : EC_BUSY;
+	return (use == FIND_TO_DELIVER ? tell_deliverer : tell_retriever)(root, out) ? EC_OK
+										     : EC_BUSY;
 }
 
 /* With its mail there it is there. */

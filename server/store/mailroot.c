@@ -137,6 +137,15 @@ int mailroot_file_now(struct mailroot *root, const struct name *n, const char *f
 	return beneath_open(root->fd, usual_path(n, file, path), O_RDONLY, BENEATH_CACHED);
 }
 
+bool mailroot_there(struct mailroot *root, const struct name *n)
+{
+	char path[USUAL_MAX];
+	struct stat now;
+
+	return fstatat(root->fd, usual_path(n, NULL, path), &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(now.st_mode);
+}
+
 /* Links on the way do no harm: it is still the same directory, and that was opened without any. */
 bool mailroot_leads_to(struct mailroot *root, const struct name *n, const struct stat *st)
 {

@@ -29,6 +29,8 @@ enum ec mailroot_dir(struct mailroot *root, const struct name *n, int *fd, struc
 int mailroot_dir_now(struct mailroot *root, const struct name *n);
 /* A file in there, for reading: likewise, and ENOENT says that file or directory is missing, if only by our spelling. */
 int mailroot_file_now(struct mailroot *root, const struct name *n, const char *file);
+/* Is there a directory of that name, as we spell it? Does not wait for one that was looked into a moment ago. */
+bool mailroot_there(struct mailroot *root, const struct name *n);
 /* Does the name, as we spell it, lead to the directory that st is of? Does not wait for one that is open. */
 bool mailroot_leads_to(struct mailroot *root, const struct name *n, const struct stat *st);
 
