@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "admin/audit.h"
+#include "admin/history.h"
 
 struct audit audit_who(const struct wp_caller *by)
 {
@@ -23,6 +24,25 @@ void audit_event(const struct log *log, const struct audit *who, const struct wp
 		  KV("text", failed ? failed->text : NULL));
 }
 
+/* For those who ask winpop who did something; the log is for those who do not trust the host. */
+static enum ec history(const struct audit *who, const struct wp *w, const struct wp_args *a,
+		       const struct err *failed, struct err *e)
+{
+	const struct history_act act = {
+		.name = who->by,
+		.from = who->from,
+		.uid = who->uid,
+		.sudo_user = who->sudo_user,
+		.as = a->bind_as,
+		.command = a->cmd->name,
+		.target = w->target,
+		.result = failed ? failed->class : EC_OK,
+		.text = failed ? failed->text : NULL,
+	};
+
+	return history_note(w->conf->mailroot, &act, e);
+}
+
 void audit_write(const struct audit *who, const struct wp *w, const struct wp_args *a,
 		 const struct err *failed)
 {
@@ -31,7 +51,10 @@ void audit_write(const struct audit *who, const struct wp *w, const struct wp_ar
 	/* Wherever the service logs: standard error is for the one who typed, and the journal takes syslog too. */
 	struct log_sink *sink = log_open(LOG_TO_SYSLOG, "winpop", (int)w->conf->logging);
 	struct log log = { .sink = sink };
+	struct err why;
 
 	audit_event(&log, who, w, a, failed);
+	if (history(who, w, a, failed, &why) != EC_OK)
+		log_event(&log, LV_WARN, "history-failed", KV("text", why.text));
 	log_close(&sink);
 }

@@ -10,8 +10,7 @@
 struct audit {
 	uid_t uid;
 	const char *sudo_user; /* NULL unless root by way of sudo */
-	const char *by,
-		*from; /* of another front end than the shell: who signed in to it, and from where */
+	const char *by, *from; /* who signed in to another front end, and whence; NULL: the shell */
 };
 
 /* Before anybody else is become. by NULL: the shell. */

@@ -55,7 +55,7 @@ static enum ec remove_now(struct wp *w, const struct name *n, struct err *e)
 	enum ec rc = EC_LOCKED;
 
 	for (int round = 0; round < ROUNDS && rc == EC_LOCKED; round++) {
-		rc = service_kick(w->conf, wp_text(w, n), e);
+		rc = service_kick(w->conf, w->by, wp_text(w, n), e);
 		if (rc == EC_OK || rc == EC_ABSENT)
 			rc = remove_within(w, n, ROUND_MS, e);
 	}

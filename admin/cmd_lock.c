@@ -17,7 +17,7 @@ static const struct flag_kind lock = {
 /* The lock stands by now; only the sessions may be left. */
 static enum ec end_sessions(struct wp *w, const struct name *n, struct err *e)
 {
-	enum ec rc = service_kick(w->conf, wp_text(w, n), e);
+	enum ec rc = service_kick(w->conf, w->by, wp_text(w, n), e);
 
 	if (rc == EC_OK)
 		out_say(w->out, "Locked, and open sessions were ended.");

@@ -16,7 +16,7 @@ static enum ec run_status(struct wp *w, const struct wp_args *a, struct err *e)
 static enum ec run_reload(struct wp *w, const struct wp_args *a, struct err *e)
 {
 	const char *restart = "";
-	enum ec rc = service_reload(w->conf, w->mem, &restart, e);
+	enum ec rc = service_reload(w->conf, w->by, w->mem, &restart, e);
 
 	(void)a;
 	if (rc != EC_OK)
@@ -43,7 +43,7 @@ static enum ec run_kick(struct wp *w, const struct wp_args *a, struct err *e)
 		rc = all ? wp_whole(w, "all sessions are ended", e)
 			 : scope_check(w->only, n.domain, e);
 	if (rc == EC_OK)
-		rc = wp_not_running(w, service_kick(w->conf, who, e), e);
+		rc = wp_not_running(w, service_kick(w->conf, w->by, who, e), e);
 	if (rc == EC_OK)
 		out_say(w->out, "Sessions were ended: %s", who);
 	return rc;

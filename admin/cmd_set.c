@@ -172,7 +172,7 @@ static enum ec tell_service(struct change *c)
 {
 	const struct conf *reach = c->ed.was ? c->ed.was : c->now;
 	const char *waiting = NULL;
-	enum ec rc = service_reload(reach, c->w->mem, &waiting, c->e);
+	enum ec rc = service_reload(reach, c->w->by, c->w->mem, &waiting, c->e);
 
 	if (rc == EC_OK) {
 		show_changes(c, "now", waiting);

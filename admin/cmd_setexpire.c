@@ -22,7 +22,7 @@ static enum ec take_days(const char *text, uint32_t *days, struct err *e)
 static void tell_service(struct wp *w)
 {
 	struct err why;
-	enum ec rc = service_upkeep(w->conf, &why);
+	enum ec rc = service_upkeep(w->conf, w->by, &why);
 
 	if (rc != EC_OK && rc != EC_ABSENT)
 		out_note(w->out,

@@ -156,7 +156,7 @@ enum ec wp_account_create(struct wp *w, const struct account_wish *wish, const s
 static void forget(struct wp *w, const struct name *n)
 {
 	struct err why;
-	enum ec rc = service_forget(w->conf, wp_text(w, n), &why);
+	enum ec rc = service_forget(w->conf, w->by, wp_text(w, n), &why);
 
 	if (rc != EC_OK && rc != EC_ABSENT && w->conf->cache_s > 0)
 		out_note(w->out,

@@ -103,7 +103,9 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 	struct secret password = { 0 }; /* of w->as */
 	enum ec rc = scope_admits(w->by, a, e);
 
-	if (rc == EC_OK)
+	if (rc != EC_OK)
+		conf_load(w->conf_path, &w->conf, NULL); /* says where it is noted that he tried */
+	else
 		rc = prepare(w, a, &password, e);
 	w->everyone = w->backends.catalog;
 	if (rc == EC_OK)

@@ -37,10 +37,18 @@ static enum ec call(const struct conf *c, json_t *request, json_t **reply, struc
 	return rc;
 }
 
-enum ec service_reload(const struct conf *c, struct arena *mem, const char **restart, struct err *e)
+/* What the service notes of it tells who it was that asked us. */
+static json_t *change(const char *what, const struct wp_caller *by)
+{
+	return by ? json_pack("{s:s, s:s, s:s}", "do", what, "by", by->name, "from", by->from)
+		  : json_pack("{s:s}", "do", what);
+}
+
+enum ec service_reload(const struct conf *c, const struct wp_caller *by, struct arena *mem,
+		       const char **restart, struct err *e)
 {
 	json_t *reply;
-	enum ec rc = call(c, json_pack("{s:s}", "do", "reload"), &reply, e);
+	enum ec rc = call(c, change("reload", by), &reply, e);
 
 	if (rc != EC_OK)
 		return rc;
@@ -50,29 +58,34 @@ enum ec service_reload(const struct conf *c, struct arena *mem, const char **res
 	return EC_OK;
 }
 
-static enum ec call_about(const struct conf *c, const char *what, const char *who, struct err *e)
+static enum ec call_about(const struct conf *c, const struct wp_caller *by, const char *what,
+			  const char *who, struct err *e)
 {
-	json_t *reply;
-	enum ec rc = call(c, json_pack("{s:s, s:s}", "do", what, "who", who), &reply, e);
+	json_t *reply, *request = change(what, by);
+
+	json_object_set_new(request, "who", json_string(who));
+	enum ec rc = call(c, request, &reply, e);
 
 	json_decref(reply);
 	return rc;
 }
 
-enum ec service_kick(const struct conf *c, const char *who, struct err *e)
+enum ec service_kick(const struct conf *c, const struct wp_caller *by, const char *who,
+		     struct err *e)
 {
-	return call_about(c, "kick", who, e);
+	return call_about(c, by, "kick", who, e);
 }
 
-enum ec service_forget(const struct conf *c, const char *who, struct err *e)
+enum ec service_forget(const struct conf *c, const struct wp_caller *by, const char *who,
+		       struct err *e)
 {
-	return call_about(c, "forget", who, e);
+	return call_about(c, by, "forget", who, e);
 }
 
-enum ec service_upkeep(const struct conf *c, struct err *e)
+enum ec service_upkeep(const struct conf *c, const struct wp_caller *by, struct err *e)
 {
 	json_t *reply;
-	enum ec rc = call(c, json_pack("{s:s}", "do", "upkeep"), &reply, e);
+	enum ec rc = call(c, change("upkeep", by), &reply, e);
 
 	json_decref(reply);
 	return rc;

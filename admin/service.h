@@ -1,5 +1,6 @@
 /* service.h - talking to a running winpopd over its control socket.
  *
+ * by: on whose behalf it changes something, NULL = the shell's; the service's own note of it says so.
  * Failure: EC_ABSENT no service is running (nothing listens there); else what the service answered.
  * Thread: may block, a few seconds at most.
  */
@@ -7,17 +8,19 @@
 #include "server/base/arena.h"
 #include "server/base/err.h"
 #include "server/conf/conf.h"
-#include "admin/out.h"
+#include "admin/cmd.h"
 
 /* Reads its settings again. *restart: names of settings that wait for a restart ("" = none). */
-enum ec service_reload(const struct conf *c, struct arena *mem, const char **restart,
-		       struct err *e);
+enum ec service_reload(const struct conf *c, const struct wp_caller *by, struct arena *mem,
+		       const char **restart, struct err *e);
 /* Ends sessions: of a mailbox, of a domain, "*" = all. */
-enum ec service_kick(const struct conf *c, const char *who, struct err *e);
+enum ec service_kick(const struct conf *c, const struct wp_caller *by, const char *who,
+		     struct err *e);
 /* What it remembers about passwords, of a mailbox's account or ("*") of all. */
-enum ec service_forget(const struct conf *c, const char *who, struct err *e);
+enum ec service_forget(const struct conf *c, const struct wp_caller *by, const char *who,
+		       struct err *e);
 /* Looks through domains and mailboxes now instead of in a while: rules, quota files. Does not wait for it to end. */
-enum ec service_upkeep(const struct conf *c, struct err *e);
+enum ec service_upkeep(const struct conf *c, const struct wp_caller *by, struct err *e);
 /* By which method people sign in to it now: "ad", "local", "file". */
 enum ec service_method(const struct conf *c, struct arena *mem, const char **out, struct err *e);
 #define SERVICE_AT_MAX 32

@@ -11,6 +11,8 @@
 struct audit_peer { /* as the kernel tells it (SO_PEERCRED) */
 	uid_t uid;
 	pid_t pid;
+	/* On whose behalf, and whence he asked, as that process says; NULL: its own. */
+	const char *by, *from;
 };
 /* target and text may be NULL. The logger escapes them: they may be foreign. */
 void audit_change(const struct log *log, const struct audit_peer *by, const char *command,

@@ -142,7 +142,7 @@ static bool may_ask(int fd, struct audit_peer *who)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return false;
-	*who = (struct audit_peer){ cred.uid, cred.pid };
+	*who = (struct audit_peer){ .uid = cred.uid, .pid = cred.pid };
 	return cred.uid == 0 || cred.uid == geteuid();
 }
 
@@ -165,7 +165,7 @@ static void begin(struct control *control, int fd, const struct audit_peer *who)
 static void came_in(int fd, const struct sockaddr *sa, socklen_t len, void *ctx)
 {
 	struct control *control = ctx;
-	struct audit_peer who = { (uid_t)-1, 0 };
+	struct audit_peer who = { .uid = (uid_t)-1 };
 
 	(void)sa, (void)len;
 	if (!may_ask(fd, &who)) {

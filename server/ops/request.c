@@ -42,14 +42,24 @@ static bool only_looks(const char *what)
 	return strcmp(what, "status") == 0 || strcmp(what, "who") == 0;
 }
 
-static void audit(const struct request_server *s, const struct audit_peer *by,
+static const char *text_in(const json_t *request, const char *key)
+{
+	return json_string_value(json_object_get(request, key));
+}
+
+static void audit(const struct request_server *s, const struct audit_peer *peer,
 		  const json_t *request, enum ec rc, const char *text)
 {
-	const char *what = json_string_value(json_object_get(request, "do"));
+	const char *what = text_in(request, "do");
+	const struct audit_peer by = {
+		peer->uid,
+		peer->pid,
+		text_in(request, "by"),
+		text_in(request, "from"),
+	};
 
 	if (what && !only_looks(what))
-		audit_change(s->log, by, what, json_string_value(json_object_get(request, "who")),
-			     rc, text);
+		audit_change(s->log, &by, what, text_in(request, "who"), rc, text);
 }
 
 static char *answer(const struct request_server *s, const struct audit_peer *by,

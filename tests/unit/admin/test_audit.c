@@ -47,6 +47,19 @@ static void tells_who_what_and_how_it_ended(void **state)
 	assert_non_null(strstr(line, "text=\"there is no mailbox\""));
 }
 
+static void tells_who_asked_another_front_end(void **state)
+{
+	const struct wp_caller pat = { .name = "pat@example.com", .from = "192.0.2.7" };
+	const struct audit who = audit_who(&pat);
+	struct wp_args a = { .cmd = &wp_lock };
+	char line[1000];
+
+	(void)state;
+	event_line(line, &a, &who, NULL);
+	assert_non_null(strstr(line, "by=\"pat@example.com\" from=\"192.0.2.7\""));
+	assert_null(strstr(line, "sudo_user"));
+}
+
 static void holds_no_password(void **state)
 {
 	char *words[] = { strdup("winpop"), strdup("changepwd"), strdup("kim@example.com"),
@@ -68,6 +81,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_who_what_and_how_it_ended),
+		cmocka_unit_test(tells_who_asked_another_front_end),
 		cmocka_unit_test(holds_no_password),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,13 @@ def test_damage_elsewhere_is_not_told(server, delegate):
     assert server.run("check").returncode != 0
 
 
+def test_what_he_did_and_tried_is_noted(server, delegate):
+    for words in (["lock", "kim@example.com"], ["lock", "quentin@example.org"], ["set", "port", "1"]):
+        delegate.run(*words)
+    rows = [(a["who"], a["from"], a["command"], a["result"]) for a in server.json("history", "/limit", "3")["actions"]]
+    assert rows == [("pat@example.com", "192.0.2.7", *r) for r in (("set", "denied"), ("lock", "denied"), ("lock", "ok"))]
+
+
 def test_a_password_is_not_asked_for(delegate):
     outcome, said = delegate.outcome("changepwd", "kim@example.com")
     assert outcome == "usage" and "password is missing" in said

@@ -34,7 +34,7 @@ static void expect(const char *line, const char *reply, const char *audit)
 	struct log_sink *sink = log_open(LOG_TO_STDERR, "test", LV_INFO);
 	struct log log = { .sink = sink };
 	struct request_server server = { handle, NULL, &log };
-	struct audit_peer by = { 1000, 77 };
+	struct audit_peer by = { .uid = 1000, .pid = 77 };
 	struct buf lines = { 0 };
 
 	log_capture(sink, collect, &lines);
@@ -70,6 +70,9 @@ static void test_changes_are_audited(void **state)
 	       "{\"ok\":false,\"class\":\"absent\",\"text\":\"no session\"}\n",
 	       "command=\"kick\" target=\"kim@a\" uid=1000 pid=77 result=\"absent\" "
 	       "text=\"no session\"");
+	expect("{\"do\":\"reload\",\"by\":\"pat@a\",\"from\":\"192.0.2.7\"}",
+	       "{\"ok\":true,\"n\":1}\n",
+	       "uid=1000 pid=77 by=\"pat@a\" from=\"192.0.2.7\" result=\"ok\"");
 }
 
 /* One event is one line, whatever is asked for. */
