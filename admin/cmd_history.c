@@ -78,7 +78,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 
 const struct wp_cmd wp_history = {
 	.name = "history",
-	.args = "[DomainName | UserName@DomainName] [/limit Number] [/before Time]",
+	.args = "[DomainName | UserName@DomainName] [/limit N] [/before Time]",
 	.help = "Lists what administrators did, the newest first.",
 	.more = "For each action: when, who (in the console, the name signed in with), from where, "
 		"the command, what it acted on, how it ended, and what was wrong if it failed. "
@@ -92,7 +92,7 @@ const struct wp_cmd wp_history = {
 	.extra = true,
 	.switches = { { .name = "before", .value = "Time", .help = "Only what was done before" },
 		      { .name = "limit",
-			.value = "Number",
+			.value = "N",
 			.help = "At most so many; 100 if not given, 10000 at most" } },
 	.run = run,
 };

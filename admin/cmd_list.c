@@ -153,14 +153,15 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 
 const struct wp_cmd wp_list = {
 	.name = "list",
-	.args = "[DomainName] [/from Name] [/limit Number] [/match Text]",
+	.args = "[DomainName] [/from Name] [/limit N] [/match Text]",
 	.help = "Lists all domains or, if a domain is given, all the mailboxes in it.",
 	.more = "For each domain: its name, lock state, number of mailboxes, whether it takes new "
 		"mail (open, held), and its own rule for expiry. For each mailbox: its name, lock "
 		"state, whose lock that is (mailbox, domain, both), the name its user signs in "
 		"with, the account its quota file refers to, whether it takes new mail, and whose "
 		"hold that is. With a switch, a page of these, in order of the names: then also "
-		"how many match, how many of them are before the page, and, if there are others behind "
+		"how many match, how many of them are before the page, and, if there are others "
+		"behind "
 		"it, the name the next page begins with (more).",
 	.argc_max = 1,
 	.how = WP_READS,

@@ -96,7 +96,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 
 const struct wp_cmd wp_messages = {
 	.name = "messages",
-	.args = "UserName@DomainName [/from Number] [/limit Number]",
+	.args = "UserName@DomainName [/from N] [/limit N]",
 	.help = "Lists the messages of a mailbox: sizes and dates, never what is in them.",
 	.more = "For each message: its number, its size in octets as it is retrieved, when it "
 		"arrived, whether it was fetched whole in an earlier session, and its unique id. "
@@ -108,9 +108,9 @@ const struct wp_cmd wp_messages = {
 	.needs = WP_MAIL,
 	.scope = WP_DOMAIN,
 	.extra = true,
-	.switches = { { .name = "from", .value = "Number", .help = "Begins with this message" },
+	.switches = { { .name = "from", .value = "N", .help = "Begins with this message" },
 		      { .name = "limit",
-			.value = "Number",
+			.value = "N",
 			.help = "At most so many; 100 if not given, 10000 at most" } },
 	.run = run,
 };

@@ -51,7 +51,7 @@ static enum ec run_kick(struct wp *w, const struct wp_args *a, struct err *e)
 
 const struct wp_cmd wp_status = {
 	.name = "status",
-	.args = "[/watch [Seconds]]",
+	.args = "[/watch [N]]",
 	.help = "Displays what the running service is doing.",
 	.more = "authentication is the method by which new sessions sign in; retired counts what "
 		"was opened for earlier settings and is still used by sessions of that time. "

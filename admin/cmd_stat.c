@@ -281,8 +281,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 
 const struct wp_cmd wp_stat = {
 	.name = "stat",
-	.args = "[DomainName [/from Name] [/limit Number] [/match Text] | /quota | /watch "
-		"[Seconds]]",
+	.args = "[DomainName [/from Name] [/limit N] [/match Text] | /quota | /watch [N]]",
 	.help = "Displays statistics of the server or, if a domain is given, of that domain.",
 	.more = "Of the server: number of domains, of mailboxes, of stored messages, disk use, and "
 		"the lock state of each domain; how many quota accounts have reached the "

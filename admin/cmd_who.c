@@ -94,7 +94,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 
 const struct wp_cmd wp_who = {
 	.name = "who",
-	.args = "[DomainName | UserName@DomainName] [/from Place] [/limit Number]",
+	.args = "[DomainName | UserName@DomainName] [/from Place] [/limit N]",
 	.help = "Lists the sessions that are open now.",
 	.more = "For each session of the running service: its id in the log, the mailbox (- before "
 		"sign-in), the client's address, whether it is encrypted, how it signed in, for "
@@ -111,6 +111,6 @@ const struct wp_cmd wp_who = {
 	.switches = { { .name = "from",
 			.value = "Place",
 			.help = "Begins there: what a page had as more" },
-		      { .name = "limit", .value = "Number", .help = "At most so many" } },
+		      { .name = "limit", .value = "N", .help = "At most so many" } },
 	.run = run,
 };

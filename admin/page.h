@@ -15,7 +15,7 @@
 /* Rows of a command's switches. */
 #define PAGE_SWITCHES                                                                              \
 	{ "from", "Name", false, "Begins with this name, or with the next one there is" },         \
-		{ "limit", "Number", false, "At most so many; 100 if not given, 10000 at most" },  \
+		{ "limit", "N", false, "At most so many; 100 if not given, 10000 at most" },       \
 	{                                                                                          \
 		"match", "Text", false, "Only names that hold this text, in any case"              \
 	}

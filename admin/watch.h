@@ -42,8 +42,8 @@ void watch_frame(const struct watch *w, unsigned columns, unsigned rows, struct 
  * asked for JSON. EC_DENIED: not from a shell. */
 #define WATCH_SWITCH                                                                               \
 	{                                                                                          \
-		.name = "watch", .value = "[Seconds]", .optional = true,                           \
-		.help = "Shows the service live, every 2 seconds or so many; q ends"               \
+		.name = "watch", .value = "[N]", .optional = true,                                 \
+		.help = "Shows the service live, every 2 seconds, or every N; q ends"              \
 	}
 enum ec wp_watch(struct wp *w, const struct wp_args *a, const char *seconds, struct err *e);
 /* "" is the usual time. */

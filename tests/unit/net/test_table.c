@@ -61,11 +61,46 @@ static void each_may_remove(void **state)
 	table_free(&e.t);
 }
 
+static void count_it(void *ctx, void *p)
+{
+	(void)p;
+	++*(unsigned *)ctx;
+}
+
+/* Each that stays is seen once, however the looks are cut; the end is told with the last of them. */
+static void some_at_a_time(void **state)
+{
+	static const uint32_t cuts[] = { 1, 7, 63, 64, 1000, 1024, 5000 };
+	struct table *t = table_new();
+	struct ref refs[MANY];
+	int any;
+
+	(void)state;
+	for (unsigned i = 0; i < MANY; i++)
+		refs[i] = table_add(t, &any);
+	for (unsigned i = 0; i < MANY; i += 2)
+		table_remove(t, refs[i]);
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		uint32_t slot = 0;
+		unsigned seen = 0, looks = 1;
+		while (table_some(t, &slot, cuts[i], count_it, &seen))
+			looks++;
+		assert_int_equal(seen, MANY / 2);
+		assert_true(looks <= 1024 / cuts[i] + 1);
+	}
+	uint32_t beyond = UINT32_MAX;
+	unsigned seen = 0;
+	assert_false(table_some(t, &beyond, 10, count_it, &seen));
+	assert_int_equal(seen, 0);
+	table_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_reference_finds_its_own_and_nothing_else),
 		cmocka_unit_test(each_may_remove),
+		cmocka_unit_test(some_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,15 +12,50 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include <jansson.h>
+#include "server/net/work.h"
 #include "server/ops/control.h"
 
 struct rig {
 	char dir[32], path[64];
 	struct loop *loop;
 	struct control *control;
+	struct errand *waiting; /* its answer is not on the way */
+	_Atomic bool asked;
 };
 
 static struct rig rig;
+
+/* {"do":"later"} is answered by the loop, after something else; "never" not at all, before the end of its test. */
+struct errand {
+	struct job job;
+	struct control_later *later;
+	unsigned rounds;
+};
+
+static void come_round(struct job *j)
+{
+	struct errand *r = (struct errand *)j;
+
+	if (r->rounds-- > 0) {
+		loop_post(rig.loop, &r->job);
+		return;
+	}
+	control_answer(&r->later, json_pack("{s:b, s:s}", "ok", 1, "said", "later"));
+	assert_null(r->later);
+	free(r);
+}
+
+static void put_off(unsigned rounds)
+{
+	struct errand *r = calloc(1, sizeof(*r));
+
+	*r = (struct errand){ .later = control_later(rig.control), .rounds = rounds };
+	r->job = (struct job){ .home = rig.loop, .done = come_round };
+	if (rounds > 0)
+		loop_post(rig.loop, &r->job);
+	else
+		rig.waiting = r;
+}
 
 /* {"do":"echo","who":X} gives {"said":X}; anything else is refused in words. */
 static enum ec handle(void *ctx, const json_t *request, json_t *reply, struct err *e)
@@ -28,6 +63,11 @@ static enum ec handle(void *ctx, const json_t *request, json_t *reply, struct er
 	const char *what = json_string_value(json_object_get(request, "do"));
 
 	(void)ctx;
+	if (strcmp(what, "later") == 0 || strcmp(what, "never") == 0) {
+		put_off(*what == 'l' ? 100 : 0);
+		rig.asked = true;
+		return EC_OK;
+	}
 	if (strcmp(what, "echo") != 0)
 		return err_set(e, EC_ABSENT, "no \"%s\" here", what);
 	json_object_set(reply, "said", json_object_get(request, "who"));
@@ -252,6 +292,59 @@ static void test_octet_by_octet(void **state)
 	rig_end();
 }
 
+static void test_answered_later(void **state)
+{
+	static const char two[] = "{\"do\":\"later\"}\n{\"do\":\"echo\"}\n";
+	json_t *reply;
+	struct err e;
+
+	(void)state;
+	rig_begin(0600);
+	assert_int_equal(call("later", "", &reply, &e), EC_OK);
+	assert_string_equal(json_string_value(json_object_get(reply, "said")), "later");
+	json_decref(reply);
+
+	/* a second line is not heard meanwhile, and the first is answered once */
+	int fd = dial(rig.path);
+	send_all(fd, two, sizeof(two) - 1);
+	assert_string_equal(hear(fd), "{\"ok\":true,\"said\":\"later\"}\n");
+	rig_end();
+}
+
+static int ask_in_vain(void)
+{
+	static const char line[] = "{\"do\":\"never\"}\n";
+	int fd = dial(rig.path);
+
+	rig.asked = false;
+	send_all(fd, line, sizeof(line) - 1);
+	while (!rig.asked)
+		usleep(1000);
+	return fd;
+}
+
+/* Who asked has gone, or the whole control has, before the answer is there: nobody is told, and nothing is lost. */
+static void test_nobody_waits_for_the_answer(void **state)
+{
+	json_t *reply;
+	struct err e;
+
+	(void)state;
+	rig_begin(0600);
+	close(ask_in_vain());
+	assert_int_equal(call("echo", "x", &reply, &e), EC_OK); /* by now the end was heard */
+	json_decref(reply);
+	struct errand *first = rig.waiting;
+	int fd = ask_in_vain();
+	struct errand *second = rig.waiting;
+	rig_end();
+	control_answer(&first->later, json_object());
+	control_answer(&second->later, json_object());
+	free(first);
+	free(second);
+	close(fd);
+}
+
 static void test_too_long(void **state)
 {
 	static char line[2 * CONTROL_LINE_MAX];
@@ -320,11 +413,18 @@ static void test_somebody_else(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ask_and_answer), cmocka_unit_test(test_long_answer),
-		cmocka_unit_test(test_nobody_there),   cmocka_unit_test(test_path_too_long),
-		cmocka_unit_test(test_mute_service),   cmocka_unit_test(test_bad_requests),
-		cmocka_unit_test(test_octet_by_octet), cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_silent_clients), cmocka_unit_test(test_somebody_else),
+		cmocka_unit_test(test_ask_and_answer),
+		cmocka_unit_test(test_long_answer),
+		cmocka_unit_test(test_nobody_there),
+		cmocka_unit_test(test_path_too_long),
+		cmocka_unit_test(test_mute_service),
+		cmocka_unit_test(test_bad_requests),
+		cmocka_unit_test(test_octet_by_octet),
+		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_answered_later),
+		cmocka_unit_test(test_nobody_waits_for_the_answer),
+		cmocka_unit_test(test_silent_clients),
+		cmocka_unit_test(test_somebody_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,6 +199,67 @@ static void delivery_during_a_session(void **state)
 	release(&box);
 }
 
+struct listed {
+	uint32_t n, stop;
+	uint64_t octets;
+	char uidls[10][80];
+	bool fetched[10];
+};
+
+static bool note(void *ctx, const struct msg *m)
+{
+	struct listed *l = ctx;
+
+	strcpy(l->uidls[l->n], m->uidl);
+	l->fetched[l->n] = m->flags & MSG_FETCHED;
+	l->octets += m->octets;
+	return ++l->n != l->stop;
+}
+
+static enum ec list(struct tree *t, const char *who, struct listed *l)
+{
+	struct name n = tree_name(who);
+	uint32_t stop = l->stop;
+	struct err e;
+
+	*l = (struct listed){ .stop = stop };
+	return t->store->ops->each(t->store, &n, note, l, &e);
+}
+
+/* As a session numbers them, and also what has come since it began. */
+static void listed_during_a_session(void **state)
+{
+	struct tree *t = *state;
+	struct listed l = { 0 };
+	struct commit done;
+	uint8_t fetched = 1;
+	struct err e;
+
+	tree_reopen(t, true);
+	assert_ec(list(t, KIM, &l), EC_OK);
+	assert_int_equal(l.n, 0);
+	put(t, "a\r\n");
+	put(t, "bb\r\n");
+	struct box *box = tree_claim(t, KIM);
+	put(t, "ccc\r\n");
+	assert_ec(list(t, KIM, &l), EC_OK);
+	assert_int_equal(l.n, 3);
+	assert_int_equal(l.octets, 3 + 4 + 5);
+	assert_string_equal(l.uidls[0], box->msgs[0].uidl);
+	assert_string_equal(l.uidls[1], box->msgs[1].uidl);
+	assert_ec(box->ops->commit(box, &(struct marks){ .fetched = &fetched }, &done, &e), EC_OK);
+	release(&box);
+	assert_ec(list(t, KIM, &l), EC_OK);
+	assert_true(l.fetched[0] && !l.fetched[1] && !l.fetched[2]);
+	tree_write(t, "example.com/P3_kim.mbx/P3by-hand.eml", "dddd\r\n", 6);
+	assert_ec(list(t, KIM, &l), EC_OK);
+	assert_int_equal(l.n, 4);
+	l.stop = 2;
+	assert_ec(list(t, KIM, &l), EC_OK);
+	assert_int_equal(l.n, 2);
+	assert_ec(list(t, "nobody@example.com", &l), EC_ABSENT);
+}
+
 static void nothing_goes_without_commit(void **state)
 {
 	struct tree *t = *state;
@@ -492,6 +553,7 @@ int main(void)
 		T(one_claim_at_a_time),
 		T(upkeep_is_waited_for),
 		T(delivery_during_a_session),
+		T(listed_during_a_session),
 		T(nothing_goes_without_commit),
 		T(order_and_uidl_last),
 		T(pieces_and_spool),
