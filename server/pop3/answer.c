@@ -1,7 +1,8 @@
 /* answer.c - the engine's questions, put to sign-in, catalog and store.
  *
- * A question goes to a worker as a job, but for what need not wait: cancelling, opening a message that is in memory
- * (FETCH_NOWAIT), giving back a mailbox that nothing was done to, and a sign-in as far as it goes without waiting (admit.c).
+ * A question goes to a worker as a job, but for what need not wait: cancelling, the messages of a short mailbox, opening one that
+ * is in memory (FETCH_NOWAIT), giving back a mailbox that nothing was done to, and a sign-in as far as it goes without waiting
+ * (admit.c).
  *
  * A job holds values and a reference to its link, and borrows three things that are the link's: the question, the login and the
  * mailbox. Copying them was rejected: a question holds a password, and a claim must have one owner. Borrowing is safe because the
@@ -200,6 +201,16 @@ static bool on_worker(struct link *l, const struct asking *a)
 	return false;
 }
 
+static bool table_now(struct link *l, struct p3_ask *q)
+{
+	const struct store_ops *ops = l->box->ops;
+
+	if (!ops->table_now || (q->class = ops->table_now(l->box, &q->err)) == EC_BUSY)
+		return false;
+	log_trouble(&l->log, q);
+	return true;
+}
+
 static bool fetch_now(struct link *l, struct p3_ask *q)
 {
 	q->class = l->box->ops->fetch(l->box, q->msg, FETCH_NOWAIT, q->blob, &q->err);
@@ -271,7 +282,8 @@ bool answer_ask(struct link *l, struct p3_ask *q)
 		return ask_signin(l, q);
 	if (q->kind == P3_ASK_CANCEL)
 		login_cancel(l->login);
-	if (q->kind == P3_ASK_CANCEL || (q->kind == P3_ASK_FETCH && fetch_now(l, q)) ||
+	if (q->kind == P3_ASK_CANCEL || (q->kind == P3_ASK_TABLE && table_now(l, q)) ||
+	    (q->kind == P3_ASK_FETCH && fetch_now(l, q)) ||
 	    (q->kind == P3_ASK_READ && read_now(l, q)) ||
 	    (q->kind == P3_ASK_COMMIT && quit_now(l, q)))
 		return true;

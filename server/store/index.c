@@ -154,16 +154,46 @@ bool index_glance(int dir, uint64_t boot, struct index_head *out)
 	       out->boot == boot;
 }
 
+static bool read_now(int fd, void *to, size_t len, uint64_t off)
+{
+	struct iovec iov = { to, len };
+
+	return preadv2(fd, &iov, 1, (off_t)off, RWF_NOWAIT) == (ssize_t)len;
+}
+
+static bool still_stands(int fd, const struct index_head *seen)
+{
+	unsigned char raw[INDEX_HEAD_LEN];
+	struct index_head head;
+
+	return read_now(fd, raw, sizeof(raw), 0) && index_head_parse(raw, sizeof(raw), &head) &&
+	       head.state == INDEX_CLEAN && head.gen == seen->gen;
+}
+
+bool index_records_now(int dir, const struct index_head *seen, size_t max, struct buf *out)
+{
+	if (seen->end < INDEX_HEAD_LEN || seen->end - INDEX_HEAD_LEN > max)
+		return false;
+	size_t len = (size_t)(seen->end - INDEX_HEAD_LEN);
+	int fd = beneath_open(dir, INDEX_FILE, O_RDONLY, BENEATH_CACHED);
+	if (fd < 0)
+		return false;
+	bool good = read_now(fd, buf_room(out, len), len, INDEX_HEAD_LEN) && still_stands(fd, seen);
+	close(fd);
+	if (good)
+		buf_grew(out, len);
+	return good;
+}
+
 bool index_glance_now(int dir, const struct stat *dir_is, uint64_t boot, struct index_head *out)
 {
 	unsigned char raw[INDEX_HEAD_LEN];
-	struct iovec iov = { raw, sizeof(raw) };
 	int fd = beneath_open(dir, INDEX_FILE, O_RDONLY, BENEATH_CACHED);
-	ssize_t got = fd < 0 ? -1 : preadv2(fd, &iov, 1, 0, RWF_NOWAIT);
+	bool got = fd >= 0 && read_now(fd, raw, sizeof(raw), 0);
 
 	if (fd >= 0)
 		close(fd);
-	return got > 0 && index_head_parse(raw, (size_t)got, out) && describes(out, dir_is, boot) &&
+	return got && index_head_parse(raw, sizeof(raw), out) && describes(out, dir_is, boot) &&
 	       !is_due(out);
 }
 

@@ -58,6 +58,9 @@ void index_compact(struct index_hold *h);
 
 /* The records' octets, as much as there is; false if the file cannot be read. */
 bool index_records(const struct index_hold *h, uint64_t end, struct buf *out);
+/* The records up to seen->end as index_glance_now saw them, if they are at most `max` octets, and in memory. Safe without a lock:
+ * whoever moves records says dirty first, and the head is read again after them. */
+bool index_records_now(int dir, const struct index_head *seen, size_t max, struct buf *out);
 /* All anew: head's sums and mtime as given, and these records; clean or, if something else is still to be set right, not. */
 void index_write(struct index_hold *h, const struct index_head *head, const struct buf *records,
 		 bool clean);

@@ -97,6 +97,8 @@ struct store_ops {
 			     struct box **out, struct err *);
 	/* Fills box->msgs. EC_TEMP if the mailbox no longer is what claim counted (somebody changed files by hand). */
 	enum ec (*table)(struct box *, struct err *);
+	/* The same on an event loop, for mailboxes that are short. EC_BUSY: ask table. NULL: always so. */
+	enum ec (*table_now)(struct box *, struct err *);
 	/* Opens message i (0-based). EC_ABSENT: its file is gone. */
 	enum ec (*fetch)(struct box *, uint32_t i, unsigned flags, struct blob *out, struct err *);
 	/* pread: returns octets read in *got; 0 only at the end. For MSG_DOTS, MSG_REPAIR and TOP. */

@@ -4,7 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "server/store/indexform.h"
+#include "server/store/index.h"
+#include "server/store/uidl.h"
 #include "tests/unit/store/tree.h"
 
 #define KIM "kim@example.com"
@@ -206,6 +207,91 @@ static void names_are_taken_as_we_spell_them(void **state)
 	assert_ec(t->store->ops->claim_now(t->store, &lee, "s", &box, &e), EC_BUSY);
 }
 
+/* After `between` the messages are there without waiting, or not yet; in the end they are those that were counted. */
+static void lists(struct tree *t, void (*between)(struct tree *t), enum ec now)
+{
+	char uidl[4][UIDL_MAX + 1] = { "" };
+	struct box *box = NULL;
+	struct err e;
+
+	assert_ec(claim_now(t, &box), EC_OK);
+	between(t);
+	assert_ec(box->ops->table_now(box, &e), now);
+	assert_true((box->msgs != NULL) == (now == EC_OK));
+	for (uint32_t i = 0; box->msgs && i < 3; i++)
+		strcpy(uidl[i], box->msgs[i].uidl);
+	box->ops->release(&box);
+	box = tree_claim(t, KIM);
+	assert_ec(box->ops->table(box, &e), EC_OK);
+	for (uint32_t i = 0; now == EC_OK && i < 3; i++)
+		assert_string_equal(box->msgs[i].uidl, uidl[i]);
+	box->ops->release(&box);
+}
+
+static void nothing(struct tree *t)
+{
+	(void)t;
+}
+
+/* An octet of the first record: its sum is wrong. */
+static void spoil_record(struct tree *t)
+{
+	write_at(t, INDEX_HEAD_LEN + 16, (char)0x5a);
+}
+
+static void spoil_head(struct tree *t)
+{
+	write_at(t, 16, (char)0x5a);
+}
+
+/* Whoever changes the directory says so first, and records may move then. */
+static void begin_change(struct tree *t)
+{
+	struct index_hold h;
+	char path[512];
+
+	tree_path(t, BOX, path);
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	index_take(&h, t->root, dir, index_boot_id());
+	index_begin(&h);
+	index_drop(&h);
+	close(dir);
+}
+
+static void lose_index(struct tree *t)
+{
+	tree_unlink(t, BOX "index");
+}
+
+static void the_messages_of_a_short_mailbox_need_no_waiting(void **state)
+{
+	struct tree *t = *state;
+
+	for (int i = 0; i < 3; i++)
+		put(t);
+	claims_not(t);
+	lists(t, nothing, EC_OK);
+	lists(t, put, EC_OK);
+	lists(t, spoil_record, EC_BUSY);
+	lists(t, spoil_head, EC_BUSY);
+	lists(t, begin_change, EC_BUSY);
+	lists(t, lose_index, EC_BUSY);
+	lists(t, nothing, EC_OK);
+}
+
+static void those_of_a_long_one_do(void **state)
+{
+	struct tree *t = *state;
+	char name[80];
+
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), BOX "P3%04d.eml", i);
+		tree_write(t, name, MAIL, strlen(MAIL));
+	}
+	claims_not(t);
+	lists(t, nothing, EC_BUSY);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -215,6 +301,8 @@ int main(void)
 		T(one_at_a_time),
 		T(an_index_that_is_not_sure_is_none),
 		T(names_are_taken_as_we_spell_them),
+		T(the_messages_of_a_short_mailbox_need_no_waiting),
+		T(those_of_a_long_one_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
