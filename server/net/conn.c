@@ -191,13 +191,18 @@ static void watch(struct conn *c)
 	c->watch_out = out;
 }
 
+static size_t turn_bytes(const struct conn *c)
+{
+	return c->tls ? TURN_BYTES_TLS : TURN_BYTES_PLAIN;
+}
+
 static void settle(struct conn *c)
 {
 	enum conn_ev ev;
 
 	turn_cancel(&c->turn);
 	c->settling = true;
-	c->budget = TURN_BYTES;
+	c->budget = turn_bytes(c);
 	for (unsigned calls = 0;; calls++) {
 		conn_send(c);
 		if (c->phase != P_FREED && !(c->due & 1u << CONN_DATA))
@@ -224,7 +229,7 @@ void conn_flush(struct conn *c)
 	if (c->settling && !c->calling)
 		return; /* from a file's done(): it is being flushed */
 	c->settling = true;
-	c->budget = TURN_BYTES;
+	c->budget = turn_bytes(c);
 	conn_send(c);
 	if (!outside)
 		return;
