@@ -22,8 +22,9 @@ const struct wp_cmd *const wp_cmds[] = {
 	&wp_setexpire, &wp_mta,
 	&wp_setquota,  &wp_check,
 	&wp_who,       &wp_messages,
-	&wp_history,
-	&wp_setup,
+	&wp_history,   &wp_setup,
+	&wp_token,     &wp_console,
+	&wp_support,
 	NULL,
 };
 
