@@ -4,6 +4,7 @@
  * STARTTLS, RFC 6409) is where every mail program looks; winpop sets Postfix up so. The user's name is the whole address, but
  * for users of this computer, who are known by their login.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "server/base/buf.h"
@@ -70,8 +71,7 @@ static void domain_of(const struct conf *c, const char *address, size_t len,
 
 	if (name_parse_any(&n, address, len, NAME_DIRECTORY, NULL) == EC_OK && n.local[0])
 		own = n.domain;
-	strncpy(out, own, NAME_DOMAIN_MAX);
-	out[NAME_DOMAIN_MAX] = '\0';
+	snprintf(out, NAME_DOMAIN_MAX + 1, "%s", own);
 }
 
 static void put_server(struct buf *b, const struct conf *c, const char *tag, const char *type,

@@ -341,6 +341,15 @@ static bool admit(struct ask *a)
 	return false;
 }
 
+/* Of ours: the log has it, strangers need not know where our files are. */
+static void ask_trouble(struct ask *a, const struct err *e)
+{
+	log_event(a->keeper->log, LV_WARN, "console-trouble", KV("peer", a->peer),
+		  KV("text", e->text));
+	ask_refuse(a, 503, EC_TEMP,
+		   "tokens cannot be looked up just now; the console's log says why");
+}
+
 void desk_take(struct ask *a)
 {
 	struct err e;
@@ -349,8 +358,12 @@ void desk_take(struct ask *a)
 		ask_refuse(a, 500, EC_BROKEN, "this is not the keeper's to answer");
 		return;
 	}
-	if (a->route->who != FOR_ALL && find_caller(a, &e) != EC_OK)
-		ask_err(a, &e);
+	enum ec rc = a->route->who == FOR_ALL ? EC_OK : find_caller(a, &e);
+
+	if (rc == EC_DENIED)
+		ask_refuse(a, 401, EC_DENIED, "this token is not known, or its time is over");
+	else if (rc != EC_OK)
+		ask_trouble(a, &e);
 	else if (admit(a))
 		handlers[api_what(a->route)](a);
 }
