@@ -1,5 +1,6 @@
 /* setup_rights.c - who may administer, from one line of answers to lines of the console's file of rights. */
 #include <string.h>
+#include "admin/rights.h"
 #include "admin/setup.h"
 
 static bool is_name(const char *who)
@@ -25,12 +26,21 @@ static const char *next_name(struct arena *mem, const char **at)
 	return arena_str(mem, name, len);
 }
 
+/* The file's own rules have the last word. */
+static bool is_understood(struct arena *mem, const char *who)
+{
+	const char *line = arena_fmt(mem, "%s *\n", who);
+	struct rights *r;
+
+	return rights_parse(mem, line, strlen(line), &r, NULL) == EC_OK;
+}
+
 enum ec setup_rights(struct arena *mem, const char *names, const char **out, struct err *e)
 {
 	const char *text = "";
 
 	for (const char *who; *(who = next_name(mem, &names));) {
-		if (!is_name(who))
+		if (!is_name(who) || !is_understood(mem, who))
 			return err_set(e, EC_USAGE,
 				       "\"%.60s\" names nobody: write kim@example.com, %%group or "
 				       "group:\"DN\"",

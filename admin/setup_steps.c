@@ -423,15 +423,18 @@ static const char *what_rights(const struct setup *s)
 			 wizard_answer(&s->z, "console_administrators"));
 }
 
+/* The console may be run by the service's user, who reads it and must not write it. */
 static enum ec write_rights(struct setup *s, void *kept, struct err *e)
 {
-	const struct owner root = { 0, 0 };
-	struct kept_file *was = kept;
 	const char *text;
-	enum ec rc = new_rights(s, was, &text, e);
+	struct owner o;
+	enum ec rc = setup_owner(s, &o, e);
 
+	o.uid = 0;
+	if (rc == EC_OK)
+		rc = new_rights(s, kept, &text, e);
 	return rc == EC_OK ? kept_write(setup_setting(s, "console_rights"), text, strlen(text),
-					0600, was->there ? &was->owner : &root, e)
+					0640, &o, e)
 			   : rc;
 }
 
