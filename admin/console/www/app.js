@@ -159,6 +159,8 @@ export class App {
 		this.notices.clear();
 		this.#fold(false);
 		this.tree.draw();
+		/* What is left of the old view must not be taken for the new one's. */
+		this.tools.inert = this.body.inert = true;
 		await this.#show();
 	}
 
@@ -184,6 +186,7 @@ export class App {
 		this.tools.replaceChildren(...toolbar(view.items ?? []));
 		this.body.replaceChildren(...view.nodes.filter(Boolean));
 		this.body.removeAttribute("aria-busy");
+		this.tools.inert = this.body.inert = false;
 		restoreFocus(key);
 	}
 }

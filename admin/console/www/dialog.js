@@ -67,7 +67,7 @@ export function askFor({ title, text = [], fields = [], action, danger = false, 
 		text.map((words) => el("p", {}, words)),
 		fields.map(labelled),
 		trouble,
-		el("div", { class: "buttons" }, submit, cancel));
+		el("div", { class: "buttons" }, cancel, submit));
 	const dialog = el("dialog", { "aria-labelledby": titleId, on: { close: () => gone() } }, form);
 
 	function gone() {

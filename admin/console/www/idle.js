@@ -20,7 +20,7 @@ class Idle {
 		const { api, session } = this.app;
 		const left = Math.round(session.idle - (Date.now() - api.lastAsked) / 1000);
 		if (left <= 0) this.#end();
-		else if (left > WARN_S) this.dialog?.close();
+		else if (left > Math.min(WARN_S, session.idle / 2)) this.dialog?.close();
 		else this.#warn(left);
 	}
 

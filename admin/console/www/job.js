@@ -9,9 +9,9 @@ const pause = (signal) => new Promise((resolve) => {
 	signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
 });
 
-function progressText({ done, of, failed }) {
+function progressText({ done, of, failed, planning }) {
 	if (done === undefined) return "working";
-	return `${number(done)} of ${number(of)}${failed ? `, ${number(failed)} failed` : ""}`;
+	return `${planning ? "planning: " : ""}${number(done)} of ${number(of)}${failed ? `, ${number(failed)} failed` : ""}`;
 }
 
 /** A bar, its words and a button. @param {import("./app.js").App} app */

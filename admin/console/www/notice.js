@@ -39,8 +39,7 @@ export class Notices {
 
 	#show(where, notice) {
 		this.clear();
-		notice.append(button("Dismiss", () => this.clear(), { class: "quiet" }));
-		where.append(notice);
+		where.append(el("div", { class: "dismissible" }, notice, button("Dismiss", () => this.clear(), { class: "quiet" })));
 	}
 
 	/** @param {string} text @param {string} command the same on the command line @param {string[]} notes */

@@ -10,7 +10,7 @@ function mark(kind, text) {
 
 /** Lock and hold of a domain or a mailbox. */
 export function state(row) {
-	const by = row.locked_by === "domain" ? "locked with its domain" : row.state;
+	const by = row.locked_by === "domain" ? "locked (domain)" : row.state;
 	return el("span", { class: "state" },
 		row.state === "locked" ? mark("locked", by) : row.state,
 		row.delivery === "held" && mark("held", "mail held back"));

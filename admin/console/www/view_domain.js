@@ -7,6 +7,7 @@ import { icon } from "./icons.js";
 import { pageSwitches, pagedTable } from "./paged.js";
 import { bar, properties, state, tabs } from "./parts.js";
 import { domainPlace, href, mailboxPlace } from "./place.js";
+import { historyTable } from "./view_history.js";
 import { sessionsTable } from "./view_sessions.js";
 
 /** @typedef {import("./app.js").App} App */
@@ -17,8 +18,8 @@ const COLUMNS = [
 	{ title: "Name", cell: (row) => el("span", {}, icon("mailbox"), localPart(row.mailbox)) },
 	{ title: "State", cell: state },
 	{ title: "Size", number: true, cell: (row) => size(row.disk_use) },
-	{ title: "Messages", number: true, cell: (row) => number(row.messages) },
-	{ title: "Quota", cell: (row) => bar(row.percent) },
+	{ title: "Messages", number: true, minor: true, cell: (row) => number(row.messages) },
+	{ title: "Quota", minor: true, cell: (row) => bar(row.percent) },
 	{ title: "Account", minor: true, cell: (row) => row.logon },
 ];
 
@@ -62,22 +63,27 @@ function counter(app, domain) {
 }
 
 /** @param {App} app */
-function propertiesTab(app, row) {
+function propertiesTab(app, domain, row) {
 	return properties([
 		["State", state(row)],
 		["Mailboxes", number(row.mailboxes)],
-		["Mail stored", counter(app, row.domain)],
+		["Mail stored", counter(app, domain)],
 		["New mail", row.delivery === "held" ? "held back: it waits in the mail server's queue" : "let in"],
 		["Fetched mail expires", /^\d+$/.test(row.expire) ? `after ${row.expire} days` : row.expire],
 	]);
 }
 
+/** @type {[string, string, (app: App, domain: string, row: object) => Node | Promise<Node>][]} */
+const TABS = [
+	["mailboxes", "Mailboxes", mailboxesTab], ["sessions", "Sessions", sessionsTable], ["history", "History", historyTable],
+	["properties", "Properties", propertiesTab],
+];
+
 /** @type {typeof import("./views.js").VIEWS.domain} */
-export async function domainView(app, { name, tab = "mailboxes" }) {
+export async function domainView(app, { name, tab }) {
 	const row = await domainRow(app, name);
-	const shown = { mailboxes: mailboxesTab, sessions: sessionsTable, properties: () => propertiesTab(app, row) };
-	const here = shown[tab] ? tab : "mailboxes";
-	const list = [["Mailboxes", "mailboxes"], ["Sessions", "sessions"], ["Properties", "properties"]].map(([title, key]) =>
-		({ title, place: domainPlace(name, key === "mailboxes" ? undefined : key), here: key === here }));
-	return { title: name, items: domainItems(app, row), nodes: [tabs(name, list), await shown[here](app, name)] };
+	const [here, , make] = TABS.find(([key]) => key === tab) ?? TABS[0];
+	const list = TABS.map(([key, title], index) =>
+		({ title, place: domainPlace(name, index === 0 ? undefined : key), here: key === here }));
+	return { title: name, items: domainItems(app, row), nodes: [tabs(name, list), await make(app, name, row)] };
 }

@@ -12,16 +12,20 @@ const COLUMNS = [
 	{ title: "Result", cell: (row) => (row.text ? `${row.result}: ${row.text}` : row.result) },
 ];
 
-/** @type {typeof import("./views.js").VIEWS.history} */
-export async function historyView(app) {
-	const table = await pagedTable({
-		caption: "Actions of administrators", columns: COLUMNS, empty: "Nothing was changed yet.",
-		key: (row) => `${row.time} ${row.command} ${row.target}`,
+/** @param {import("./app.js").App} app @param {string} [domain] */
+export function historyTable(app, domain) {
+	return pagedTable({
+		caption: domain ? `Actions of administrators about ${domain}` : "Actions of administrators", columns: COLUMNS,
+		empty: "Nothing was changed yet.", key: (row) => `${row.time} ${row.command} ${row.target}`,
 		load: async ({ from }) => {
 			const switches = { limit: "100", ...(from !== null && { before: from }) };
-			const { actions, more } = await app.ask("history", [], switches);
+			const { actions, more } = await app.ask("history", domain ? [domain] : [], switches);
 			return { rows: actions, next: more ?? null };
 		},
 	}, app.state);
-	return { title: "History", items: [refreshItem(app)], nodes: [table] };
+}
+
+/** @type {typeof import("./views.js").VIEWS.history} */
+export async function historyView(app) {
+	return { title: "History", items: [refreshItem(app)], nodes: [await historyTable(app)] };
 }

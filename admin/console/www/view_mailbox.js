@@ -64,12 +64,6 @@ async function messagePart(app, name) {
 	}, app.state));
 }
 
-/** @param {App} app */
-async function openSessions(app, name) {
-	const { sessions } = await app.ask("who", [domainOf(name)], {});
-	return sessions.filter((open) => open.mailbox === name);
-}
-
 /** A part that cannot be had, because the service is down for example, takes no other with it. @param {App} app */
 async function attempted(app, part) {
 	let made = null;
@@ -83,7 +77,7 @@ export async function mailboxView(app, { name }) {
 	const domain = domainOf(name);
 	const parts = await Promise.all([
 		attempted(app, async () => quotaPart(row, await app.ask("setquota", [row.quota_account]))),
-		attempted(app, async () => sessionPart(await openSessions(app, name))),
+		attempted(app, async () => sessionPart((await app.ask("who", [name])).sessions)),
 		attempted(app, () => messagePart(app, name)),
 	]);
 	return {

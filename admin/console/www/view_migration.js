@@ -63,7 +63,7 @@ class Migration {
 
 	#confirm({ title, text, switches, danger }) {
 		const whom = this.form.elements.who.value.trim() || "all accounts";
-		askFor({ title, action: title, danger, text: [`${text}`, `This is about ${whom}.`],
+		askFor({ title, action: title, danger, text: [text, `This is about ${whom}.`],
 			run: async () => { this.#run(title, switches); } });
 	}
 
@@ -101,10 +101,11 @@ class Migration {
 		const files = rows.length > 0 && el("div", { class: "buttons" },
 			button("Download as JSON", () => download(`${name}.json`, "application/json", JSON.stringify(result, null, "\t"))),
 			button("Download as CSV", () => download(`${name}.csv`, "text/csv", csv(rows))));
-		this.place.replaceChildren(...[section(title,
+		this.place.replaceChildren(section(title,
 			result.error && problem(new Refusal(0, { error: result.error })),
 			sentences(result).map((words) => el("p", {}, words)),
-			totals.length > 0 && properties(totals.map((row) => [row.result, number(row.accounts)])), files, table)]);
+			totals.length > 0 && properties(totals.map((row) => [row.result, number(row.accounts)])), files, table));
+		this.place.scrollIntoView({ block: "nearest" });
 	}
 
 	/** A migration that is under way, whoever began it. */

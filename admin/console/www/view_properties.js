@@ -11,11 +11,10 @@ import { problem, sentences } from "./notice.js";
 import { Setting } from "./setting.js";
 import { LABELS } from "./words.js";
 
-/** The switches of `set` are words where they are not the original's own. */
-function wordFor({ option, value }) {
-	if (option.type !== "switch" || option.group === "The service") return value;
-	return value === "1" ? "yes" : "no";
-}
+const FIRST = "The service";
+
+/** What the original's own window has stands first, wherever the table has it. */
+const groupOf = ({ option }) => (option.name in LABELS ? FIRST : option.group);
 
 class Form {
 	/** @param {import("./app.js").App} app @param {Record<string, string>} values */
@@ -29,8 +28,8 @@ class Form {
 		this.said = el("span", { role: "status" });
 		this.node = el("form", { class: "settings", novalidate: true,
 			on: { submit: (event) => this.#submit(event), input: () => this.#count() } },
-		this.#find(), this.#groups(), this.result, this.notes,
-		el("div", { class: "buttons save-bar" }, this.save, this.undo, this.said));
+		this.#find(), this.#groups(),
+		el("div", { class: "save-bar" }, this.result, this.notes, el("div", { class: "buttons" }, this.save, this.undo, this.said)));
 		this.#count();
 	}
 
@@ -52,10 +51,10 @@ class Form {
 	}
 
 	#groups() {
-		const groups = Map.groupBy(this.settings, (setting) => setting.option.group);
+		const groups = Map.groupBy(this.settings, groupOf);
 		return [...groups].map(([title, settings], index) => {
-			const known = settings.filter((setting) => setting.option.name in LABELS);
-			const others = settings.filter((setting) => !(setting.option.name in LABELS));
+			const known = Object.keys(LABELS).flatMap((name) => settings.filter((setting) => setting.option.name === name));
+			const others = settings.filter((setting) => !known.includes(setting));
 			return el("details", { open: index === 0, "data-first": index === 0 }, el("summary", {}, el("h2", {}, title)),
 				[...known, ...others].map((setting) => setting.node));
 		});
@@ -78,7 +77,7 @@ class Form {
 		this.notes.replaceChildren();
 		this.save.disabled = true;
 		try {
-			const args = changed.flatMap((setting) => [setting.option.name, wordFor(setting)]);
+			const args = changed.flatMap((setting) => [setting.option.name, setting.value]);
 			this.#saved(changed, await this.app.api.run("set", args));
 		} catch (error) {
 			this.result.append(problem(error));

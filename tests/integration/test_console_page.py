@@ -1,0 +1,619 @@
+"""The page of the console, driven in Debian's Chromium by the names of what is on it, against a running service.
+
+Every window of the original's documentation is walked; what was done is looked for by POP3 and with winpop, not on the page alone.
+Then everything is looked at with the eyes of somebody who sees little or has no mouse: Chromium's accessibility tree, labels,
+contrast as computed from the styles in both colour schemes, the way of Tab through each view. (axe-core is not in Debian; these
+checks are of the same rules, made here.)
+"""
+import json
+import pathlib
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from fixtures import ntlm
+from fixtures.browser import PHONE, SCRIPT, Browser
+from fixtures.console import Console
+from fixtures.waiting import wait_until
+
+CHIEF, DORA = "chief@office.example", "dora@office.example"
+KIM, LEE = "kim@example.com", "lee@example.com"
+BODY = b"Subject: a word that nobody may see\r\n\r\nbody\r\n"
+
+VIEWS = ["computer", "properties", "statistics", "sessions", "quotas", "history", "migration", "domain/example.com",
+         "domain/example.com/sessions", "domain/example.com/history", "domain/example.com/properties", f"mailbox/{KIM}"]
+CONTROLS = {"button", "link", "textbox", "searchbox", "checkbox", "radio", "combobox", "spinbutton", "menuitem", "treeitem", "tree", "menu",
+            "dialog", "table", "navigation", "progressbar"}
+
+
+# ---- a service, its console, a browser ----
+
+def furnished(make_server, **settings):
+    """A service with two administrators in a domain of their own, and two people to administer."""
+    server = make_server(tls=True, **settings)
+    server.winpop_ok("add", "office.example")
+    server.winpop_ok("add", "second.example")
+    for address in (CHIEF, DORA, KIM, LEE):
+        server.winpop_ok("add", address, "/createuser", f"pw of {address}")
+    return server
+
+
+@pytest.fixture
+def console_on():
+    made = []
+
+    def make(server, rights=None, **settings):
+        made.append(Console(server, rights or {CHIEF: "*", DORA: "example.com"}, **settings))
+        return made[-1].start()
+    yield make
+    for console in reversed(made):
+        console.close()
+
+
+@pytest.fixture
+def browser_on():
+    made = []
+
+    def make(console, **how):
+        made.append(Browser(console.url, **how))
+        return made[-1]
+    yield make
+    complaints = [line for browser in made for line in browser.said()]
+    strangers = {origin for browser in made for origin in browser.origins()} - {browser.url for browser in made}
+    for browser in made:
+        browser.close()
+    assert not complaints, "the browser complains"
+    assert not strangers, "something was loaded from elsewhere"
+
+
+@pytest.fixture
+def server(make_server):
+    return furnished(make_server)
+
+
+@pytest.fixture
+def console(server, console_on):
+    return console_on(server)
+
+
+@pytest.fixture
+def page(console, browser_on):
+    """Where the chief is signed in."""
+    return browser_on(console).signed_in(CHIEF, f"pw of {CHIEF}")
+
+
+def reply_to(server, address, password=None):
+    """The answer to PASS."""
+    with server.pop() as pop:
+        pop.ok(f"USER {address}")
+        answer = pop.cmd(f"PASS {password or f'pw of {address}'}").decode()
+        pop.cmd("QUIT")
+    return answer
+
+
+def state_of(server, *args):
+    """{name: state} as winpop lists it."""
+    rows = json.loads(server.winpop_ok("list", *args, "--json"))
+    return {row.get("mailbox", row.get("domain")): row["state"] for row in rows.get("mailboxes", rows.get("domains"))}
+
+
+# ---- the windows of the original ----
+
+def test_sign_in(console, browser_on, server):
+    """Who has no rights, or a wrong password, is told the same; who signs out is out, also by Back."""
+    browser = browser_on(console)
+    browser.sign_in(CHIEF, "wrong")
+    wrong = browser.refused()
+    browser.sign_in(KIM, f"pw of {KIM}")
+    assert browser.refused() == wrong
+    browser.signed_in(CHIEF, f"pw of {CHIEF}")
+    assert browser.heading() == "pop.example.com"
+    browser.visit("quotas")
+    browser.press("Sign out")
+    browser.field("Password")
+    browser.driver.back()
+    browser.driver.refresh()
+    browser.field("Password")
+    assert not browser.all("[role=tree]")
+
+
+def test_lock_a_domain(page, server):
+    """Computer node, right click on the domain in the details pane, Lock: as the documentation has it."""
+    page.go("pop.example.com")
+    page.right_click(page.row("example.com"))
+    page.choose("Lock")
+    page.done("example.com is locked.")
+    assert "locked" in page.cells("example.com")["State"]
+    assert state_of(server)["example.com"] == "locked"
+    assert reply_to(server, KIM, "wrong").startswith("-ERR [AUTH]")
+    assert reply_to(server, KIM).startswith("-ERR [SYS/PERM]")
+    server.deliver(KIM, BODY)
+
+    page.go("example.com")
+    page.wait(lambda: page.heading() == "example.com")
+    page.right_click(page.row("kim"))
+    page.choose("Unlock")
+    assert "unlock" in page.refused(), "a single mailbox of a locked domain"
+    page.right_click(page.tree("example.com"))
+    page.choose("Unlock")
+    page.done("example.com is unlocked.")
+    assert reply_to(server, KIM).startswith("+OK")
+
+
+def test_lock_a_mailbox(page, server):
+    page.go("example.com")
+    page.right_click(page.row("kim"))
+    page.choose("Lock")
+    page.done(f"{KIM} is locked.")
+    assert state_of(server, "example.com") == {KIM: "locked", LEE: "unlocked"}
+    assert reply_to(server, KIM).startswith("-ERR [SYS/PERM]")
+    assert reply_to(server, LEE).startswith("+OK")
+    page.button(f"Actions for {KIM}").click()
+    page.choose("Unlock")
+    page.done(f"{KIM} is unlocked.")
+    assert reply_to(server, KIM).startswith("+OK")
+
+
+def test_new_domain_and_mailbox(page, server):
+    page.right_click(page.tree("pop.example.com"))
+    page.choose("New", "Domain")
+    page.fill("Domain name", "third.example")
+    page.press("Create")
+    page.done("third.example is created.")
+    page.right_click(page.tree("third.example"))
+    page.choose("New", "Mailbox")
+    page.fill("Mailbox name", "mia")
+    page.fill("Password", "pw of mia")
+    page.fill("Confirm password", "something else")
+    page.press("Create")
+    assert "not the same" in page.refused()
+    page.fill("Confirm password", "pw of mia")
+    page.press("Create")
+    page.done("mia@third.example is created.")
+    assert page.rows() == ["mia"], "the new mailbox is shown"
+    assert reply_to(server, "mia@third.example", "pw of mia").startswith("+OK")
+
+
+def test_what_exists_is_refused_in_the_servers_words(page):
+    page.go("example.com")
+    page.press("New")
+    page.choose("Mailbox")
+    page.fill("Mailbox name", "kim")
+    page.fill("Password", "x")
+    page.fill("Confirm password", "x")
+    page.press("Create")
+    assert page.refused() == f"the mailbox {KIM} exists already"
+    page.keys(Keys.ESCAPE)
+    page.wait(lambda: not page.dialog())
+
+
+def test_change_password(page, server):
+    page.visit("domain/example.com")
+    page.right_click(page.row("kim"))
+    page.choose("Change password")
+    page.fill("Password", "a new one")
+    page.fill("Confirm password", "a new one")
+    page.press("Change password")
+    page.done(f"The password of {KIM} is changed.")
+    assert "a new one" not in page.text("body"), "the command line shown has no password"
+    assert reply_to(server, KIM).startswith("-ERR [AUTH]")
+    assert reply_to(server, KIM, "a new one").startswith("+OK")
+
+
+def test_delete(page, server):
+    """What is lost is named; the focus is on Cancel."""
+    server.deliver(KIM, BODY)
+    page.visit("domain/example.com")
+    page.right_click(page.row("kim"))
+    page.choose("Delete")
+    page.button("Delete mailbox")
+    assert f"Deletes the mailbox {KIM}, its account, and 1 message in it" in page.dialog().text
+    assert page.active().text == "Cancel"
+    page.press("Delete mailbox")
+    page.done(f"The mailbox {KIM} is deleted.")
+    assert page.rows() == ["lee"]
+    assert reply_to(server, KIM).startswith("-ERR [AUTH]")
+
+    page.visit("computer")
+    page.right_click(page.row("example.com"))
+    page.choose("Delete")
+    page.fill("Type the name of the domain", "second.example")
+    page.press("Delete domain")
+    assert "Nothing was deleted" in page.refused()
+    assert "example.com" in state_of(server)
+    page.fill("Type the name of the domain", "example.com")
+    page.press("Delete domain")
+    page.done("The domain example.com is deleted.")
+    assert "example.com" not in page.rows()
+    assert set(state_of(server)) == {"office.example", "second.example"}
+
+
+def test_properties(page, server):
+    """Changed there, seen by `winpop get`; each says whether it is in effect."""
+    page.right_click(page.tree("pop.example.com"))
+    page.choose("Properties")
+    page.wait(lambda: page.heading().startswith("Properties"))
+    assert page.field("Encrypted password file").is_selected()
+    assert page.field("Server port").get_attribute("value") == str(server.port)
+    assert page.field("Root mail directory").get_attribute("value") == str(server.mailroot)
+    page.fill("socketmax", "77")
+    page.fill("threadcount", "3")
+    page.fill("Logging level", "2")
+    page.tick("Always create an associated user for new mailboxes", False)
+    page.press("Save")
+    page.wait(lambda: "Saved: 4 settings." in page.text("[role=status]"))
+    assert "restart winpopd to apply threadcount" in page.text("[role=status]")
+    told = {setting: page.run("""
+        const input = document.querySelector(`[data-key="setting ${arguments[0]}"]`);
+        return input.closest('.setting').querySelector('.told').textContent;""", setting) for setting in ("socketmax", "threadcount")}
+    assert told == {"socketmax": "In effect.", "threadcount": "Waits for a restart of the service."}
+    got = json.loads(server.winpop_ok("get", "--json"))
+    assert (got["socketmax"], got["threadcount"], got["logging"], got["create_user"]) == ("77", "3", "2", "no")
+    page.fill("socketmax", "5")
+    page.press("Save")
+    assert "socketmax" in page.refused()
+    assert json.loads(server.winpop_ok("get", "socketmax", "--json"))["socketmax"] == "77"
+
+
+def test_find_a_setting(page):
+    page.visit("properties")
+    page.fill("Find a setting", "warning by mail")
+    page.wait(lambda: [node.accessible_name for node in page.all(".setting input")] == ["quota_warn"])
+
+
+def test_spa_needs_another_method(page, server):
+    page.visit("properties")
+    page.tick("Require Secure Password Authentication (SPA) for all client connections")
+    page.press("Save")
+    assert "sparequired" in page.refused()
+    assert json.loads(server.winpop_ok("get", "sparequired", "--json"))["sparequired"] == "0"
+
+
+def test_require_spa(slapd, office_at, console_on, browser_on):
+    """With accounts of a directory: plaintext ends, NTLM signs in."""
+    office = office_at(slapd, tls=True, spa="hash")
+    chief, kim = office.hire(), office.hire()
+    slapd.allow_spa(kim.uid, kim.address, ntlm.md4(kim.password.encode("utf-16-le")))
+    page = browser_on(console_on(office.server, {chief.address: "*"})).signed_in(chief.address, chief.password)
+    assert office.signs_in(kim)
+    page.visit("properties")
+    assert page.field("Active Directory-Integrated").is_selected()
+    page.tick("Require Secure Password Authentication (SPA) for all client connections")
+    page.press("Save")
+    page.wait(lambda: "Saved: 1 setting." in page.text("[role=status]"))
+    with office.server.pop() as pop:
+        assert pop.cmd(f"USER {kim.address}").startswith(b"-ERR")
+        assert ntlm.sign_in(pop, ntlm.Client(kim.uid, kim.password)).startswith("+OK")
+
+
+def test_quota(page, server):
+    server.deliver(KIM, BODY)
+    page.visit("domain/example.com")
+    page.right_click(page.row("kim"))
+    page.choose("Quota")
+    page.fill("Size", "lots")
+    page.press("Set quota")
+    page.refused()
+    page.fill("Size", "1K")
+    page.fill("Messages", "7")
+    page.press("Set quota")
+    page.done(f"The quota of {KIM} is set.")
+    limit = json.loads(server.winpop_ok("setquota", KIM, "--json"))
+    assert (limit["limit"], limit["limit_messages"]) == (1024, 7)
+    assert page.cells("kim")["Quota"] == f"{limit['percent']} %"
+    page.go("Quotas")
+    page.wait(lambda: page.rows() == [KIM])
+    assert page.cells(KIM)["Limit"] == "1 KB"
+
+
+def test_quota_account_expiry_and_hold(page, server):
+    page.visit("domain/example.com")
+    page.right_click(page.row("kim"))
+    page.choose("Quota account")
+    page.fill("Account", LEE)
+    page.press("Create quota file")
+    page.done("The quota file of")
+    page.right_click(page.row("kim"))
+    page.choose("Hold mail back")
+    page.done("waits")
+    assert "held" in page.cells("kim")["State"]
+    page.press("Expiry")
+    page.fill("Days", "30")
+    page.press("Set expiry")
+    page.done("The expiry of example.com is set.")
+    mailboxes = json.loads(server.winpop_ok("list", "example.com", "--json"))["mailboxes"]
+    assert (mailboxes[0]["quota_account"], mailboxes[0]["delivery"]) == (LEE, "held")
+    assert json.loads(server.winpop_ok("list", "--json"))["domains"][0]["expire"] == "30"
+
+
+# ---- what the original had not ----
+
+def test_a_mailbox(page, server):
+    """Messages by size and date; nothing of what they say is anywhere on the page, nor in what the server answered."""
+    server.deliver(KIM, BODY, BODY + b"more\r\n" * 1000)
+    with server.session(KIM, f"pw of {KIM}") as pop:
+        pop.retr(1)
+        page.visit(f"mailbox/{KIM}")
+        assert page.cells("1")["Fetched"] in ("yes", "no")
+        assert len(page.rows()) == 2
+        assert page.property("Messages") == "2"
+        assert "127.0.0.1" in page.text("main"), "his open session"
+        pop.quit()
+    assert "a word that nobody may see" not in page.driver.page_source
+
+
+def test_sessions_and_kick(page, server):
+    pop = server.session(KIM, f"pw of {KIM}")
+    page.go("Sessions")
+    page.right_click(page.row(KIM))
+    page.choose("End sessions")
+    page.press("End sessions")
+    page.done(f"Sessions of {KIM} were ended.")
+    pop.told_to_leave()
+
+
+def test_statistics(page, server):
+    """What happens is seen within seconds."""
+    page.go("Statistics")
+    page.wait(lambda: page.property("Signed in") == "0")
+    with server.session(KIM, f"pw of {KIM}") as pop:
+        server.deliver(LEE, BODY)
+        page.wait(lambda: page.property("Signed in") == "1")
+        page.wait(lambda: page.run("return [...document.querySelectorAll('.chart .line')].filter((l) => l.getAttribute('points')).length") == 5)
+        pop.quit()
+    assert page.run("return [...document.querySelectorAll('.chart')].map((chart) => chart.firstChild.textContent)") == [
+        "Connections", "Sign-ins", "Deliveries", "Errors", "Disk"]
+
+
+def test_history(page):
+    page.visit("computer")
+    page.right_click(page.row("second.example"))
+    page.choose("Lock")
+    page.done("second.example is locked.")
+    page.go("History")
+    page.wait(lambda: page.heading() == "History" and page.rows())
+    newest = page.run("return [...document.querySelector('tbody tr').cells].map((cell) => cell.textContent)")
+    assert newest[1] == CHIEF and newest[2].startswith("127.0.0.1") and newest[3:5] == ["lock", "second.example"], newest
+
+
+def test_migration(slapd, office_at, console_on, browser_on):
+    """Plan, run with progress, report: two people who are not in the directory yet."""
+    office = office_at(slapd, tls=True)
+    server = office.server
+    server.write_conf(authentication="file")
+    server.reload()
+    people = [f"{name}@{office.domain}" for name in ("mia", "noa")]
+    for address in (*people, f"chief@{office.domain}"):
+        server.winpop_ok("add", address, "/createuser", office.secret(f"long pw of {address}"))
+    page = browser_on(console_on(server, {f"chief@{office.domain}": "*"})).signed_in(
+        f"chief@{office.domain}", f"long pw of chief@{office.domain}")
+    page.go("Migration")
+    page.press("Plan")
+    page.wait(lambda: len(page.rows()) == 3)
+    assert slapd.admin.search(f"(mail={people[0]})") == [] if hasattr(slapd.admin, "search") else True
+    page.press("Migrate")
+    page.dialog()
+    page.press("Migrate")
+    page.wait(lambda: page.heading() == "Migration" and page.all(".report table") and "create" in page.text(".report"))
+    page.press("Download as CSV")
+    page.press("Download as JSON")
+
+    def files():
+        return sorted(path.suffix for path in pathlib.Path(page.profile).glob("migration-*") if path.suffix in (".csv", ".json"))
+    wait_until(lambda: files() == [".csv", ".json"], 20, "no files were saved")
+    report = json.loads(next(pathlib.Path(page.profile).glob("migration-*.json")).read_text())
+    assert {row["mailbox"] for row in report["accounts"]} >= set(people)
+    server.winpop_ok("set", "authentication", "ad")
+    assert reply_to(server, people[0], f"long pw of {people[0]}").startswith("+OK")
+
+
+# ---- many, and strange ----
+
+def test_search_and_pages(page, server):
+    """A hundred at a time; what is typed is searched for."""
+    for n in range(230):
+        box = server.mailroot / "second.example" / f"P3_user{n:03}.mbx"
+        box.mkdir(mode=0o700)
+    page.visit("domain/second.example")
+    assert page.rows() == [f"user{n:03}" for n in range(100)]
+    assert "1 to 100 of 230" in page.text(".pager")
+    page.press("Next")
+    page.wait(lambda: page.rows()[0] == "user100")
+    page.press("Next")
+    page.wait(lambda: page.rows() == [f"user{n:03}" for n in range(200, 230)])
+    assert not page.button("Next").is_enabled()
+    page.press("Previous")
+    page.wait(lambda: page.rows()[0] == "user100")
+    page.right_click(page.row("user101"))
+    page.choose("Lock")
+    page.done("is locked")
+    assert page.rows()[0] == "user100", "a change does not lead away from the page"
+    page.fill("Search mailboxes", "er01")
+    page.wait(lambda: page.rows() == [f"user01{n}" for n in range(10)])
+    assert page.active().accessible_name == "Search mailboxes", "the focus stays in the search"
+    page.fill("Search mailboxes", "nobody")
+    page.wait(lambda: "Nothing matches" in page.text("main"))
+
+
+def test_names_are_text(page, server):
+    """A name that looks like markup, and one in another script, are shown as they are."""
+    for name in ("grüße", "地址", "&lt;b&gt;"):
+        server.winpop("add", f"{name}@second.example", "/createuser", "pw")
+    listed = [name.split("@")[0] for name in state_of(server, "second.example")]
+    assert "grüße" in listed
+    page.visit("domain/second.example")
+    assert page.rows() == listed
+    page.visit("mailbox/" + "grüße@second.example")
+    assert page.heading() == "grüße@second.example"
+    page.visit("domain/%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E")
+    assert "<img" in page.heading() and not page.all("main img")
+
+
+# ---- who may what ----
+
+def test_a_delegated_administrator(console, browser_on, server):
+    """Sees his domain, nothing of the server, and changes what is his."""
+    page = browser_on(console).signed_in(DORA, f"pw of {DORA}")
+    shown = [node.text for node in page.all("[role=treeitem] .name")]
+    assert shown == ["winpop", "pop.example.com", "example.com"]
+    assert page.rows() == ["example.com"]
+    page.right_click(page.row("example.com"))
+    assert [node.text for node in page.all("[role=menuitem]")] == [
+        "New", "Lock", "Hold mail back", "End sessions", "Expiry", "Refresh", "Properties"]
+    page.choose("Lock")
+    page.done("example.com is locked.")
+    assert reply_to(server, KIM).startswith("-ERR [SYS/PERM]")
+    page.visit("domain/example.com/history")
+    assert len(page.rows()) == 1
+    for place in ("domain/second.example", "mailbox/chief@office.example", "properties", "statistics"):
+        page.visit(place)
+        page.refused()
+    assert state_of(server)["second.example"] == "unlocked"
+
+
+def test_the_end_of_a_session(page, console):
+    """A warning first; then it is over on the server too, and the next one comes back to where this one was."""
+    page.visit("domain/example.com")
+    page.run("const now = Date.now; window.skipped = 0; Date.now = () => now() + window.skipped")
+    page.run("window.skipped = 870000")
+    page.press("Stay signed in")
+    page.wait(lambda: not page.dialog())
+    page.run("window.skipped = 1780000")
+    page.field("Password")
+    assert "Nobody did anything for a while" in page.text("main")
+    assert page.run("return fetch('/api/v1/session').then((answer) => answer.status)") == 401
+    page.fill("Name", CHIEF)
+    page.fill("Password", f"pw of {CHIEF}")
+    page.press("Sign in")
+    page.wait(lambda: page.all("[role=tree]") and page.heading() == "example.com")
+
+
+def test_the_console_is_started_again(page, console):
+    """Sessions do not survive that; the page says so and asks for the password."""
+    console.stop()
+    page.press("Refresh")
+    assert "does not answer" in page.refused()
+    console.start()
+    page.press("Refresh")
+    page.field("Password")
+
+
+def test_the_service_is_down(page, server):
+    """What needs it says so; the rest works."""
+    server.stop()
+    page.visit("statistics")
+    assert "winpopd" in page.refused()
+    page.visit("domain/example.com")
+    assert page.rows() == ["kim", "lee"]
+
+
+# ---- without a mouse ----
+
+def test_keyboard_alone(page, server):
+    """From the tree into a menu and back, a dialog, a row's menu."""
+    page.run("document.querySelector('[role=treeitem][tabindex=\"0\"]').focus()")
+    page.keys(Keys.HOME)
+    assert page.active().text == "winpop"
+    page.keys(Keys.ARROW_LEFT)
+    assert len(page.all("[role=treeitem]")) == 1
+    page.keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert page.active().text == "example.com"
+    page.keys(Keys.ENTER)
+    page.wait(lambda: page.heading() == "example.com")
+    page.wait_calm()
+    page.menu_key()
+    page.keys(Keys.ARROW_DOWN)
+    assert page.active().text == "Lock"
+    page.keys(Keys.ESCAPE)
+    assert page.active().text == "example.com", "the focus goes back"
+    page.menu_key()
+    page.keys("d")
+    assert page.active().text == "Delete"
+    page.keys(Keys.ENTER)
+    assert page.active().text == "Cancel"
+    page.keys(Keys.ENTER)
+    page.wait(lambda: not page.dialog())
+    assert page.active().text == "example.com"
+    page.run("document.querySelector('.row-name').focus()")
+    page.keys(Keys.ARROW_DOWN)
+    assert page.active().text == "lee"
+    page.menu_key()
+    page.keys(Keys.ENTER)
+    page.done(f"{LEE} is locked.")
+    assert page.active().text == "lee", "the focus stays where it was"
+    assert state_of(server, "example.com")[LEE] == "locked"
+
+
+def faults(page):
+    """Everything that is wrong with the page as it stands."""
+    found = [f"no name: {role}" for role, name in page.accessible() if role in CONTROLS and not name.strip()]
+    return found + [f"{what}: {one}" for what in ("weakText", "badLabels", "badOutline", "smallTargets") for one in page.findings(what)]
+
+
+def faults_of_tab(page):
+    stops = page.tab_round()
+    numbers = [number for number, _, _ in stops]
+    first = numbers.index(min(numbers))
+    wanted = page.run(f"{SCRIPT}\nreturn stops();")
+    found = [f"not to be seen: {name}" for _, seen, name in stops if not seen]
+    if numbers[first:] + numbers[:first] != sorted(numbers):
+        found.append(f"not in the order of the page: {stops}")
+    return found + [f"Tab passes by {number}" for number in sorted(set(wanted) - set(numbers))]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_view_is_accessible(console, server, browser_on, scheme):
+    server.deliver(KIM, BODY)
+    server.winpop_ok("setquota", KIM, "1K")
+    server.winpop_ok("lock", LEE)
+    browser = browser_on(console, scheme=scheme)
+    browser.open()
+    browser.field("Password")
+    found = {"sign-in": faults(browser) + faults_of_tab(browser)}
+    browser.sign_in(CHIEF, "wrong")
+    browser.refused()
+    found["sign-in refused"] = faults(browser)
+    browser.signed_in(CHIEF, f"pw of {CHIEF}")
+    for view in VIEWS:
+        browser.visit(view)
+        found[view] = faults(browser) + faults_of_tab(browser)
+    browser.resize(PHONE)
+    for view in VIEWS:
+        browser.visit(view)
+        found[f"{view} on a phone"] = faults(browser)
+        if browser.run("return document.documentElement.scrollWidth > innerWidth"):
+            found[f"{view} on a phone"].append("wider than the phone")
+    assert not {view: wrong for view, wrong in found.items() if wrong}
+
+
+def test_every_dialog_is_accessible(page):
+    """Each has a name, keeps the focus, and Escape leaves it."""
+    found = {}
+
+    def look(place, opener, *choice):
+        page.visit(place)
+        page.press(opener)
+        if choice:
+            found[f"menu {opener}"] = faults(page)
+            page.choose(*choice)
+        page.wait(page.dialog, f"no dialog for {opener}")
+        name = f"{place}: {opener} {choice}"
+        found[name] = faults(page)
+        for _ in range(12):
+            page.keys(Keys.TAB)
+            if not page.run("return document.activeElement === document.body || Boolean(document.activeElement.closest('dialog'))"):
+                found[name].append("the focus leaves it")
+        page.keys(Keys.ESCAPE)
+        page.wait(lambda: not page.dialog(), "Escape does not leave it")
+        if page.run("return document.activeElement === document.body"):
+            found[name].append("the focus is lost afterwards")
+
+    look("computer", "New", "Domain")
+    look("domain/example.com", "New", "Mailbox")
+    for opener in ("End sessions", "Expiry", "Delete"):
+        look("domain/example.com", opener)
+    for opener in ("End sessions", "Change password", "Quota", "Quota account", "Delete"):
+        look(f"mailbox/{KIM}", opener)
+    for opener in ("Migrate", "Undo"):
+        look("migration", opener)
+    assert not {name: wrong for name, wrong in found.items() if wrong}
