@@ -48,7 +48,8 @@ static void show(void *ctx, const struct history_line *line)
 	out_field(o, "command", line->command);
 	out_field(o, "target", dash(line->target));
 	out_field(o, "result", dash(line->result));
-	out_field(o, "text", dash(line->text));
+	/* It may repeat what was typed, and so tell whether there is such a domain (veil.h). */
+	out_field(o, "text", scope_is_whole(t->w->only) ? dash(line->text) : "-");
 	out_end(o);
 }
 

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include "server/base/clock.h"
+#include "server/catalog/expire.h"
 #include "admin/cmd.h"
 #include "admin/page.h"
 
@@ -15,10 +16,18 @@ struct telling {
 	struct out *o;
 	uint64_t from, end; /* numbers: first of the page, first behind it */
 	uint64_t n, octets; /* all so far */
+	const char *unmarked;
 };
 
-static void show(struct out *o, uint64_t number, const struct msg *m)
+/* What was fetched is remembered where mail expires; elsewhere nobody needs it, and nobody knows. */
+static const char *unmarked(const struct entry *mailbox, const struct conf *c)
 {
+	return expire_rule(mailbox, c->expire_days) == EXPIRE_NEVER ? "-" : "no";
+}
+
+static void show(const struct telling *t, uint64_t number, const struct msg *m)
+{
+	struct out *o = t->o;
 	char date[CLOCK_TEXT_LEN + 1] = "-";
 
 	if (m->arrived_us > 0)
@@ -27,7 +36,7 @@ static void show(struct out *o, uint64_t number, const struct msg *m)
 	out_field_u(o, "number", number);
 	out_field_u(o, "size", m->octets);
 	out_field(o, "date", date);
-	out_field(o, "fetched", m->flags & MSG_FETCHED ? "yes" : "no");
+	out_field(o, "fetched", m->flags & MSG_FETCHED ? "yes" : t->unmarked);
 	out_field(o, "uidl", m->uidl);
 	out_end(o);
 }
@@ -39,7 +48,7 @@ static bool take(void *ctx, const struct msg *m)
 	t->n++;
 	t->octets += m->octets;
 	if (t->n >= t->from && t->n < t->end)
-		show(t->o, t->n, m);
+		show(t, t->n, m);
 	return true;
 }
 
@@ -91,6 +100,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 	if (rc != EC_OK)
 		return rc;
 	t.end = t.from + limit;
+	t.unmarked = unmarked(&found, w->conf);
 	return list(w, &found.name, &t, e);
 }
 
@@ -99,7 +109,9 @@ const struct wp_cmd wp_messages = {
 	.args = "UserName@DomainName [/from N] [/limit N]",
 	.help = "Lists the messages of a mailbox: sizes and dates, never what is in them.",
 	.more = "For each message: its number, its size in octets as it is retrieved, when it "
-		"arrived, whether it was fetched whole in an earlier session, and its unique id. "
+		"arrived, whether it was fetched whole in an earlier session (- where mail does "
+		"not expire: "
+		"there nobody notes it), and its unique id. "
 		"Then how many there are, their size together, and, if there are others behind the "
 		"page, the number the next one begins with (more). The mailbox may be in use.",
 	.argc_min = 1,

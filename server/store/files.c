@@ -268,8 +268,8 @@ static enum ec files_usage(struct store *s, const struct name *mailbox, uint32_t
 	return rc;
 }
 
-static enum ec table_now(struct files *f, int dir, const struct name *mailbox,
-			 struct msg_table **out, struct err *e)
+static enum ec table_anew(struct files *f, int dir, const struct name *mailbox,
+			  struct msg_table **out, struct err *e)
 {
 	struct buf records = { 0 };
 	struct index_hold h;
@@ -298,7 +298,7 @@ static enum ec files_each(struct store *s, const struct name *mailbox,
 
 	if (rc != EC_OK)
 		return rc;
-	rc = table_now(f, dir, mailbox, &t, e);
+	rc = table_anew(f, dir, mailbox, &t, e);
 	close(dir);
 	for (size_t i = 0; rc == EC_OK && i < t->n; i++) {
 		if (!fn(ctx, &t->msgs[i]))

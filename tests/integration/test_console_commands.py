@@ -54,7 +54,7 @@ def test_who_tells_of_each_session(admin, tls):
     admin.deliver("kim@example.com", BODY, BODY)
     with admin.session("kim@example.com") as kim, Pop(admin.tls_port, tls=tls) as over_tls, \
             admin.session("kim@example.org", "pw"), admin.pop():
-        sign_in_scram(over_tls, lee, "pw-lee")
+        sign_in_scram(over_tls, "SCRAM-SHA-256", lee, "pw-lee")
         kim.multi("RETR 1")
         kim.ok("DELE 1")
         rows = on(admin)
@@ -64,7 +64,7 @@ def test_who_tells_of_each_session(admin, tls):
         assert (row["retrieved"], row["deleted"]) == (1, 1) and row["octets"] > len(BODY)
         assert row["idle"] <= row["seconds"] <= 60
         assert admin.events("signin", sid=row["sid"], account="kim@example.com")
-        assert rows[lee]["tls"] == "yes" and rows[lee]["mechanism"].startswith("SCRAM-")
+        assert rows[lee]["tls"] == "yes" and rows[lee]["mechanism"] == "SCRAM-SHA-256"
         assert rows["-"]["mechanism"] == "-"
         assert set(on(admin, "example.com")) == {"kim@example.com", lee}
         assert set(on(admin, lee.upper())) == {lee}
@@ -120,9 +120,44 @@ def test_who_while_sessions_come_and_go(admin):
     assert [p.returncode for p in looking] == [0, 0]
 
 
+def seen_by(server, build, domains, *args):
+    """What somebody who administers these domains alone is told, by a front end other than the shell."""
+    done = subprocess.run([build / "tests/unit/admin/delegate", domains, *args, "--json"], capture_output=True, text=True, timeout=60,
+                          env={**server.environment(), "WINPOP_CONFIG": str(server.conf)})
+    return json.loads(done.stdout), done.stderr.splitlines()[-1]
+
+
+def test_a_delegate_sees_his_domains_alone(admin, build):
+    admin.winpop_ok("add", "example.org")
+    admin.winpop_ok("add", "lee@example.org", "/createuser", "pw")
+    with admin.session("kim@example.com"), admin.session("lee@example.org", "pw"), admin.pop():
+        answer, _ = seen_by(admin, build, "example.org", "who")
+        assert [r["mailbox"] for r in answer["sessions"]] == ["lee@example.org"]
+        assert "lmtp_sessions" not in answer
+        assert len(seen_by(admin, build, "example.org", "who", "/limit", "1")[0]["sessions"]) == 1
+        assert len(seen_by(admin, build, "*", "who")[0]["sessions"]) == 3
+        for who in ("example.com", "kim@example.com"):
+            assert seen_by(admin, build, "example.org", "who", who)[1] == "denied"
+    assert seen_by(admin, build, "example.org", "messages", "kim@example.com")[1] == "denied"
+    assert seen_by(admin, build, "example.org", "messages", "lee@example.org")[0]["total"] == 0
+    admin.winpop_ok("lock", "kim@example.com")
+    admin.winpop_ok("set", "logging", "3")
+    answer, _ = seen_by(admin, build, "example.org", "history")
+    assert {r["target"] for r in answer["actions"]} == {"example.org", "lee@example.org"}
+    assert seen_by(admin, build, "example.org", "history", "example.com")[1] == "denied"
+    seen_by(admin, build, "example.org", "lock", "lee@example.org")
+    last = seen_by(admin, build, "example.org", "history", "/limit", "1")[0]["actions"][0]
+    assert (last["who"], last["from"], last["command"]) == ("elsewhere", "192.0.2.7", "lock"), "pat is of a domain that is not his"
+    assert asked(admin, "history")["actions"][0]["who"] == "pat@example.com"
+    assert [r["domain"] for r in seen_by(admin, build, "example.org", "list", "/limit", "5")[0]["domains"]] == ["example.org"]
+    assert seen_by(admin, build, "example.org", "list", "example.com", "/limit", "5")[1] == "denied"
+    assert seen_by(admin, build, "*", "status", "/watch")[1] == "denied"
+
+
 # ---- messages ----
 
 def test_messages_of_a_mailbox_in_use(admin):
+    admin.winpop_ok("setexpire", "example.com", "30")
     admin.deliver("kim@example.com", BODY, BODY + b"more\r\n", BODY)
     with admin.session("kim@example.com") as kim:
         kim.multi("RETR 1")
@@ -140,6 +175,15 @@ def test_messages_of_a_mailbox_in_use(admin):
         kim.ok("NOOP")
     for shown in (admin.winpop_ok("messages", "kim@example.com"), json.dumps(answer)):
         assert "secret" not in shown and "business" not in shown
+
+
+def test_nobody_knows_what_was_fetched_where_mail_does_not_expire(admin):
+    """Then it is not remembered either: a session that only reads writes nothing."""
+    admin.deliver("kim@example.com", BODY)
+    with admin.session("kim@example.com") as kim:
+        kim.multi("RETR 1")
+        kim.ok("QUIT")
+    assert [r["fetched"] for r in asked(admin, "messages", "kim@example.com")["messages"]] == ["-"]
 
 
 def test_messages_in_pages(admin):
@@ -355,7 +399,7 @@ def test_the_live_view_follows_the_window_and_the_service(admin, on_terminal):
 def narrow(text):
     """Is the last whole frame at most five rows of thirty?"""
     frame = text.split(b"\x1b[H")[-1]
-    rows = [re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", row) for row in frame.split(b"\r\n")]
+    rows = [re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|\r", b"", row) for row in frame.split(b"\n")]
     return frame.endswith(b"\x1b[J") and len(rows) <= 5 and max(map(len, rows)) <= 30
 
 

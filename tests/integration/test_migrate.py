@@ -90,8 +90,9 @@ def test_a_dry_run_touches_nothing(migration):
 
 
 def files(root):
-    """What is in a mail root, octet by octet."""
-    return {path.relative_to(root): path.read_bytes() if path.is_file() else None for path in root.rglob("*")}
+    """What is in a mail root, octet by octet, but for what was done to it."""
+    return {path.relative_to(root): path.read_bytes() if path.is_file() else None for path in root.rglob("*")
+            if path.name != ".history"}
 
 
 # ---- names ----

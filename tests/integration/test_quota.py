@@ -230,7 +230,7 @@ def test_no_restart_no_reload(calm):
 
 def test_without_limits_there_are_no_files(calm):
     assert send(calm)[0] == 250
-    assert sorted(p.name for p in calm.mailroot.iterdir()) == ["example.com"]
+    assert sorted(p.name for p in calm.mailroot.iterdir()) == [".history", "example.com"]
 
 
 def test_damaged_limit(calm):

@@ -435,6 +435,23 @@ static bool collect(void *ctx, const struct entry *e)
 	return true;
 }
 
+static bool collect_name(void *ctx, const struct name *n)
+{
+	return collect(ctx, &(struct entry){ .name = *n });
+}
+
+/* Where names can be had without a look they are those of each. */
+static void names_are(struct world *w, const struct name *domain, const char *wanted)
+{
+	char got[512] = "";
+	struct err e;
+
+	if (!w->c->ops->names)
+		return;
+	assert_ec(w->c->ops->names(w->c, domain, collect_name, got, &e), EC_OK);
+	assert_string_equal(got, wanted);
+}
+
 static void listing(struct world *w)
 {
 	struct name d = tree_name("example.com"), nowhere = tree_name("nowhere.example");
@@ -446,12 +463,14 @@ static void listing(struct world *w)
 	assert_ec(lock(w, "b.example", true), EC_OK);
 	assert_ec(w->c->ops->each(w->c, NULL, collect, got, &e), EC_OK);
 	assert_string_equal(got, "a.example b.example! example.com ");
+	names_are(w, NULL, "a.example b.example example.com ");
 	got[0] = '\0';
 	assert_ec(add_mailbox(w, "zoe@example.com"), EC_OK);
 	assert_ec(add_mailbox(w, "abe@example.com"), EC_OK);
 	assert_ec(lock(w, "zoe@example.com", true), EC_OK);
 	assert_ec(w->c->ops->each(w->c, &d, collect, got, &e), EC_OK);
 	assert_string_equal(got, "abe@example.com kim@example.com zoe@example.com! ");
+	names_are(w, &d, "abe@example.com kim@example.com zoe@example.com ");
 	assert_ec(w->c->ops->each(w->c, &nowhere, collect, got, &e), EC_ABSENT);
 }
 
