@@ -50,7 +50,10 @@ static enum ec put_value(struct change *c, const char *key, const char *value)
 
 	if (!o)
 		return wp_hint(c->w, setting_unknown(key, c->e), "winpop set help lists all");
-	enum ec rc = option_check(c->w->mem, o, value, c->role, &stored, c->e);
+	enum ec rc = scope_may_set(c->w->by, o->name, c->e);
+	if (rc != EC_OK)
+		return rc;
+	rc = option_check(c->w->mem, o, value, c->role, &stored, c->e);
 	/* The file may say 0, for no port at all; as a command that would be a slip. */
 	if (strcmp(o->name, "port") == 0 && (rc != EC_OK || strcmp(stored, "0") == 0))
 		rc = err_set(c->e, EC_USAGE, "port: must be between 1 and 65535");

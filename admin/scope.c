@@ -34,6 +34,47 @@ enum ec scope_check(const struct scope *s, const char *domain, struct err *e)
 	return err_set(e, EC_DENIED, "%.120s is not among the domains that you administer", domain);
 }
 
+/* A command may act as root, who could be had to write or read any file of the host. */
+static enum ec check_files(const struct wp_args *a, struct err *e)
+{
+	for (int i = 0; a->cmd->switches[i].name; i++) {
+		const struct wp_switch *s = &a->cmd->switches[i];
+		if (a->given[i] && s->value && strcmp(s->value, "File") == 0)
+			return err_set(e, EC_DENIED,
+				       "/%s names a file of the host: give it in a shell there",
+				       s->name);
+	}
+	return EC_OK;
+}
+
+/* By these who administers could make himself, or others, more than that. */
+static bool is_host_setting(const char *name)
+{
+	static const char *const names[] = { "user",
+					     "group",
+					     "key_file",
+					     "control_socket",
+					     "pam_service",
+					     "local_group",
+					     "directory_password_file",
+					     "console_user",
+					     "console_rights",
+					     "console_key" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+enum ec scope_may_set(const struct wp_caller *by, const char *name, struct err *e)
+{
+	if (!by || !is_host_setting(name))
+		return EC_OK;
+	return err_set(e, EC_DENIED, "%s is set on the host itself, from a shell", name);
+}
+
 enum ec scope_admits(const struct wp_caller *by, const struct wp_args *a, struct err *e)
 {
 	if (!by)
@@ -43,8 +84,9 @@ enum ec scope_admits(const struct wp_caller *by, const struct wp_args *a, struct
 			       a->cmd->name);
 	if (a->bind_as)
 		return err_set(e, EC_DENIED, "--bind-as is for those who have a shell on the host");
-	if (a->cmd->scope == WP_DOMAIN || scope_is_whole(by->only))
-		return EC_OK;
+	enum ec rc = check_files(a, e);
+	if (rc != EC_OK || a->cmd->scope == WP_DOMAIN || scope_is_whole(by->only))
+		return rc;
 	return err_set(e, EC_DENIED, "%s is for administrators of the whole server", a->cmd->name);
 }
 

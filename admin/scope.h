@@ -40,6 +40,9 @@ enum ec scope_check(const struct scope *s, const char *domain, struct err *e);
 /* May this caller (NULL: the shell) run this command at all? */
 enum ec scope_admits(const struct wp_caller *by, const struct wp_args *a, struct err *e);
 
+/* May he change this setting? */
+enum ec scope_may_set(const struct wp_caller *by, const char *name, struct err *e);
+
 /* For a delegate: narrows w->backends and veils w->out. w->everyone goes on to be all of the catalog. */
 enum ec scope_narrow(struct wp *w, const struct wp_args *a, struct err *e);
 /* What it is made of. Both take over what they narrow, and close it when they are closed; only is lent. Outside of it find says

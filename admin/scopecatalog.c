@@ -13,6 +13,8 @@ struct narrowed {
 	struct catalog_ops ops;
 	struct catalog *all;
 	const struct scope *only;
+	size_t n_domains; /* of his, each once, in the order that each tells them */
+	const char **domains;
 };
 
 static struct narrowed *of(struct catalog *c)
@@ -116,11 +118,11 @@ static enum ec set_expire(struct catalog *c, const struct name *n, uint32_t days
 	return rc == EC_OK ? s->all->ops->set_expire(s->all, n, days, e) : rc;
 }
 
-static struct name his(const struct scope *only, size_t i)
+static struct name his(const struct narrowed *s, size_t i)
 {
 	struct name n = { 0 };
 
-	strncpy(n.domain, only->domains[i], sizeof(n.domain) - 1);
+	strncpy(n.domain, s->domains[i], sizeof(n.domain) - 1);
 	return n;
 }
 
@@ -132,8 +134,8 @@ static enum ec each_domain(struct narrowed *s, bool (*fn)(void *ctx, const struc
 	enum ec first = EC_OK;
 	bool on = true;
 
-	for (size_t i = 0; i < s->only->n_domains && on; i++) {
-		const struct name n = his(s->only, i);
+	for (size_t i = 0; i < s->n_domains && on; i++) {
+		const struct name n = his(s, i);
 		struct entry found = { 0 };
 		struct err why;
 		enum ec rc = s->all->ops->find(s->all, &n, &found, &why);
@@ -165,8 +167,8 @@ static enum ec each_own_name(struct narrowed *s, bool (*fn)(void *ctx, const str
 	enum ec first = EC_OK;
 	bool on = true;
 
-	for (size_t i = 0; i < s->only->n_domains && on; i++) {
-		const struct name n = his(s->only, i);
+	for (size_t i = 0; i < s->n_domains && on; i++) {
+		const struct name n = his(s, i);
 		struct entry found = { 0 };
 		struct err why;
 		enum ec rc = s->all->ops->find(s->all, &n, &found, &why);
@@ -203,8 +205,28 @@ static void close_both(struct catalog **c)
 	struct narrowed *s = of(*c);
 
 	s->all->ops->close(&s->all);
+	free(s->domains);
 	free(s);
 	*c = NULL;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void sort_domains(struct narrowed *s)
+{
+	const struct scope *only = s->only;
+
+	s->domains = mem_new((only->n_domains + 1) * sizeof(*s->domains));
+	for (size_t i = 0; i < only->n_domains; i++)
+		s->domains[i] = only->domains[i];
+	qsort(s->domains, only->n_domains, sizeof(*s->domains), compare);
+	for (size_t i = 0; i < only->n_domains; i++) {
+		if (i == 0 || strcmp(s->domains[i], s->domains[s->n_domains - 1]) != 0)
+			s->domains[s->n_domains++] = s->domains[i];
+	}
 }
 
 struct catalog *scope_catalog(struct catalog *all, const struct scope *only)
@@ -227,6 +249,7 @@ struct catalog *scope_catalog(struct catalog *all, const struct scope *only)
 		.unlist = all->ops->unlist ? unlist : NULL,
 		.close = close_both,
 	};
+	sort_domains(s);
 	s->base.ops = &s->ops;
 	return &s->base;
 }

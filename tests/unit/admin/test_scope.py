@@ -54,6 +54,9 @@ def delegate(server):
 
 # Everything a delegate may try: the words, and how it ends.
 HIS = [
+    ("messages kim@example.com", "ok"), ("history", "ok"), ("history example.com", "ok"), ("history kim@example.com", "ok"),
+    ("who", "temp"), ("who example.com", "temp"), ("who kim@example.com", "temp"), ("list example.com /limit 1", "ok"),
+    ("list /limit 9 /match e", "ok"), ("stat example.com /limit 1 /match k", "ok"),
     ("list", "ok"), ("list example.com", "ok"), ("stat", "ok"), ("stat example.com", "ok"), ("stat /quota", "ok"),
     ("lock example.com", "ok"), ("unlock example.com", "ok"), ("lock kim@example.com", "ok"), ("unlock kim@example.com", "ok"),
     ("hold example.com", "ok"), ("unhold example.com", "ok"), ("hold kim@example.com", "ok"), ("unhold kim@example.com", "ok"),
@@ -67,10 +70,10 @@ HIS = [
     ("kick example.com", "temp"), ("kick kim@example.com", "temp"), ("help", "ok"), ("help add", "ok"),
 ]
 OTHERS = [f"{words} {whose}" for whose in ("example.org", "none.example", "Example.ORG.") for words in
-          ("list", "stat", "lock", "unlock", "hold", "unhold", "delete /y", "check", "check /repair", "kick", "add")] + [
+          ("who", "history", "list /limit 9", "stat /limit 9", "list", "stat", "lock", "unlock", "hold", "unhold", "delete /y", "check", "check /repair", "kick", "add")] + [
     f"{words} {whose}" for whose in ("quentin@example.org", "quentin@none.example", "QUENTIN@EXAMPLE.ORG") for words in
     ("lock", "unlock", "hold", "unhold", "delete", "delete /now", "delete /deleteuser", "add", "add /createuser:x", "createquotafile",
-     "createquotafile /user:kim@example.com", "changepwd", "check", "kick", "setquota")] + [
+     "createquotafile /user:kim@example.com", "messages", "messages /limit 3", "who", "history", "changepwd", "check", "kick", "setquota")] + [
     "changepwd quentin@example.org new", "setexpire example.org 3", "setexpire none.example 3", "kick *", "setquota quentin@example.org 1K",
     "setquota ottoline@example.org none", "setquota quentin@example.org default", "createquotafile kim@example.com /user:ottoline@example.org",
     "createquotafile kim@example.com /user:ghost@none.example", "createquotafile kim@example.com /user:quentin@EXAMPLE.ORG",
@@ -80,7 +83,7 @@ OTHERS = [f"{words} {whose}" for whose in ("example.org", "none.example", "Examp
 NOBODY = ["setquota quentin", "setquota daemon", "createquotafile kim@example.com /user:quentin", "createquotafile kim@example.com /user:daemon"]
 NOT_DELEGATED = ["status", "get", "get port", "set port 1110", "reload", "migrateToAD example.com", "migrateToAD /all /dry-run",
                  "checkdirectory"]
-HOST_ONLY = ["init", "adopt /srv/mail", "rekey", "mta show", "purgepasswords"]
+HOST_ONLY = ["token list", "token add x", "setup", "console", "support", "init", "adopt /srv/mail", "rekey", "mta show", "purgepasswords"]
 
 
 @pytest.mark.parametrize("line,outcome", HIS)
@@ -122,7 +125,10 @@ def test_whose_commands(server, delegate):
         assert delegate.outcome(*line.split())[0] == "denied", line
     for line in HOST_ONLY + ["list --bind-as cn=admin"]:
         assert whole.outcome(*line.split())[0] == "denied", line
-    for line in ["get port", "list example.org", "add example.net", "delete example.net /y"]:
+    for line in ["set user root", "set port 1110 console_rights /tmp/x", "set KEY_FILE /tmp/x", "migrateToAD /all /report /tmp/x",
+                 "migrateToAD example.org /newpassword:/tmp/x"]:
+        assert whole.outcome(*line.split())[0] == "denied", line
+    for line in ["set threadcount 3", "get port", "list example.org", "add example.net", "delete example.net /y"]:
         whole.ok(*line.split())
 
 
@@ -181,6 +187,24 @@ def test_damage_elsewhere_is_not_told(server, delegate):
         said = delegate.ok(*line.split())
         assert ".quota" not in said and "nonsense" not in said and "whenever" not in said
     assert server.run("check").returncode != 0
+
+
+def test_two_domains_are_told_once_and_in_order(server):
+    server.ok("add", "a.example")
+    both = Caller(server, "example.org,a.example,example.org")
+    assert [d["domain"] for d in both.json("list")["domains"]] == ["a.example", "example.org"]
+    page = both.json("list", "/limit", "1")
+    assert (page["total"], page["more"], [d["domain"] for d in page["domains"]]) == (2, "example.org", ["a.example"])
+    assert both.json("stat")["mailboxes"] == 2
+
+
+def test_history_is_no_way_to_ask(server, delegate):
+    """What was typed in vain is not repeated where another domain's name would be left out."""
+    for whose in ("x@example.org", "x@none.example"):
+        delegate.run("createquotafile", "kim@example.com", f"/user:{whose}")
+    one, other = delegate.json("history", "/limit", "2")["actions"]
+    assert one | {"time": ""} == other | {"time": ""}
+    assert "example.org" in server.json("history", "/limit", "2")["actions"][1]["text"]
 
 
 def test_what_he_did_and_tried_is_noted(server, delegate):

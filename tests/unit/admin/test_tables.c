@@ -36,6 +36,7 @@ static void rows_are_sound(void **state)
 		const struct wp_cmd *c = wp_cmds[i];
 		assert_ptr_equal(wp_cmd_find(c->name), c); /* no name twice */
 		assert_non_null(c->run);
+		assert_true(c->scope >= WP_HOST && c->scope <= WP_DOMAIN);
 		assert_true(c->argc_min <= c->argc_max && c->argc_max <= WP_ARGS_MAX);
 		assert_int_equal(c->help[strlen(c->help) - 1], '.');
 		if (c->more)
