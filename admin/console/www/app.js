@@ -11,7 +11,7 @@ import { Notices, problem, sentences } from "./notice.js";
 import { href, parse } from "./place.js";
 import { Tree } from "./tree.js";
 import { openIdle } from "./idle.js";
-import { computerItems, domainItems } from "./actions.js";
+import { computerItems, domainItems, refreshItem } from "./actions.js";
 import { toolbar } from "./toolbar.js";
 import { VIEWS } from "./views.js";
 
@@ -20,6 +20,7 @@ import { VIEWS } from "./views.js";
  * @property {string} title
  * @property {import("./menu.js").Item[]} [items] for the toolbar
  * @property {(Node | string | null | false)[]} nodes
+ * @property {boolean} [failed] it only says why there is none
  */
 
 /**
@@ -81,10 +82,6 @@ export class App {
 	#fold(open) {
 		this.node.classList.toggle("unfolded", open);
 		this.unfold.setAttribute("aria-expanded", String(open));
-	}
-
-	async start() {
-		await Promise.all([this.attempt(() => this.tree.load()), this.#show()]);
 	}
 
 	/** Leaves nothing behind: for another person to sign in. */
@@ -150,8 +147,9 @@ export class App {
 		}
 	}
 
+	/** The tree too, unless the view has said already what is wrong. */
 	async refresh() {
-		await Promise.all([this.attempt(() => this.tree.load()), this.#show()]);
+		if (await this.#show()) await this.attempt(() => this.tree.load());
 	}
 
 	async #moved() {
@@ -169,17 +167,18 @@ export class App {
 			return await VIEWS[this.place.kind](this, this.place, signal);
 		} catch (error) {
 			if (signal.aborted) return null;
-			return { title: this.place.name ?? this.session.computer, nodes: [problem(error)] };
+			return { title: this.place.name ?? this.session.computer, items: [refreshItem(this)], nodes: [problem(error)], failed: true };
 		}
 	}
 
+	/** Did it come to be shown? */
 	async #show() {
 		this.#leaving.abort();
 		this.#leaving = new AbortController();
 		const { signal } = this.#leaving;
 		this.body.setAttribute("aria-busy", "true");
 		const view = await this.#view(signal);
-		if (!view || signal.aborted) return;
+		if (!view || signal.aborted) return false;
 		const key = focusedKey();
 		this.title.textContent = view.title;
 		document.title = `${view.title} - winpop`;
@@ -188,5 +187,6 @@ export class App {
 		this.body.removeAttribute("aria-busy");
 		this.tools.inert = this.body.inert = false;
 		restoreFocus(key);
+		return !view.failed;
 	}
 }

@@ -19,7 +19,7 @@ function signIn(why) {
 async function enter(session) {
 	app = new App(api, session, await api.commands());
 	document.body.replaceChildren(app.node);
-	await app.start();
+	await app.refresh();
 	app?.title.focus();
 }
 

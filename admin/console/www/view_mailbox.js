@@ -18,7 +18,7 @@ const MESSAGE_COLUMNS = [
 	{ title: "Number", cell: (row) => number(row.number) },
 	{ title: "Date", cell: (row) => time(row.date) },
 	{ title: "Size", number: true, cell: (row) => size(row.size) },
-	{ title: "Fetched", cell: (row) => row.fetched },
+	{ title: "Fetched", cell: (row) => (row.fetched === "-" ? "not noted" : row.fetched) },
 ];
 
 /** @param {App} app */
