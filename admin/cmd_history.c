@@ -66,6 +66,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 	if (rc == EC_OK && a->argc > 0) {
 		rc = wp_name(w, a->argv[0], &about, e);
 		t.about = &about;
+		q.about = about.domain; /* plain letters: the same in JSON */
 	}
 	if (rc != EC_OK)
 		return rc;

@@ -232,6 +232,10 @@ static const char *text_of(const json_t *line, const char *key)
 /* False: enough. */
 static bool take_line(struct reading *r, const char *p, size_t len, struct place at)
 {
+	const char *about = r->q->about;
+
+	if (about && !memmem(p, len, about, strlen(about)))
+		return true;
 	json_t *json = json_loadb(p, len, 0, NULL);
 	struct history_line line = {
 		.time = text_of(json, "time"),

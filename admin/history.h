@@ -38,6 +38,8 @@ struct history_line {
 struct history_query {
 	/* Only what is before: the beginning of a time as above ("2026-11-21"), or where an answer ended. NULL: all. */
 	const char *before;
+	const char *
+		about; /* what is in each line wanted, so that others need not be understood; or NULL */
 	uint64_t limit;
 	bool (*wants)(void *ctx, const char *target);
 	void (*show)(void *ctx, const struct history_line *line);

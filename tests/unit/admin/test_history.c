@@ -88,9 +88,12 @@ static enum ec read_back(struct heard *h, const char *before, uint64_t limit,
 			 char more[HISTORY_CURSOR_MAX], struct err *e)
 {
 	const char *only = h->only;
-	struct history_query q = {
-		.before = before, .limit = limit, .wants = wants, .show = hear, .ctx = h
-	};
+	struct history_query q = { .about = h->only,
+				   .before = before,
+				   .limit = limit,
+				   .wants = wants,
+				   .show = hear,
+				   .ctx = h };
 
 	*h = (struct heard){ .only = only };
 	return history_read(at.dir, &q, more, e);
