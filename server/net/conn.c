@@ -318,11 +318,12 @@ void conn_free(struct conn **cp)
 	c->phase = P_FREED;
 	c->due = 0;
 	turn_cancel(&c->turn);
-	/* Before the events go: epoll drops what is closed at less cost than it is told to, and libevent lets it have been told
-	 * in vain (EBADF, or ENOENT if the number is another thread's by now). */
+	/* The last one goes after the socket: epoll drops what is closed at less cost than it is told to, and libevent lets it have
+	 * been told in vain (EBADF, or ENOENT if the number is another thread's by now). One of two would change what is watched:
+	 * in vain that is a warning, and with the number another thread's, a look at a stranger's socket. */
+	event_del(&c->out_ev);
 	close(c->fd);
 	event_del(&c->in_ev);
-	event_del(&c->out_ev);
 	event_del(&c->tick);
 	if (c->lent)
 		wipe(c->lent, c->n_lent);

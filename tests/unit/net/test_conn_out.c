@@ -1,4 +1,5 @@
 /* test_conn_out.c - what is sent, in which order, in how many calls; files; backpressure. */
+#include <event2/event.h>
 #include <netinet/in.h>
 #include <linux/tcp.h>
 #include <signal.h>
@@ -262,6 +263,39 @@ static void a_truncated_file_breaks_the_connection(void **state)
 	}
 }
 
+static unsigned n_warnings; /* libevent gives its callback no context */
+
+static void count_warning(int severity, const char *text)
+{
+	print_error("libevent (%d): %s\n", severity, text);
+	n_warnings++;
+}
+
+/* Watched for both ways, and its socket is closed before libevent hears of it. */
+static void leaving_in_the_middle_of_a_file_warns_nobody(void **state)
+{
+	struct loop *l = rig_loop();
+	struct owner o = { 0 };
+	unsigned done = 0;
+	int fd[2], file = rig_file(64u << 20);
+
+	(void)state;
+	n_warnings = 0;
+	event_set_log_callback(count_warning);
+	rig_tcp_pair(fd);
+	owner_start(&o, l, fd[0], 1000);
+	conn_put_file(o.c, file, 0, 64u << 20, count_done, &done);
+	rig_spin(l);
+	assert_true(conn_queued(o.c) > 0);
+	owner_drop(&o);
+	assert_int_equal(done, 1);
+	event_set_log_callback(NULL);
+	assert_int_equal(n_warnings, 0);
+	close(fd[1]);
+	close(file);
+	loop_free(&l);
+}
+
 /* LIST of a large mailbox: it stops above the mark and goes on from CONN_DRAINED. */
 #define LINES 100000
 static void put_lines(struct owner *o, enum conn_ev ev)
@@ -368,6 +402,7 @@ int main(void)
 		cmocka_unit_test(what_is_behind_a_file_travels_with_it),
 		cmocka_unit_test(many_pieces_keep_their_order),
 		cmocka_unit_test(a_truncated_file_breaks_the_connection),
+		cmocka_unit_test(leaving_in_the_middle_of_a_file_warns_nobody),
 		cmocka_unit_test(long_answers_are_resumed),
 		cmocka_unit_test(echo_of_random_pieces),
 	};
