@@ -1,6 +1,5 @@
 /* brief.c - see brief.h. A process of its own would not be waited for; only winpopd does upkeep, and so does it in one thread. */
-#include <errno.h>
-#include <string.h>
+#include <assert.h>
 #include <time.h>
 #include "server/store/brief.h"
 
@@ -22,6 +21,7 @@ void brief_close(struct brief *b)
 void brief_begin(struct brief *b, const struct name *mailbox)
 {
 	pthread_mutex_lock(&b->lock);
+	assert(!b->held);
 	b->who = *mailbox;
 	b->held = true;
 	b->n++;
@@ -45,23 +45,26 @@ uint64_t brief_mark(struct brief *b)
 	return mark;
 }
 
-static void wait_for_end(struct brief *b, const struct name *mailbox)
+/* False: it goes on. */
+static bool wait_for_end(struct brief *b)
 {
 	struct timespec until;
 	int rc = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += PATIENCE_S;
-	while (b->held && name_equal(&b->who, mailbox) && rc == 0)
+	b->waited = b->n;
+	while (b->held && b->waited == b->n && rc == 0)
 		rc = pthread_cond_clockwait(&b->over, &b->lock, CLOCK_MONOTONIC, &until);
+	return rc == 0;
 }
 
 bool brief_again(struct brief *b, const struct name *mailbox, uint64_t mark)
 {
 	pthread_mutex_lock(&b->lock);
 	bool perhaps = b->n != mark;
-	if (perhaps)
-		wait_for_end(b, mailbox);
+	if (b->held && name_equal(&b->who, mailbox))
+		perhaps = b->waited != b->n && wait_for_end(b);
 	pthread_mutex_unlock(&b->lock);
 	return perhaps;
 }

@@ -1,7 +1,8 @@
 /* brief.h - a hold of a mailbox that is over in moments: that of the service's own upkeep.
  *
- * Nobody is told [IN-USE] because of it: whoever finds the mailbox held waits for the end of it and tries again. One at a time
- * in a store. Thread: any; brief_again waits. /
+ * Nobody is told [IN-USE] because of it: who finds the mailbox held waits for the end of it and tries again. One does: a second
+ * could only wait for the session that the first one will have, and a worker is a worker. One hold at a time in a store.
+ * Thread: any; brief_again waits. /
  */
 #pragma once
 #include <pthread.h>
@@ -14,7 +15,8 @@ struct brief {
 	pthread_cond_t over;
 	struct name who;
 	bool held;
-	uint64_t n; /* holds begun so far */
+	uint64_t n;      /* holds begun so far */
+	uint64_t waited; /* the last one that somebody waited for */
 };
 
 void brief_open(struct brief *b);
@@ -24,5 +26,6 @@ void brief_begin(struct brief *b, const struct name *mailbox);
 void brief_end(struct brief *b);
 /* Before the mailbox is tried. */
 uint64_t brief_mark(struct brief *b);
-/* It was held by somebody. True: perhaps by a brief hold, which is over now, so try again. */
+/* It was held by somebody. True: perhaps by a brief hold, which is over now, so try again. False: by a session; or the brief hold
+ * is not brief, or somebody waits already. */
 bool brief_again(struct brief *b, const struct name *mailbox, uint64_t mark);

@@ -41,6 +41,13 @@ static void take_sums(struct files_box *fb)
 	fb->box.octets = fb->seen.octets;
 }
 
+static void keep_table(struct files_box *fb, struct msg_table *t)
+{
+	fb->table = t;
+	if (t && t->n > TABLE_LARGE)
+		fb->box.release_now = false;
+}
+
 enum ec files_count(struct files_box *fb, struct err *e)
 {
 	struct buf records = { 0 };
@@ -53,7 +60,7 @@ enum ec files_count(struct files_box *fb, struct err *e)
 		take_sums(fb);
 		/* A scan has it all at hand; and where no index can be kept, nobody else will. */
 		if (records.len > 0)
-			fb->table = msg_table_new(&records, INT64_MAX);
+			keep_table(fb, msg_table_new(&records, INT64_MAX));
 	}
 	buf_drop(&records);
 	return rc;
@@ -187,7 +194,7 @@ static struct msg_table *table_by_index(struct files_box *fb)
 }
 
 /* The index is lost or damaged: from the directory, without what came later. */
-static enum ec table_by_scan(struct files_box *fb, struct msg_table **out, struct err *e)
+static enum ec table_by_scan(struct files_box *fb, struct err *e)
 {
 	struct files *f = fb->files;
 	struct index_hold h;
@@ -198,7 +205,7 @@ static enum ec table_by_scan(struct files_box *fb, struct msg_table **out, struc
 	enum ec rc = scan_settle(&h, &f->env, &fb->box.name, &records, e);
 	if (rc == EC_OK) {
 		fb->seen = h.head; /* whose records' places the table now knows */
-		*out = msg_table_new(&records, last_us);
+		keep_table(fb, msg_table_new(&records, last_us));
 	}
 	index_drop(&h);
 	buf_drop(&records);
@@ -211,9 +218,9 @@ static enum ec files_table(struct box *box, struct err *e)
 	enum ec rc = EC_OK;
 
 	if (!fb->table)
-		fb->table = table_by_index(fb);
+		keep_table(fb, table_by_index(fb));
 	if (!fb->table)
-		rc = table_by_scan(fb, &fb->table, e);
+		rc = table_by_scan(fb, e);
 	if (rc != EC_OK)
 		return rc;
 	if (!is_as_counted(fb, fb->table)) {
@@ -224,8 +231,6 @@ static enum ec files_table(struct box *box, struct err *e)
 			       "sign in again");
 	}
 	box->msgs = fb->table->msgs;
-	if (fb->table->n > TABLE_LARGE)
-		box->release_now = false;
 	return EC_OK;
 }
 

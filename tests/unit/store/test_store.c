@@ -173,6 +173,39 @@ static void upkeep_is_waited_for(void **state)
 	release(&c.box);
 }
 
+static unsigned n_in(const struct comer *c)
+{
+	return c[0].is_in + c[1].is_in + c[2].is_in;
+}
+
+/* One of those who come meanwhile will have the mailbox: the others need not wait to be told so. */
+static void one_waits_for_upkeep(void **state)
+{
+	struct tree *t = *state;
+	struct comer c[3] = { { .t = t }, { .t = t }, { .t = t } };
+	struct name kim = tree_name(KIM);
+	struct box *upkeep = NULL;
+	pthread_t threads[3];
+	struct err e;
+	unsigned n_ok = 0;
+
+	assert_ec(t->store->ops->claim(t->store, &kim, STORE_UPKEEP, &upkeep, &e), EC_OK);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, come, &c[i]), 0);
+	for (int ms = 0; n_in(c) < 2 && ms < 5000; ms++)
+		usleep(1000);
+	assert_int_equal(n_in(c), 2);
+	release(&upkeep);
+	for (int i = 0; i < 3; i++) {
+		pthread_join(threads[i], NULL);
+		assert_ec(c[i].rc, c[i].box ? EC_OK : EC_LOCKED);
+		n_ok += c[i].rc == EC_OK;
+		if (c[i].box)
+			release(&c[i].box);
+	}
+	assert_int_equal(n_ok, 1);
+}
+
 static void delivery_during_a_session(void **state)
 {
 	struct tree *t = *state;
@@ -552,6 +585,7 @@ int main(void)
 		T(unknown_mailboxes),
 		T(one_claim_at_a_time),
 		T(upkeep_is_waited_for),
+		T(one_waits_for_upkeep),
 		T(delivery_during_a_session),
 		T(listed_during_a_session),
 		T(nothing_goes_without_commit),
