@@ -8,14 +8,20 @@
 
 /* ---- commands ---- */
 
+static json_t *switch_of(const struct wp_switch *s)
+{
+	bool hidden = s->secret; /* what follows it is a password */
+
+	return json_pack("{s:s, s:s?, s:b, s:b, s:s?}", "name", s->name, "value", s->value,
+			 "secret", hidden, "optional", s->optional, "help", s->help);
+}
+
 static json_t *switches_of(const struct wp_cmd *cmd)
 {
 	json_t *all = json_array();
 
 	for (const struct wp_switch *s = cmd->switches; s->name; s++)
-		json_array_append_new(all, json_pack("{s:s, s:s?, s:b, s:b, s:s?}", "name", s->name,
-						     "value", s->value, "secret", s->secret,
-						     "optional", s->optional, "help", s->help));
+		json_array_append_new(all, switch_of(s));
 	return all;
 }
 
