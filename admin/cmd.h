@@ -153,5 +153,5 @@ const char *wp_held_by(const struct entry *en);
 extern const struct wp_cmd wp_add, wp_delete, wp_list, wp_lock, wp_unlock, wp_stat, wp_changepwd,
 	wp_createquotafile, wp_migrate, wp_set, wp_get, wp_help, wp_init, wp_rekey, wp_status,
 	wp_reload, wp_kick, wp_checkdirectory, wp_purge, wp_adopt, wp_hold, wp_unhold, wp_setexpire,
-	wp_mta, wp_setquota, wp_check, wp_who, wp_messages, wp_history, wp_setup, wp_support, wp_token,
-	wp_console;
+	wp_mta, wp_setquota, wp_check, wp_who, wp_messages, wp_history, wp_setup, wp_support,
+	wp_token, wp_console;

@@ -24,8 +24,7 @@ const struct wp_cmd *const wp_cmds[] = {
 	&wp_who,       &wp_messages,
 	&wp_history,   &wp_setup,
 	&wp_token,     &wp_console,
-	&wp_support,
-	NULL,
+	&wp_support,   NULL,
 };
 
 const struct wp_cmd *wp_cmd_find(const char *name)

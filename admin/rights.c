@@ -60,7 +60,7 @@ static enum ec take_dn(struct arena *mem, const char **p, const char **out, stru
 
 static enum ec take_account(struct arena *mem, const char **p, struct name *out, struct err *e)
 {
-	const char *word;
+	const char *word = NULL;
 	enum ec rc = take_word(mem, p, &word, e);
 
 	if (rc != EC_OK)
@@ -94,7 +94,7 @@ static enum ec take_who(struct arena *mem, const char **p, struct row *out, stru
 static enum ec take_domain(struct arena *mem, const char **p, const char **out, struct err *e)
 {
 	struct name n;
-	const char *word;
+	const char *word = NULL;
 	enum ec rc = take_word(mem, p, &word, e);
 
 	if (rc == EC_OK && strcmp(word, "*") == 0)
@@ -307,7 +307,7 @@ enum ec rights_of(const struct rights *r, const char *who,
 
 /* ---- groups of this computer ---- */
 
-static enum ec look_for(const struct passwd *pw, gid_t wanted, bool *is, struct err *e)
+static enum ec look_for(const struct passwd *user, gid_t wanted, bool *is, struct err *e)
 {
 	int n = 64, room = n;
 	gid_t *gids = NULL;
@@ -317,14 +317,14 @@ static enum ec look_for(const struct passwd *pw, gid_t wanted, bool *is, struct 
 		gids = reallocarray(gids, (size_t)room, sizeof(*gids));
 		if (!gids)
 			die("out of memory");
-	} while (getgrouplist(pw->pw_name, pw->pw_gid, gids, &n) < 0 && n > room &&
+	} while (getgrouplist(user->pw_name, user->pw_gid, gids, &n) < 0 && n > room &&
 		 n <= GROUPS_MAX);
 	bool all = n >= 0 && n <= room;
 	for (int i = 0; all && i < n; i++)
 		*is |= gids[i] == wanted;
 	free(gids);
 	return all ? EC_OK
-		   : err_set(e, EC_TEMP, "the groups of user %s cannot be told", pw->pw_name);
+		   : err_set(e, EC_TEMP, "the groups of user %s cannot be told", user->pw_name);
 }
 
 enum ec rights_in_group(const char *user, const char *group, bool *is, struct err *e)

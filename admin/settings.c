@@ -7,9 +7,14 @@
 #include "admin/settings.h"
 
 static const char *const group_titles[] = {
-	[OPT_ORIGINAL] = "The service",    [OPT_LISTEN] = "Where it listens", [OPT_TLS] = "TLS",
-	[OPT_SIGNIN] = "Sign-in",          [OPT_DIRECTORY] = "Directory",     [OPT_MAIL] = "Mail",
-	[OPT_LIMITS] = "Limits and times", [OPT_PROCESS] = "Process",
+	[OPT_ORIGINAL] = "The service",
+	[OPT_LISTEN] = "Where it listens",
+	[OPT_TLS] = "TLS",
+	[OPT_SIGNIN] = "Sign-in",
+	[OPT_DIRECTORY] = "Directory",
+	[OPT_MAIL] = "Mail",
+	[OPT_LIMITS] = "Limits and times",
+	[OPT_PROCESS] = "Process",
 	[OPT_CONSOLE] = "Console",
 };
 

@@ -84,7 +84,7 @@ struct conn_binding {
 void conn_tls_binding(const struct conn *c, struct conn_binding *out);
 uint64_t conn_n_in(const struct conn *c);
 uint64_t conn_n_out(const struct conn *c);
-uint64_t conn_idle_ms(const struct conn *c); /* since anything moved; 0 without a conn_timeout */
+uint64_t conn_idle_ms(const struct conn *c);  /* since anything moved; 0 without a conn_timeout */
 const char *conn_error(const struct conn *c); /* after CONN_ERROR; "" otherwise */
 
 /* "192.0.2.7", "2001:db8::1", "local" for a unix socket. */
