@@ -24,8 +24,8 @@ static void tell(struct setup *s, const char *what, const char *result)
 {
 	setup_log_line(&s->log, "%s: %s", what, result);
 	out_record(s->w->out);
+	out_field(s->w->out, "result", result); /* first: the steps are long */
 	out_field(s->w->out, "step", what);
-	out_field(s->w->out, "result", result);
 	out_end(s->w->out);
 }
 

@@ -220,13 +220,17 @@ static const char *preset_domain(void *ctx)
 	return s->found.conf_from ? "" : s->found.domain;
 }
 
+/* A server that has, or had, domains. */
+static bool has_settings(void *ctx)
+{
+	return ((struct setup *)ctx)->found.conf_from != NULL;
+}
+
 static enum ec check_domain(void *ctx, const char *answer, const char **stored, struct err *e)
 {
 	const struct setup *s = ctx;
 	struct name n;
 
-	if (!*answer && !s->found.conf_from)
-		return err_set(e, EC_USAGE, "a mail server needs a domain: type its name");
 	if (!*answer)
 		return EC_OK;
 	enum ec rc = name_parse_domain(&n, answer, strlen(answer), e);
@@ -566,8 +570,8 @@ const struct wizard_page setup_pages[] = {
 	{ .key = "authentication", .title = "Configure POP3 Service", .question = "Authentication method", .kind = WIZARD_CHOICE, .choices = methods,
 	  .text = "How do people prove who they are when they fetch their mail? Choose the method that fits:",
 	  .help = "The method can be changed later without losing mail, once every mailbox has an account of the new one: winpop set authentication, winpop migrateToAD.",
-	  .preset = preset_authentication, .check = check_setting },
-	{ .key = "domain", .title = "Configure POP3 Service", .question = "E-mail domain name",
+	  .preset = preset_authentication },
+	{ .key = "domain", .title = "Configure POP3 Service", .question = "E-mail domain name", .needed = true, .spares = has_settings,
 	  .text = "Type your registered e-mail domain name, for example example.com: what is behind the @ of your addresses.",
 	  .help = "Further e-mail domains are made by winpop add DomainName. With a server that has domains already this may be left empty.",
 	  .preset = preset_domain, .check = check_domain },

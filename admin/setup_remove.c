@@ -20,8 +20,8 @@ static void tell(struct setup *s, const char *what, const char *result)
 {
 	setup_log_line(&s->log, "%s: %s", what, result);
 	out_record(s->w->out);
-	out_field(s->w->out, "step", what);
 	out_field(s->w->out, "result", result);
+	out_field(s->w->out, "step", what);
 	out_end(s->w->out);
 }
 

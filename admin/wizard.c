@@ -166,6 +166,11 @@ static enum ec read_yesno(const char *answer, const char **out, struct err *e)
 	return err_set(e, EC_USAGE, "answer yes or no");
 }
 
+static bool is_needed(const struct wizard *z, const struct wizard_page *p)
+{
+	return p->needed && !(p->spares && p->spares(z->ctx));
+}
+
 static enum ec read_kind(const struct wizard *z, const struct wizard_page *p, const char *answer,
 			 const char **out, struct err *e)
 {
@@ -174,7 +179,7 @@ static enum ec read_kind(const struct wizard *z, const struct wizard_page *p, co
 		return read_choice(z, p, answer, out, e);
 	if (p->kind == WIZARD_YESNO)
 		return read_yesno(answer, out, e);
-	if (p->needed && !*answer)
+	if (!*answer && is_needed(z, p))
 		return err_set(e, EC_USAGE, "this must be answered");
 	return EC_OK;
 }
@@ -316,7 +321,7 @@ static bool is_missing(const struct wizard *z, const struct wizard_page *p, cons
 {
 	const char *text = l ? l->value : wizard_default(z, p);
 
-	return p->kind == WIZARD_TEXT && p->needed && !*text;
+	return p->kind == WIZARD_TEXT && !*text && is_needed(z, p);
 }
 
 enum ec wizard_fill(struct wizard *z, const struct kv *answers, struct err *e)

@@ -37,6 +37,7 @@ struct wizard_page {
 	const char *help; /* what "?" adds */
 	enum wizard_kind kind;
 	bool needed;                         /* of a text: nothing is no answer */
+	bool (*spares)(void *ctx);           /* when it is not needed after all; NULL: never */
 	const struct wizard_choice *choices; /* ends with a NULL word */
 	bool (*applies)(void *ctx);          /* NULL: always */
 	const char *(*preset)(void *ctx);    /* NULL: none */
