@@ -5,8 +5,8 @@
  * then, and settling with a link that was changed meanwhile would move the mailbox back to its former account. Only if it is
  * in this mail root, though: being looked up makes a directory's mailbox, and there may be other hosts for it.
  *
- * The daily part claims a mailbox for as long as it takes to read its index; a client that signs in just then is told that the
- * mailbox is in use, and tries again. So it is not done where the rule is to keep all.
+ * The daily part claims a mailbox for as long as it takes to read its index; a client that signs in just then waits for that
+ * (server/store/brief.h). It is not done where the rule is to keep all.
  *
  * Trouble is told in one event per pass, with its first text and a count: a file system that fails would otherwise fill the log
  * with every mailbox's name, each time.
