@@ -5,12 +5,13 @@ WINPOP_BUILD=BUILD python3 -m pytest tests/integration/console_pictures.py
 import pathlib
 import time
 
-from fixtures.browser import DESK, PHONE
-from test_console_page import BODY, CHIEF, browser_on, console, console_on, server  # noqa: F401
+from fixtures.browser import PHONE
+from test_console_page import BODY, CHIEF, LEE, browser_on, console, console_on, server  # noqa: F401
 
 TO = pathlib.Path(__file__).parents[2] / "admin/console/screens"
 PEOPLE = ("ada", "ben", "cleo", "dan", "eve", "fay", "gus")
 BUSY_S = 45
+DESK = (1080, 660)
 PICTURES = [("domain", "light", DESK, "domain/example.com"), ("properties", "light", DESK, "properties"),
             ("statistics", "dark", DESK, "statistics"), ("phone", "dark", PHONE, "domain/example.com")]
 
@@ -31,7 +32,7 @@ def be_busy(server):
     while time.monotonic() < end:
         for n in range(1 + int(time.monotonic()) % 7):
             server.messages("gus@example.com", "pw")
-            server.deliver("ada@example.com", BODY)
+            server.deliver(LEE, BODY)
 
 
 def test_pictures(console, server, browser_on):  # noqa: F811

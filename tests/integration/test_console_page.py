@@ -466,8 +466,7 @@ def test_names_are_text(page, server):
 def test_a_delegated_administrator(console, browser_on, server):
     """Sees his domain, nothing of the server, and changes what is his."""
     page = browser_on(console).signed_in(DORA, f"pw of {DORA}")
-    shown = [node.text for node in page.all("[role=treeitem] .name")]
-    assert shown == ["winpop", "pop.example.com", "example.com"]
+    assert [node.text for node in page.all("[role=treeitem] .name")] == ["winpop", "pop.example.com", "example.com"]
     assert page.rows() == ["example.com"]
     page.right_click(page.row("example.com"))
     assert [node.text for node in page.all("[role=menuitem]")] == [

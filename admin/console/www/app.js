@@ -62,6 +62,7 @@ export class App {
 		this.node = this.#frame();
 		this.idle = openIdle(this);
 		this.ended = new AbortController();
+		this.tree.draw();
 		window.addEventListener("hashchange", () => this.#moved(), { signal: this.ended.signal });
 	}
 

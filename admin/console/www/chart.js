@@ -24,7 +24,8 @@ export class Chart {
 
 	/** @param {number} value */
 	push(value) {
-		this.#values = [...this.#values, value].slice(-POINTS);
+		const before = this.#values.length > 0 ? this.#values : [value];
+		this.#values = [...before, value].slice(-POINTS);
 		const most = Math.max(...this.#values);
 		const x = (index) => WIDTH - (this.#values.length - 1 - index) * (WIDTH / (POINTS - 1));
 		const y = (height) => HEIGHT - 1 - (most > 0 ? (height / most) * (HEIGHT - 3) : 0);

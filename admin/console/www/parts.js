@@ -34,6 +34,12 @@ export function bar(percent) {
 		`${percent} %`, percent >= FULL && hiddenText("full"));
 }
 
+/** It may be broken after the "@", and nowhere else while there is room. */
+export function address(text) {
+	const [local, ...rest] = text.split(/(?<=@)/);
+	return el("span", {}, local, rest.map((part) => [el("wbr"), part]).flat());
+}
+
 /** @param {[string, Node | string][]} pairs */
 export function properties(pairs) {
 	return el("dl", { class: "properties" }, pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));

@@ -5,7 +5,7 @@ import { button, el } from "./dom.js";
 import { number, size } from "./format.js";
 import { icon } from "./icons.js";
 import { pageSwitches, pagedTable } from "./paged.js";
-import { bar, properties, state, tabs } from "./parts.js";
+import { address, bar, properties, state, tabs } from "./parts.js";
 import { domainPlace, href, mailboxPlace } from "./place.js";
 import { historyTable } from "./view_history.js";
 import { sessionsTable } from "./view_sessions.js";
@@ -20,7 +20,7 @@ const COLUMNS = [
 	{ title: "Size", number: true, cell: (row) => size(row.disk_use) },
 	{ title: "Messages", number: true, minor: true, cell: (row) => number(row.messages) },
 	{ title: "Quota", minor: true, cell: (row) => bar(row.percent) },
-	{ title: "Account", minor: true, cell: (row) => row.logon },
+	{ title: "Account", minor: true, cell: (row) => address(row.logon) },
 ];
 
 /** The row of `list` about one domain. @param {App} app */
