@@ -60,6 +60,16 @@ static void leave(struct ask *a)
 
 /* ---- no ---- */
 
+/* However it is written, it is one account that is guessed at. */
+static const char *guessed(const struct ask *a)
+{
+	char *key = arena_strz(a->mem, a->signin->name);
+
+	for (char *c = key; *c; c++)
+		*c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+	return key;
+}
+
 static void say_no(void *ctx)
 {
 	struct ask *a = ctx;
@@ -75,7 +85,7 @@ static void refuse(struct ask *a, enum ec class)
 	struct penalty_verdict v = { 0 };
 
 	if (class == EC_DENIED)
-		v = penalty_fail(k->penalty, k->conf->penalty_ms, a->peer, a->signin->name,
+		v = penalty_fail(k->penalty, k->conf->penalty_ms, a->peer, guessed(a),
 				 clock_mono_ms());
 	log_event(k->log, class >= EC_BUSY ? LV_WARN : LV_INFO, "console-signin-failed",
 		  KV("who", a->signin->name), KV("peer", a->peer), KV("reason", ec_name(class)),
@@ -118,7 +128,7 @@ static void welcome(struct ask *a)
 		ask_err(a, &e);
 		return;
 	}
-	penalty_forgive(k->penalty, a->signin->name);
+	penalty_forgive(k->penalty, guessed(a));
 	log_event(k->log, LV_INFO, "console-signin", KV("who", a->by.who), KV("peer", a->peer),
 		  KV("whole", a->by.scope.whole ? "yes" : "no"));
 	snprintf(cookie, sizeof(cookie),
