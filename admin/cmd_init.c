@@ -68,16 +68,26 @@ static const char *template(struct wp *w)
 	return text;
 }
 
+/* Which methods there are depends on the role, if that was given before. */
+static enum host_role role_named(const char *word)
+{
+	return word[0] == 'm' ? ROLE_MEMBER : word[0] == 'd' ? ROLE_DC : ROLE_STANDALONE;
+}
+
 static enum ec put_given(struct wp *w, const struct wp_args *a, const char **text, struct err *e)
 {
+	enum host_role role = ROLE_STANDALONE;
+
 	for (int i = 0; i + 1 < a->argc; i += 2) {
 		const struct option *o = option_find(a->argv[i]);
 		const char *stored;
 		if (!o)
 			return setting_unknown(a->argv[i], e);
-		enum ec rc = option_check(w->mem, o, a->argv[i + 1], ROLE_STANDALONE, &stored, e);
+		enum ec rc = option_check(w->mem, o, a->argv[i + 1], role, &stored, e);
 		if (rc != EC_OK)
 			return rc;
+		if (strcmp(o->name, "role") == 0)
+			role = role_named(stored);
 		*text = kv_edit(w->mem, *text, strlen(*text), o->name, stored);
 	}
 	return a->argc % 2 == 0
