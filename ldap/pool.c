@@ -17,6 +17,7 @@
 #include "ldap/secure.h"
 #include "server/base/clock.h"
 #include "server/base/mem.h"
+#include "server/base/meter.h"
 
 #define IDLE_MAX_MS 60000
 
@@ -245,6 +246,15 @@ static void lost(struct pool *p, struct lease *l, bool fresh, unsigned strikes, 
 		drop_idle(p, l->c->server);
 }
 
+static enum ec timed(struct pool *p, struct lease *l, pool_fn *fn, void *ctx, struct err *e)
+{
+	uint64_t began_us = clock_mono_us();
+	enum ec rc = fn(l->c, ctx, e);
+
+	meter_span(log_meters(p->log), SPAN_DIRECTORY, clock_mono_us() - began_us);
+	return rc;
+}
+
 enum ec pool_run(struct pool *p, enum pool_use use, pool_fn *fn, void *ctx, struct err *e)
 {
 	unsigned strikes = 0;
@@ -259,7 +269,7 @@ enum ec pool_run(struct pool *p, enum pool_use use, pool_fn *fn, void *ctx, stru
 		bool fresh = !l->c->ld;
 		enum outcome next = ready(p, l, fresh, &mine);
 		if (next == DONE) {
-			rc = fn(l->c, ctx, &mine);
+			rc = timed(p, l, fn, ctx, &mine);
 			if (rc != EC_OK && l->c->lost)
 				lost(p, l, fresh, ++strikes, &mine);
 			if (rc != EC_TEMP || !l->c->lost || use == POOL_WRITE)
@@ -273,6 +283,7 @@ enum ec pool_run(struct pool *p, enum pool_use use, pool_fn *fn, void *ctx, stru
 				*e = mine;
 			return rc;
 		}
+		meter_add(log_meters(p->log), METER_DIRECTORY_FAILOVERS, 1);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "ldap/pool_own.h"
 #include "server/base/clock.h"
+#include "server/base/meter.h"
 
 #define DNS_AGAIN_MS (5 * 60000)
 #define DNS_RETRY_MS 5000
@@ -68,6 +69,7 @@ void pool_server_failed(struct pool *p, const struct dir_conn *c, const struct e
 		pool_wake_all_locked(p);
 	}
 	pthread_mutex_unlock(&p->lock);
+	meter_add(log_meters(p->log), METER_DIRECTORY_FAILURES, news);
 	if (news)
 		log_event(p->log, LV_WARN, "directory-down", KV("uri", c->uri),
 			  KV("why", why->text));

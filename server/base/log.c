@@ -24,6 +24,7 @@
 #include "server/base/digits.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
+#include "server/base/meter.h"
 #include "server/base/utf8.h"
 
 #define N_EVENTS 512 /* a power of two, several times the events we have */
@@ -44,6 +45,7 @@ struct log_sink {
 	void *capture_ctx;
 	struct tally tallies[N_EVENTS];
 	struct counter untallied; /* events that found the table full */
+	struct meters *meters;
 };
 
 static const struct {
@@ -301,6 +303,11 @@ static void emit(struct log_sink *s, enum lv lv, struct line *l)
 		syslog(levels[lv].priority, "%s", l->at);
 }
 
+struct meters *log_meters(const struct log *l)
+{
+	return l && l->sink ? l->sink->meters : NULL;
+}
+
 bool log_on(const struct log *l, enum lv lv)
 {
 	return l && l->sink &&
@@ -314,6 +321,7 @@ void log_write(const struct log *l, enum lv lv, const char *event, const struct 
 	if (!l || !l->sink)
 		return;
 	counter_add(counter_of(l->sink, event), 1);
+	meter_add(l->sink->meters, METER_LOGGED + lv, 1);
 	if (!log_on(l, lv))
 		return;
 	int saved = errno; /* error paths log before they look at errno */
@@ -343,6 +351,7 @@ struct log_sink *log_open(enum log_to to, const char *program, int level)
 	s->to = to;
 	s->prefix = to == LOG_TO_JOURNAL || (to == LOG_TO_STDERR && stderr_is_journal());
 	s->program = mem_strz(program);
+	s->meters = meters_new();
 	log_set_level(s, level);
 	if (to == LOG_TO_SYSLOG)
 		openlog(s->program, LOG_PID | LOG_NDELAY, LOG_MAIL);
@@ -366,6 +375,7 @@ void log_close(struct log_sink **s)
 		return;
 	if ((*s)->to == LOG_TO_SYSLOG)
 		closelog();
+	meters_free(&(*s)->meters);
 	free((*s)->program);
 	free(*s);
 	*s = NULL;

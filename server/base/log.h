@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct log_sink;
+struct meters;
 
 /* winpop's `logging` 0..3 shows nothing, CRIT, +WARN, +INFO; TRACE is for developers (level 4). */
 enum lv { LV_CRIT = 1, LV_WARN, LV_INFO, LV_TRACE };
@@ -46,6 +47,8 @@ struct log_kv {
 struct log_sink *log_open(enum log_to to, const char *program, int level);
 void log_set_level(struct log_sink *s, int level); /* live, from any thread */
 void log_close(struct log_sink **s);
+/* What is counted beside events (meter.h): the sink's own; NULL: a silent log. */
+struct meters *log_meters(const struct log *l);
 bool log_on(const struct log *l, enum lv lv);
 void log_write(const struct log *l, enum lv lv, const char *event, const struct log_kv *kv);
 /* For tests: every line goes to fn instead. */

@@ -139,6 +139,8 @@ struct conf {
 	const char *console_rights;                    /* who may do what */
 	unsigned console_idle_s;
 	bool create_user; /* what its form for a new mailbox proposes */
+	const char *metrics_address;
+	unsigned metrics_port; /* 0 = off */
 	_Atomic unsigned refs;
 };
 

@@ -191,7 +191,7 @@ const struct option options[] = {
 	{ "log_to", NULL, OPT_WORD, AT(log_to), "stderr", 0, 0, "stderr|syslog|journal", OPT_RESTART, OPT_PROCESS,
 	  "Where the log goes" },
 
-	/* ---- the console: winpop console reads them, winpopd does not ---- */
+	/* ---- the console: winpop console reads them, winpopd only what is about metrics ---- */
 	{ "console_address", NULL, OPT_TEXT, AT(console_address), "127.0.0.1 ::1", 1, 1024, NULL, OPT_LIVE, OPT_CONSOLE,
 	  "Addresses that the console listens on, separated by blanks; * is all; taken at its next start", check_addresses },
 	{ "console_port", NULL, OPT_UINT, AT(console_port), "8443", 1, 65535, NULL, OPT_LIVE, OPT_CONSOLE,
@@ -208,6 +208,10 @@ const struct option options[] = {
 	  "Seconds after which somebody who does nothing is signed out of the console" },
 	{ "create_user", NULL, OPT_BOOL, AT(create_user), "yes", 0, 0, NULL, OPT_LIVE, OPT_CONSOLE,
 	  "Always create an associated user for new mailboxes: what the console proposes" },
+	{ "metrics_address", NULL, OPT_TEXT, AT(metrics_address), "127.0.0.1", 1, 1024, NULL, OPT_LIVE, OPT_CONSOLE,
+	  "Addresses that winpopd tells metrics and health at, by HTTP without a password, separated by blanks; * is all", check_addresses },
+	{ "metrics_port", NULL, OPT_UINT, AT(metrics_port), "0", 0, 65535, NULL, OPT_LIVE, OPT_CONSOLE,
+	  "Port for that, above 1023 (0: off)" },
 };
 /* clang-format on */
 const size_t n_options = sizeof(options) / sizeof(*options);

@@ -424,7 +424,10 @@ static bool ask_spool(struct session *s, struct lm_ask *q)
 
 static bool ask_deliver(struct session *s, struct lm_ask *q)
 {
-	if (send_off(s, new_task(s, TASK_DELIVER), q))
+	struct task *t = new_task(s, TASK_DELIVER);
+
+	t->asked_us = clock_mono_us();
+	if (send_off(s, t, q))
 		return false;
 	for (struct lm_rcpt *r = q->mail->rcpts; r; r = r->next) {
 		r->class = q->class;

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <string.h>
 #include "server/base/clock.h"
+#include "server/base/meter.h"
 #include "server/base/utf8.h"
 #include "server/lmtp/mail.h"
 
@@ -32,6 +33,7 @@ void lm_log_refused(const struct log *log, const char *account, const char *from
 	};
 	enum lv lv = level[why->class] ? level[why->class] : LV_INFO;
 
+	meter_add(log_meters(log), METER_DELIVERIES + why->class, 1);
 	if (why->class == EC_QUOTA && charge)
 		log_over_quota(log, account, from, why, charge);
 	else
@@ -46,6 +48,12 @@ static struct lm_rcpt *served_before(struct lm_mail *m, const struct lm_rcpt *r)
 			return q;
 	}
 	return NULL;
+}
+
+static void count(const struct log *log, uint64_t octets)
+{
+	meter_add(log_meters(log), METER_DELIVERIES + EC_OK, 1);
+	meter_add(log_meters(log), METER_DELIVERED_OCTETS, octets);
 }
 
 static void deliver_one(struct lm_mail *m, struct lm_rcpt *r, const struct quota_warner *with)
@@ -76,6 +84,8 @@ static void deliver_one(struct lm_mail *m, struct lm_rcpt *r, const struct quota
 			  KV_U("ms", (clock_mono_us() - began_us) / 1000));
 	else
 		lm_log_refused(with->log, account, m->from, &r->err, &r->charge);
+	if (r->class == EC_OK)
+		count(with->log, head.len + octets);
 	buf_drop(&head);
 	if (r->class == EC_OK) {
 		limits_left(with->limits, &r->charge);

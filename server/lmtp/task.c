@@ -2,7 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "server/base/clock.h"
 #include "server/base/mem.h"
+#include "server/base/meter.h"
 #include "server/lmtp/rcpt.h"
 #include "server/lmtp/task.h"
 
@@ -29,6 +31,7 @@ static void run_deliver(struct task *t)
 	for (const struct lm_rcpt *r = t->mail->rcpts; r; r = r->next)
 		counter_add(r->class == EC_OK ? &t->counts->delivered : &t->counts->refused, 1);
 	lm_mail_unspool(t->mail);
+	meter_span(log_meters(&log), SPAN_DELIVERY, clock_mono_us() - t->asked_us);
 }
 
 static void run(struct job *j)

@@ -31,6 +31,7 @@ struct task {
 	struct task_counts *counts;
 	struct lmtp_setup with; /* references */
 	struct lm_mail *mail;   /* SPOOL, DELIVER, FORGET: owned */
+	uint64_t asked_us;      /* DELIVER, in */
 	struct name name;       /* RCPT, in and out */
 	uint64_t size_hint;     /* RCPT, in */
 	struct charge charge;   /* RCPT, out; its account is the next */

@@ -13,6 +13,7 @@
 #include "server/base/clock.h"
 #include "server/base/file.h"
 #include "server/base/mem.h"
+#include "server/ops/exporter.h"
 #include "server/ops/notify.h"
 #include "server/main/privs.h"
 #include "server/main/winpopd.h"
@@ -232,6 +233,8 @@ static enum ec start(struct winpopd *w, struct err *e)
 	if (rc == EC_OK)
 		rc = start_services(w, e);
 	if (rc == EC_OK)
+		rc = exporting_open(w, e);
+	if (rc == EC_OK)
 		rc = caretaker_start(w, e);
 	return rc;
 }
@@ -297,6 +300,7 @@ static void serve(struct winpopd *w)
 static void finish(struct winpopd *w)
 {
 	control_free(&w->control);
+	exporter_free(&w->exporter);
 	caretaker_end(w);
 	for (unsigned i = 0; i < w->n_loops; i++) {
 		loop_stop(w->loops[i]);

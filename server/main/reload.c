@@ -90,8 +90,8 @@ struct built {
 static void swap_in(struct winpopd *w, struct built *new)
 {
 	struct setups s;
+	struct conf *was = w->conf;
 
-	conf_unref(&w->conf);
 	tls_unref(&w->tls);
 	auth_unref(&w->auth);
 	auth_unref(&w->smtp_auth);
@@ -107,6 +107,8 @@ static void swap_in(struct winpopd *w, struct built *new)
 	mta_setup(w->mta, &s.mta);
 	log_set_level(w->sink, (int)w->conf->logging);
 	caretaker_look(w);
+	exporting_renew(w, was);
+	conf_unref(&was);
 }
 
 /* Certificates are live, but the port that begins with TLS is opened at start, and only if there was one. */

@@ -3,45 +3,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include "server/base/clock.h"
 #include "server/base/mem.h"
+#include "server/main/figures.h"
 #include "server/main/winpopd.h"
 #include "server/pop3/who.h"
-
-static void put_count(void *ctx, const char *event, uint64_t n)
-{
-	json_object_set_new(ctx, event, json_integer((json_int_t)n));
-}
 
 static enum ec do_status(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
 {
 	(void)request, (void)e;
-	struct pop3_now p;
-	struct lmtp_now l;
-	struct mta_now m;
-	json_t *events = json_object();
-	pop3_now(w->pop3, &p);
-	lmtp_now(w->lmtp, &l);
-	mta_now(w->mta, &m);
-	log_each_count(w->sink, put_count, events);
-	json_t *s = json_pack(
-		"{s:i, s:s, s:I, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:i, s:I, s:I, s:I, s:i, s:i, "
-		"s:i, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:o}",
-		"pid", (int)getpid(), "version", WINPOP_VERSION, "uptime",
-		(json_int_t)(clock_wall_s() - (int64_t)w->started_s), "sessions", (int)p.sessions,
-		"signed_in", (int)p.signed_in, "sessions_total", (json_int_t)p.total, "served",
-		(int)p.slots.served, "held", (int)p.slots.held, "ready", (int)p.slots.ready,
-		"denied", (json_int_t)p.slots.denied, "lmtp_sessions", (int)l.sessions,
-		"lmtp_total", (json_int_t)l.total, "delivered", (json_int_t)l.delivered, "refused",
-		(json_int_t)l.refused, "signin_queue", (int)work_waiting(w->signin_work),
-		"mailbox_queue", (int)work_waiting(w->mailbox_work), "deliver_queue",
-		(int)work_waiting(w->deliver_work), "authentication", backing_method(w->backing),
-		"retired", (int)backing_retired(w), "mta_sessions", (int)m.sessions, "mta_total",
-		(json_int_t)m.total, "lookups", (json_int_t)m.lookups, "smtp_signins",
-		(json_int_t)m.signins, "smtp_refused", (json_int_t)m.failed, "events", events);
-	json_object_update(reply, s);
-	json_decref(s);
+	figures_status(w, reply);
+	return EC_OK;
+}
+
+static enum ec do_metrics(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
+{
+	char *text = figures_metrics(w, METRICS_OPEN);
+
+	(void)request, (void)e;
+	json_object_set_new(reply, "text", json_string(text));
+	free(text);
 	return EC_OK;
 }
 
@@ -202,9 +182,9 @@ static const struct {
 	const char *name;
 	enum ec (*run)(struct winpopd *, const json_t *request, json_t *reply, struct err *);
 } requests[] = {
-	{ "status", do_status }, { "reload", do_reload }, { "kick", do_kick },
-	{ "forget", do_forget }, { "upkeep", do_upkeep }, { "who", do_who },
-	{ "stop", do_stop },
+	{ "status", do_status },   { "reload", do_reload }, { "kick", do_kick },
+	{ "forget", do_forget },   { "upkeep", do_upkeep }, { "who", do_who },
+	{ "metrics", do_metrics }, { "stop", do_stop },
 };
 
 enum ec winpopd_request(void *ctx, const json_t *request, json_t *reply, struct err *e)
@@ -213,7 +193,7 @@ enum ec winpopd_request(void *ctx, const json_t *request, json_t *reply, struct 
 	for (size_t i = 0; what && i < sizeof(requests) / sizeof(requests[0]); i++)
 		if (strcmp(what, requests[i].name) == 0)
 			return requests[i].run(ctx, request, reply, e);
-	return err_set(
-		e, EC_USAGE,
-		"unknown request; known are status, reload, kick, forget, upkeep, who, stop");
+	return err_set(e, EC_USAGE,
+		       "unknown request; known are status, reload, kick, forget, upkeep, who, "
+		       "metrics, stop");
 }

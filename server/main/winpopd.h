@@ -73,6 +73,7 @@ struct winpopd {
 	struct mta *mta;
 	struct control *control;
 	struct caretaker *caretaker;
+	struct exporter *exporter; /* NULL: off */
 
 	/* What strangers are told of expiry (struct p3_policy). */
 	uint32_t expire_days;
@@ -130,6 +131,10 @@ void caretaker_rules(struct winpopd *w);
 void caretaker_look_again(struct winpopd *w);
 void caretaker_stop(struct winpopd *w); /* soon; does not wait */
 void caretaker_end(struct winpopd *w);  /* waits: as long as one mailbox takes */
+
+/* exporting.c: NULL stays NULL where the settings say so. */
+enum ec exporting_open(struct winpopd *w, struct err *e);
+void exporting_renew(struct winpopd *w, const struct conf *was);
 
 /* requests.c */
 enum ec winpopd_request(void *ctx, const struct json_t *request, struct json_t *reply,

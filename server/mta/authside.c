@@ -17,6 +17,7 @@
 #include "server/base/buf.h"
 #include "server/base/clock.h"
 #include "server/base/mem.h"
+#include "server/base/meter.h"
 #include "server/mta/inside.h"
 
 #define DELAY_MAX_MS 8000
@@ -109,6 +110,8 @@ static void note(const struct signing *w)
 	char text[NAME_TEXT_MAX + 1];
 
 	counter_add(&m->signins, 1);
+	meter_signin(log_meters(&log), METER_SMTP_SIGNINS, w->got.mech,
+		     w->got.state == AUTH_FAILED ? meter_result_of(w->got.class) : SIGNIN_OK);
 	if (w->got.state == AUTH_FAILED)
 		counter_add(&m->failed, 1);
 	else

@@ -136,7 +136,7 @@ enum ec work_submit(struct work *w, struct job *j)
 {
 	bool taken, wake;
 
-	j->since_ms = w->patience_ms ? clock_mono_ms() : 0;
+	j->since_ms = clock_mono_ms();
 	pthread_mutex_lock(&w->lock);
 	assert(!w->closing);
 	taken = has_room(w, j->since_ms);
@@ -156,6 +156,17 @@ enum ec work_submit(struct work *w, struct job *j)
 unsigned work_waiting(const struct work *w)
 {
 	return atomic_load(&w->n_waiting);
+}
+
+uint64_t work_oldest_ms(struct work *w)
+{
+	uint64_t now = clock_mono_ms(), since = now;
+
+	pthread_mutex_lock(&w->lock);
+	if (w->first && w->first->since_ms < now)
+		since = w->first->since_ms;
+	pthread_mutex_unlock(&w->lock);
+	return now - since;
 }
 
 void work_free(struct work **wp)

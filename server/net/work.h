@@ -34,6 +34,7 @@ void work_patience(struct work *w, unsigned ms);
 void work_nice(struct work *w, int by);
 enum ec work_submit(struct work *w, struct job *j);
 unsigned work_waiting(const struct work *w);
+uint64_t work_oldest_ms(struct work *w); /* for how long the oldest job waits; 0: none does */
 void work_free(
 	struct work *
 		*w); /* finishes what was accepted: every run() is called and every done() posted */

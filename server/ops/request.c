@@ -39,7 +39,8 @@ char *request_refuse(enum ec class, const char *text)
 /* Asked to know, not to change. */
 static bool only_looks(const char *what)
 {
-	return strcmp(what, "status") == 0 || strcmp(what, "who") == 0;
+	return strcmp(what, "status") == 0 || strcmp(what, "who") == 0 ||
+	       strcmp(what, "metrics") == 0;
 }
 
 static const char *text_in(const json_t *request, const char *key)

@@ -11,8 +11,37 @@
  * Locks and LOGIN-DELAY are looked at after the password proved right: neither is a stranger's business. The claim comes last.
  */
 #include "server/base/clock.h"
+#include "server/base/meter.h"
 #include "server/catalog/expire.h"
 #include "server/pop3/admit.h"
+
+static const char *mech_of(const struct p3_ask *q)
+{
+	if (q->mech_done)
+		return q->mech_done;
+	return q->kind == P3_ASK_PASS ? "USER" : q->kind == P3_ASK_APOP ? "APOP" : q->mech;
+}
+
+/* Sign-ins that succeed are counted where they are logged, when the client is told. */
+static void count(const struct admit *a, enum meter_result result)
+{
+	struct meters *m = log_meters(a->log);
+
+	meter_signin(m, METER_SIGNINS, mech_of(a->q), result);
+	meter_span(m, SPAN_SIGNIN, a->spent_us + clock_mono_us() - a->began_us);
+}
+
+void admit_failed(const struct admit *a)
+{
+	count(a, meter_result_of(a->q->class));
+}
+
+static enum meter_result result_of(const struct p3_ask *q)
+{
+	if (q->class == EC_REFUSED)
+		return q->code ? SIGNIN_DELAYED : SIGNIN_LOCKED;
+	return q->class == EC_ABSENT ? SIGNIN_MISSING : meter_result_of(q->class);
+}
 
 static void log_refused(const struct admit *a)
 {
@@ -37,6 +66,7 @@ static void refuse(struct admit *a)
 {
 	a->step = ADMIT_DONE;
 	log_refused(a);
+	count(a, result_of(a->q));
 }
 
 static void take_answer(struct admit *a, const struct auth_answer *got)
@@ -53,6 +83,8 @@ static void take_answer(struct admit *a, const struct auth_answer *got)
 	q->refusal = got->refusal;
 	q->who = got->who;
 	q->mech_done = got->mech;
+	if (got->state == AUTH_FAILED)
+		admit_failed(a);
 }
 
 /* False, here and below: it would have to wait. */
@@ -145,6 +177,7 @@ static void expire(const struct admit *a)
 		log_event(a->log, LV_WARN, "expire-failed", KV("text", e.text));
 	else if (n)
 		log_event(a->log, LV_INFO, "expired", KV_U("messages", n));
+	meter_add(log_meters(a->log), METER_EXPIRED, n);
 }
 
 static bool open_box(struct admit *a, bool may_wait)

@@ -24,7 +24,11 @@ struct admit {
 	enum admit_step step; /* the next; DONE: q is answered */
 	bool is_rule_old;     /* the catalog is away: when mail expires may have been changed */
 	unsigned delay_ms;    /* wait this long before the client hears it */
+	uint64_t began_us;    /* this step of an exchange; the ones before took spent_us */
+	uint64_t spent_us;
 };
 
 /* Goes on as far as it can without waiting in any step but those (ADMIT_MAY_WAIT bits). A step that would have to is not begun. */
 void admit_go(struct admit *a, unsigned may_wait);
+/* Counts one that ended where admit_go did not bring it, as q->class says. */
+void admit_failed(const struct admit *a);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "server/base/clock.h"
 #include "server/base/mem.h"
+#include "server/base/meter.h"
 #include "server/pop3/admit.h"
 
 #define RETRY_MS 20 /* a full queue in the middle of a message */
@@ -34,6 +35,7 @@ static void run_commit(struct asking *a)
 
 	if (q->marks)
 		q->class = a->box->ops->commit(a->box, q->marks, &q->commit, &q->err);
+	meter_add(log_meters(a->log), METER_REMOVED, q->commit.n_removed);
 	if (!a->keep_box)
 		a->box->ops->release(&a->box);
 }
@@ -81,14 +83,17 @@ static void run(struct job *j)
 /* ---- back on the loop ---- */
 
 /* An administrator ended this mailbox's sessions while we were still knocking: what we saw of its lock may be old. */
-static void doubt(struct link *l, struct p3_ask *q)
+static void doubt(struct link *l, const struct asking *a)
 {
+	struct p3_ask *q = a->q;
+
 	l->doubted = false;
 	if (q->class != EC_OK || q->more)
 		return;
 	answer_release(l);
 	q->box = NULL;
 	q->class = EC_TEMP;
+	admit_failed(&a->admit);
 }
 
 static void waited(void *ctx)
@@ -113,10 +118,14 @@ static bool goes_on(const struct link *l, struct asking *a)
 {
 	if (!is_signin(a->q) || a->admit.step == ADMIT_DONE)
 		return false;
-	enum ec rc = l->phase == LINK_CLOSED ? EC_TEMP : work_submit(workers_for(a), &a->job);
-	if (rc != EC_OK)
-		a->q->class = rc; /* else all of it is the worker's again */
-	return rc == EC_OK;
+	bool has_left = l->phase == LINK_CLOSED;
+	enum ec rc = has_left ? EC_TEMP : work_submit(workers_for(a), &a->job);
+	if (rc == EC_OK)
+		return true; /* all of it is the worker's again */
+	a->q->class = rc;
+	if (!has_left)
+		admit_failed(&a->admit);
+	return false;
 }
 
 static void back(struct job *j)
@@ -130,9 +139,11 @@ static void back(struct job *j)
 		return;
 	l->box = is_signin(q) ? q->box : a->box;
 	l->asking = NULL;
-	free(a);
 	if (is_signin(q) && l->doubted)
-		doubt(l, q);
+		doubt(l, a);
+	free(a);
+	if (is_signin(q) && q->more)
+		l->spent_us += clock_mono_us() - l->asked_us;
 	if (delay_ms > 0)
 		l->rest_until_ms = clock_mono_ms() + delay_ms;
 	if (delay_ms == 0 || l->phase == LINK_CLOSED) {
@@ -260,7 +271,9 @@ static bool ask_signin(struct link *l, struct p3_ask *q)
 
 	if (q->kind == P3_ASK_BEGIN)
 		bind_channel(l, q->mech);
-	l->asked_ms = clock_mono_ms();
+	if (q->kind != P3_ASK_STEP)
+		l->spent_us = 0;
+	l->asked_us = clock_mono_us();
 	a.admit = (struct admit){
 		.set = l->set,
 		.delay = l->at->p->delay,
@@ -268,10 +281,16 @@ static bool ask_signin(struct link *l, struct p3_ask *q)
 		.sid = l->sid,
 		.login = l->login,
 		.q = q,
+		.began_us = l->asked_us,
+		.spent_us = l->spent_us,
 	};
 	admit_go(&a.admit, 0);
-	if (a.admit.step != ADMIT_DONE)
-		return on_worker(l, &a);
+	if (a.admit.step != ADMIT_DONE) {
+		bool answered = on_worker(l, &a);
+		if (answered)
+			admit_failed(&a.admit);
+		return answered;
+	}
 	l->box = q->box;
 	return true;
 }

@@ -14,6 +14,7 @@
 #include "server/base/clock.h"
 #include "server/base/digits.h"
 #include "server/base/mem.h"
+#include "server/base/meter.h"
 #include "server/pop3/link.h"
 
 #define PIPELINED 4096   /* octets of input kept beyond the longest line */
@@ -44,6 +45,8 @@ static void landed(void *ctx)
 	struct link *l = f->l;
 
 	l->n_flying--;
+	if (l->phase != LINK_CLOSED) /* else some of it was lost */
+		meter_span(log_meters(&l->log), SPAN_RETRIEVAL, clock_mono_us() - f->began_us);
 	if (!l->box) {
 		f->next = l->landed;
 		l->landed = f;
@@ -72,10 +75,21 @@ static void blob(void *ctx, struct blob *b)
 		return;
 	}
 	struct flight *f = mem_new(sizeof(*f));
-	*f = (struct flight){ .l = l, .blob = *b };
+	*f = (struct flight){ .l = l, .blob = *b, .began_us = l->fetch_us };
 	l->n_flying++;
 	l->blob_given = true;
 	conn_put_file(l->conn, b->fd, b->off, b->len, landed, f);
+}
+
+static void retrieved(void *ctx, uint64_t octets)
+{
+	struct link *l = ctx;
+	struct meters *m = log_meters(&l->log);
+
+	meter_add(m, METER_RETRIEVED, 1);
+	meter_add(m, METER_RETRIEVED_OCTETS, octets);
+	if (!l->blob_given)
+		meter_span(m, SPAN_RETRIEVAL, clock_mono_us() - l->fetch_us);
 }
 
 static void done(void *ctx, struct blob *b)
@@ -96,6 +110,10 @@ static void tls(void *ctx)
 
 static bool ask(void *ctx, struct p3_ask *q)
 {
+	struct link *l = ctx;
+
+	if (q->kind == P3_ASK_FETCH)
+		l->fetch_us = clock_mono_us();
 	return answer_ask(ctx, q);
 }
 
@@ -114,6 +132,7 @@ static void signed_in(void *ctx)
 	struct conn_tls_info tls;
 	struct p3_totals t;
 	char who[NAME_TEXT_MAX + 1];
+	uint64_t spent_us = l->spent_us + clock_mono_us() - l->asked_us;
 
 	l->signed_in = true;
 	atomic_fetch_add(&l->at->p->n_signed_in, 1);
@@ -123,9 +142,10 @@ static void signed_in(void *ctx)
 	conn_tls_info(l->conn, &tls);
 	p3_totals(l->engine, &t);
 	log_event(&l->log, LV_INFO, "signin", KV("account", name_text(&t.who, who)),
-		  KV("mech", t.mech), KV("tls", tls.version),
-		  KV_U("ms", clock_mono_ms() - l->asked_ms), KV_U("messages", l->box->n_msgs),
-		  KV_U("octets", l->box->octets));
+		  KV("mech", t.mech), KV("tls", tls.version), KV_U("ms", spent_us / 1000),
+		  KV_U("messages", l->box->n_msgs), KV_U("octets", l->box->octets));
+	meter_signin(log_meters(&l->log), METER_SIGNINS, t.mech, SIGNIN_OK);
+	meter_span(log_meters(&l->log), SPAN_SIGNIN, spent_us);
 }
 
 static size_t queued(void *ctx)
@@ -139,6 +159,7 @@ static const struct p3_out out = {
 	.put = put,
 	.blob = blob,
 	.done = done,
+	.retrieved = retrieved,
 	.tls = tls,
 	.ask = ask,
 	.signed_in = signed_in,
@@ -225,6 +246,8 @@ void link_close(struct link *l, const char *why)
 	if (was == LINK_CLOSED)
 		return;
 	l->phase = LINK_CLOSED;
+	if (l->shaking)
+		meter_add(log_meters(&l->log), METER_TLS_FAILED, 1);
 	log_end(l, why);
 	timer_cancel(&l->timer);
 	conn_free(&l->conn);
@@ -272,6 +295,12 @@ static struct p3_allowed allowed(struct link *l, bool secure)
 	};
 }
 
+static void start_tls(struct link *l)
+{
+	l->shaking = true;
+	conn_start_tls(l->conn, l->set->with.tls);
+}
+
 /* What is to be done with a verdict, until the engine waits for something. */
 static void go_on(struct link *l, enum verdict v)
 {
@@ -286,7 +315,7 @@ static void go_on(struct link *l, enum verdict v)
 	}
 	if (l->tls_wanted) {
 		l->tls_wanted = false;
-		conn_start_tls(l->conn, l->set->with.tls);
+		start_tls(l);
 	}
 	if (v == V_BYE)
 		leave(l, NULL);
@@ -315,6 +344,8 @@ static void secured(struct link *l)
 	struct conn_tls_info tls;
 	struct auth_facts f;
 
+	l->shaking = false;
+	meter_add(log_meters(&l->log), METER_TLS_OK, 1);
 	if (l->phase == LINK_TLS) {
 		begin(l);
 		return;
@@ -402,7 +433,7 @@ static void open_link(struct link *l)
 		begin(l);
 	} else if (l->set->with.tls) {
 		l->phase = LINK_TLS;
-		conn_start_tls(l->conn, l->set->with.tls);
+		start_tls(l);
 	} else {
 		link_close(l, "no-tls");
 	}
@@ -480,11 +511,13 @@ void link_arrive(struct side *at, int fd, const struct sockaddr *sa, socklen_t l
 	l->implicit_tls = implicit_tls;
 	l->throttled = throttle_enter(p->throttle, sa, len);
 	if (!l->throttled) {
+		meter_add(log_meters(&l->log), METER_DENIED_ADDRESS, 1);
 		deny(l, fd, "too many connections from this address");
 		return;
 	}
 	enum slot_answer slot = slots_take(p->slots, &l->held);
 	if (slot == SLOT_DENIED) {
+		meter_add(log_meters(&l->log), METER_DENIED_SLOTS, 1);
 		deny(l, fd, "all slots and the backlog are taken");
 		return;
 	}

@@ -66,6 +66,7 @@ enum link_phase {
 struct flight { /* a message whose octets are still on their way out of its file */
 	struct link *l;
 	struct blob blob;
+	uint64_t began_us;
 	struct flight *next;
 };
 
@@ -86,6 +87,7 @@ struct link {
 	bool blob_given; /* the message lent last is in flight, or was copied */
 	bool doubted;    /* kicked while signing in: by the time the answer comes it may be stale */
 	bool signed_in;
+	bool shaking; /* hands, for TLS */
 
 	struct conn *conn;
 	struct arena *mem;
@@ -98,7 +100,9 @@ struct link {
 	unsigned n_flying;
 	struct flight *landed; /* while a job had the mailbox */
 
-	uint64_t born_ms, asked_ms;
+	uint64_t born_ms, asked_us;
+	uint64_t spent_us;      /* on the steps of an exchange before the present one */
+	uint64_t fetch_us;      /* when the message that is lent was asked for */
 	uint64_t rest_until_ms; /* a failed sign-in's wait; hanging up does not shorten it */
 	const char *why;        /* it ends, if the engine does not know; NULL */
 	struct log log;

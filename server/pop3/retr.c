@@ -51,6 +51,8 @@ static void count_retr(struct p3 *s)
 
 	s->totals.n_retr++;
 	s->totals.octets_retr += m->octets;
+	if (s->out->retrieved)
+		s->out->retrieved(s->ctx, m->octets);
 	if (note && p3_mark(s, &s->fetched, s->send.msg))
 		s->n_fetched++;
 }

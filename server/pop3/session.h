@@ -88,6 +88,8 @@ struct p3_out {
 	void (*blob)(void *ctx, struct blob *b);
 	/* The engine needs the message fetched last no more; if it was given to blob() it may still be in flight. */
 	void (*done)(void *ctx, struct blob *b);
+	/* RETR: so many octets of a message are out, or in flight; before done(). NULL: nobody counts. */
+	void (*retrieved)(void *ctx, uint64_t octets);
 	/* After the reply just put: drop everything the client has pipelined, start TLS, call p3_secured. The p3_feed that
 	 * calls this reports all of its input as eaten. */
 	void (*tls)(void *ctx);

@@ -143,6 +143,7 @@ enum verdict p3_sasl_line(struct p3 *s, struct p3_slice line)
 		return p3_sasl_cancel(s, "sign-in cancelled");
 	if (!decode(s, line))
 		return p3_sasl_cancel(s, "this is not base64; sign-in ended");
+	s->q.mech = s->mech;
 	s->q.data = buf_at(&s->sasl);
 	s->q.data_len = s->sasl.len;
 	s->q.has_data = true;

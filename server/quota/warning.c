@@ -16,6 +16,7 @@
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
 #include "server/base/file.h"
+#include "server/base/meter.h"
 #include "server/quota/template.h"
 #include "server/quota/warning.h"
 #include "server/store/canon.h"
@@ -235,6 +236,7 @@ static void send(const struct quota_warner *w, struct letter *l, const struct na
 	};
 	enum ec rc = w->store->ops->deliver(w->store, to, &m, &e);
 
+	meter_add(log_meters(w->log), METER_QUOTA_WARNINGS, rc == EC_OK);
 	if (rc == EC_OK)
 		log_event(w->log, LV_INFO, "quota-warning", KV("mailbox", l->to),
 			  KV("account", l->word[WORD_ACCOUNT]), KV("percent", l->percent));

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "server/base/clock.h"
+#include "server/base/meter.h"
 #include "server/catalog/expire.h"
 #include "server/upkeep/upkeep.h"
 
@@ -69,6 +70,7 @@ static enum ec remove_expired(struct pass *p, const struct entry *en, uint32_t d
 	rc = store_expire(box, days, &n, e);
 	box->ops->release(&box);
 	p->out->expired += n;
+	meter_add(log_meters(p->u->log), METER_EXPIRED, n);
 	if (n > 0)
 		log_event(p->u->log, LV_INFO, "expired", KV("account", name_text(&en->name, text)),
 			  KV_U("messages", n));
