@@ -150,6 +150,14 @@ def test_local_accounts_by_a_person(bare):
     assert len(list(bare.path("/var/lib/winpop/mailroot/example.com").glob("*/*.eml"))) == 2
 
 
+def ca_for(host, directory):
+    """Where the service's user can read it, too."""
+    copy = host.etc / "directory-ca.crt"
+    copy.write_bytes(directory.ca.read_bytes())
+    copy.chmod(0o644)
+    return "/etc/directory-ca.crt"
+
+
 def test_openldap_by_a_person(bare_at, slapd):
     with slapd_space(slapd) as space:
         host = bare_at(space)
@@ -158,7 +166,7 @@ def test_openldap_by_a_person(bare_at, slapd):
         t = host.sit_down("setup")
         walk(t, ("Servers of the directory", slapd.ldaps_uri), ("Kind of directory", "openldap"), ("How the service signs in [simple]", ""),
              ("Name of the service", slapd.service_dn), ("File for its password", ""), ("Password of", "wrong"),
-             ("File of authorities", str(slapd.ca)), ("Where people are", ""))
+             ("File of authorities", ca_for(host, slapd)), ("Where people are", ""))
         page = t.wait("Go on [no]:")
         assert "look at the name and the password" in re.sub(r"\s+", " ", page)
         t.type("")
@@ -198,7 +206,7 @@ def slapd_space(slapd):
 def test_active_directory_by_answers(bare_at, dc):
     host = bare_at(dc.space)
     dc.add_person("kim", PASSWORD, mail="kim@example.com")
-    answers = host.answers(directory_servers=dc.ldaps_uri, directory="ad", directory_user="winpop@example.test", directory_ca=dc.ca,
+    answers = host.answers(directory_servers=dc.ldaps_uri, directory="ad", directory_user="winpop@example.test", directory_ca=ca_for(host, dc),
                            mailbox="kim", createuser="no", **basics(hostname="pop.example.com"))
     refused = host.winpop("setup", "--answers", answers, stdin="not the password\n")
     assert refused.code == 1 and "directory_ready: the directory is not as it has to be" in refused.err, refused
