@@ -41,7 +41,7 @@ def installed(build, tmp_path_factory):
     "share/man/man8/winpop.8", "share/man/man8/winpopd.8", "share/man/man5/winpop.conf.5", "share/man/man7/winpop-setup.7",
     "share/man/man7/winpop-postfix.7", "share/winpop/schema/openldap/winpop.ldif", "share/winpop/schema/ad/update.ldif",
     "share/bash-completion/completions/winpop", "share/zsh/site-functions/_winpop", "share/fish/vendor_completions.d/winpop.fish",
-    "share/doc/winpop/README.md", "share/doc/winpop/LICENSE", "share/doc/winpop/examples/winpop.conf",
+    "share/winpop/dashboard/winpop.json", "share/doc/winpop/README.md", "share/doc/winpop/LICENSE", "share/doc/winpop/examples/winpop.conf",
 ])
 def test_installed_below_the_prefix(installed, path):
     assert (installed / "usr/local" / path).is_file()
