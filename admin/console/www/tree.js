@@ -39,7 +39,7 @@ export class Tree {
 		this.domains = [];
 		this.limit = SHOWN;
 		this.match = "";
-		this.list = el("ul", { role: "tree", "aria-label": "winpop", class: "tree", "aria-busy": "true", on: { keydown: (event) => this.#key(event) } });
+		this.list = el("ul", { role: "tree", "aria-label": "winpop", class: "tree", on: { keydown: (event) => this.#key(event) } });
 		this.filter = this.#filterBox();
 		this.node = el("div", {}, this.filter, this.list);
 	}
@@ -64,6 +64,7 @@ export class Tree {
 
 	async load() {
 		const switches = { limit: String(this.limit), ...(this.match && { match: this.match }) };
+		this.list.setAttribute("aria-busy", "true");
 		try {
 			const { domains, more } = await this.app.ask("list", [], switches, { quiet: true });
 			this.more = more !== undefined;
