@@ -86,6 +86,7 @@ struct wp_caller {
 	const struct scope *only; /* NULL: the whole server */
 };
 
+struct rights;
 struct veil;
 
 /* One run of one command. */
@@ -98,6 +99,7 @@ struct wp {
 	const struct wp_caller *by;    /* NULL: the shell */
 	const struct scope *only;      /* NULL: everything */
 	const struct veil *veil;       /* NULL: nothing is hidden */
+	struct rights *rights;         /* who may do more than a delegate (rank.h); NULL: nobody */
 	const struct dir_identity *as; /* who acts in a directory; NULL = the service */
 	struct log log;                /* where admin events go */
 	struct out *out;

@@ -7,6 +7,7 @@
 #include <time.h>
 #include "server/base/clock.h"
 #include "admin/quota.h"
+#include "admin/rank.h"
 #include "admin/service.h"
 
 enum { DELETEUSER, YES, NOW };
@@ -135,6 +136,11 @@ static enum ec remove_account(struct wp *w, const struct account *acct, struct e
 		       "this computer or of the directory");
 }
 
+static bool takes_account(const struct wp *w, const struct wp_args *a)
+{
+	return a->given[DELETEUSER] || w->backends.accounts->ops->needs_create;
+}
+
 static enum ec delete_mailbox(struct wp *w, const struct wp_args *a, const struct name *n,
 			      struct err *e)
 {
@@ -144,6 +150,9 @@ static enum ec delete_mailbox(struct wp *w, const struct wp_args *a, const struc
 	struct entry found;
 	enum ec rc = wp_find(w, n, &found, e);
 
+	/* While the mailbox is there to find the account by. */
+	if ((rc == EC_OK || rc == EC_ABSENT) && takes_account(w, a) && rank_check(w, n, e) != EC_OK)
+		return e->class;
 	/* One that was ended with a directory's own tools has left its mail. */
 	if (rc == EC_ABSENT)
 		rc = EC_OK;

@@ -5,6 +5,7 @@
 #include <strings.h>
 #include "admin/cmd.h"
 #include "admin/identity.h"
+#include "admin/rank.h"
 #include "admin/service.h"
 
 const struct wp_cmd *const wp_cmds[] = {
@@ -142,8 +143,10 @@ enum ec wp_account_create(struct wp *w, const struct account_wish *wish, const s
 			  struct draft *draft, struct err *e)
 {
 	struct accounts *accts = w->backends.accounts;
-	enum ec rc = accts->ops->by_root ? ask_mailroot(accts, &wish->name, e) : EC_OK;
+	enum ec rc = rank_check(w, &wish->name, e);
 
+	if (rc == EC_OK && accts->ops->by_root)
+		rc = ask_mailroot(accts, &wish->name, e);
 	if (rc != EC_OK)
 		return rc;
 	identity_root(accts->ops->by_root);
@@ -169,9 +172,12 @@ enum ec wp_account_set_password(struct wp *w, const struct name *n, const struct
 				struct err *e)
 {
 	struct accounts *accts = w->backends.accounts;
+	enum ec rc = rank_check(w, n, e);
 
+	if (rc != EC_OK)
+		return rc;
 	identity_root(accts->ops->by_root);
-	enum ec rc = accts->ops->set_password(accts, n, s, e);
+	rc = accts->ops->set_password(accts, n, s, e);
 	identity_root(false);
 	if (rc == EC_OK)
 		forget(w, n);

@@ -5,6 +5,7 @@
 #include "admin/audit.h"
 #include "admin/identity.h"
 #include "admin/perform.h"
+#include "admin/rank.h"
 #include "admin/veil.h"
 
 /* ---- nobody to ask ---- */
@@ -80,6 +81,8 @@ static enum ec prepare(struct wp *w, const struct wp_args *a, struct secret *pas
 			       a->cmd->name);
 	enum ec rc = needs >= WP_CONF ? load_conf(w, e) : EC_OK;
 
+	if (rc == EC_OK && needs >= WP_MAIL)
+		rc = rank_load(w, e);
 	if (rc == EC_OK && needs >= WP_MAIL)
 		rc = identity_become_owner(w->conf, !wants_root(w, a->cmd), e);
 	if (rc == EC_OK && a->bind_as)

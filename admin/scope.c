@@ -59,7 +59,8 @@ static bool is_host_setting(const char *name)
 					     "directory_password_file",
 					     "console_user",
 					     "console_rights",
-					     "console_key" };
+					     "console_key",
+					     "quota_warning" }; /* whose text is mailed */
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(names[i], name) == 0)

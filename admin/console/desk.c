@@ -19,6 +19,7 @@
 #define WAITING_MAX 32
 #define COMMAND_MS 60000
 #define WINPOPD_MS 5000
+#define HEALTH_WAITING_MAX 256
 #define HEALTH_MS 2000 /* what was found out holds so long: nobody signs in for that question */
 
 /* ---- who asks ---- */
@@ -46,6 +47,7 @@ static enum ec by_token(struct ask *a, const char *token, struct err *e)
 
 static void by_cookie(struct ask *a)
 {
+	keeper_look_at_rights(a->keeper);
 	const struct session *s =
 		sessions_get(a->keeper->sessions, a->cookie, !a->idle, clock_mono_ms());
 
@@ -209,13 +211,19 @@ static void tell_health(struct ask *a)
 
 static void health_done(void *ctx, const struct proc_end *end)
 {
-	struct ask *a = ctx;
-	struct keeper *k = a->keeper;
+	struct keeper *k = ((struct ask *)ctx)->keeper;
+	struct ask *a = k->health.waiting;
 
 	k->n_running--;
 	k->health.status = end->status == EC_OK ? 200 : 503;
 	k->health.until_ms = clock_mono_ms() + HEALTH_MS;
-	tell_health(a);
+	k->health.waiting = NULL;
+	k->health.n_waiting = 0;
+	while (a) {
+		struct ask *next = a->next;
+		tell_health(a);
+		a = next;
+	}
 	start_waiting(k);
 }
 
@@ -238,7 +246,8 @@ static void metrics_done(void *ctx, const struct proc_end *end)
 	start_waiting(k);
 }
 
-static void ask_about(struct ask *a, int (*run)(void *, int),
+/* False: answered. */
+static bool ask_about(struct ask *a, int (*run)(void *, int),
 		      void (*done)(void *, const struct proc_end *))
 {
 	const struct proc_work work = {
@@ -249,21 +258,32 @@ static void ask_about(struct ask *a, int (*run)(void *, int),
 
 	if (a->keeper->n_running >= RUNNING_MAX) {
 		ask_refuse(a, 503, EC_BUSY, "too much at once: try again in a moment");
-		return;
+		return false;
+	}
+	if (proc_start(a->keeper->procs, &work, &proc, &e) != EC_OK) {
+		ask_err(a, &e);
+		return false;
 	}
 	a->keeper->n_running++;
-	if (proc_start(a->keeper->procs, &work, &proc, &e) == EC_OK)
-		return;
-	a->keeper->n_running--;
-	ask_err(a, &e);
+	return true;
 }
 
+/* One process for all who ask meanwhile: strangers may ask, and are not to take the place of commands. */
 static void do_health(struct ask *a)
 {
-	if (clock_mono_ms() < a->keeper->health.until_ms)
+	struct keeper *k = a->keeper;
+
+	if (clock_mono_ms() < k->health.until_ms) {
 		tell_health(a);
-	else
-		ask_about(a, run_health, health_done);
+		return;
+	}
+	a->next = k->health.waiting;
+	if (k->health.n_waiting >= HEALTH_WAITING_MAX) {
+		ask_refuse(a, 503, EC_BUSY, "too much at once: try again in a moment");
+	} else if (a->next || ask_about(a, run_health, health_done)) {
+		k->health.waiting = a;
+		k->health.n_waiting++;
+	}
 }
 
 static void do_metrics(struct ask *a)

@@ -6,6 +6,7 @@
 #include "admin/console/keeper.h"
 
 #define JOBS_RUNNING 4
+#define JOBS_DELEGATE 2 /* of these */
 #define JOBS_KEPT 32
 #define JOB_KEEP_MS (3600ull * 1000)
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "server/base/clock.h"
@@ -27,12 +28,15 @@
 
 #define QUESTION_MAX (HTTP_BODY_MAX + FRAME_HEAD_MAX)
 #define AGAIN_MS 1000
+#define END_MS 10000 /* longer than it waits for those who take their answers */
+#define UNREAD_MAX (128u << 20)
 
 struct half {
 	struct half *next;
 	struct keeper *keeper;
 	pid_t pid;
 	struct conn *link; /* NULL: hung up */
+	struct timer *patience;
 	bool ready, told_to_end, reaped;
 	unsigned n_asks;
 };
@@ -148,10 +152,20 @@ static void look_whether_over(struct half *h)
 	free(h);
 }
 
+/* It need not be what we have started any more. */
+static void no_more_patience(void *ctx)
+{
+	const struct half *h = ctx;
+
+	kill(h->pid, SIGKILL);
+}
+
 static void tell_to_end(struct half *h)
 {
-	if (!h->told_to_end && !h->reaped)
+	if (!h->told_to_end && !h->reaped) {
 		kill(h->pid, SIGTERM);
+		timer_set(h->keeper->loop, &h->patience, END_MS, no_more_patience, h);
+	}
 	h->told_to_end = true;
 }
 
@@ -180,6 +194,7 @@ static void half_ended(struct half *h, int status)
 	struct keeper *k = h->keeper;
 
 	h->reaped = true;
+	timer_cancel(&h->patience);
 	if (!h->told_to_end && !k->ending)
 		log_event(k->log, LV_WARN, "console-web-ended", KV_I("pid", h->pid),
 			  KV_I("status", status));
@@ -284,6 +299,8 @@ static void on_link(struct conn *conn, enum conn_ev ev, void *ctx)
 		conn_eat(conn, used);
 		if (a)
 			desk_take(a);
+		if (conn_queued(conn) > UNREAD_MAX) /* it asks, and does not listen */
+			break;
 	}
 	hang_up(h);
 }
@@ -388,6 +405,42 @@ static void on_signal(evutil_socket_t sig, short what, void *ctx)
 	}
 }
 
+/* Sign-ins under way have read the old rights. */
+void keeper_end_sessions(struct keeper *k)
+{
+	k->n_rights++;
+	sessions_end_all(k->sessions);
+}
+
+static struct file_stamp stamp_of(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return (struct file_stamp){ 0 };
+	return (struct file_stamp){ st.st_dev, st.st_ino, st.st_size, st.st_ctim };
+}
+
+static bool same_stamp(const struct file_stamp *a, const struct file_stamp *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+/* Rights that were taken from somebody are not his until somebody thinks of SIGHUP. */
+void keeper_look_at_rights(struct keeper *k)
+{
+	struct file_stamp now = stamp_of(k->conf->console_rights);
+
+	if (same_stamp(&now, &k->rights))
+		return;
+	if (sessions_count(k->sessions) > 0)
+		log_event(k->log, LV_INFO, "console-rights-changed",
+			  KV_U("sessions", sessions_count(k->sessions)));
+	k->rights = now;
+	keeper_end_sessions(k);
+}
+
 /* Whoever is signed in signs in again: what he may do can be another thing now. */
 void keeper_reload(struct keeper *k)
 {
@@ -398,7 +451,7 @@ void keeper_reload(struct keeper *k)
 	if (rc == EC_OK) {
 		conf_unref(&k->conf);
 		k->conf = now;
-		sessions_end_all(k->sessions);
+		keeper_end_sessions(k);
 		sessions_idle(k->sessions, now->console_idle_s * 1000ull);
 		rc = start_half(k, &e);
 	}
@@ -413,6 +466,7 @@ static void end_halves(struct keeper *k)
 		struct half *h = k->halves;
 
 		tell_to_end(h);
+		timer_cancel(&h->patience);
 		conn_free(&h->link); /* it ends by that too */
 		k->halves = h->next;
 		free(h);
@@ -444,6 +498,7 @@ enum ec keeper_run(struct keeper *k, struct err *e)
 	k->penalty = penalty_new();
 	k->jobs = jobs_new(k);
 	k->waiting_end = &k->waiting;
+	k->rights = stamp_of(k->conf->console_rights);
 	rc = start_half(k, e);
 	if (rc == EC_OK)
 		serve(k);

@@ -5,6 +5,8 @@
  */
 #pragma once
 #include <jansson.h>
+#include <sys/types.h>
+#include <time.h>
 #include "server/auth/penalty.h"
 #include "server/base/log.h"
 #include "server/conf/conf.h"
@@ -16,6 +18,14 @@
 
 struct half;
 struct jobs;
+
+/* Differs after a file was changed or replaced. */
+struct file_stamp {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec changed;
+};
 
 struct keeper {
 	const char *conf_path;
@@ -35,8 +45,12 @@ struct keeper {
 	struct {
 		uint64_t until_ms; /* what was found out about winpopd holds so long */
 		int status;
+		struct ask *waiting; /* for what is being found out; NULL: nothing is */
+		unsigned n_waiting;
 	} health;
-	struct ask *asks; /* all that are open */
+	struct file_stamp rights; /* of the file */
+	unsigned n_rights;        /* goes up whenever they may have changed */
+	struct ask *asks;         /* all that are open */
 	struct timer *again;
 	bool ending;
 };
@@ -44,6 +58,9 @@ struct keeper {
 /* Serves until SIGTERM or SIGINT. EC_BROKEN: its other half cannot be started. */
 enum ec keeper_run(struct keeper *k, struct err *e);
 void keeper_reload(struct keeper *k);
+void keeper_end_sessions(struct keeper *k);
+/* Ends them if the file of rights has changed. */
+void keeper_look_at_rights(struct keeper *k);
 
 /* A question of a browser's, until it is answered. */
 struct caller {
@@ -52,7 +69,8 @@ struct caller {
 	bool by_token;
 };
 struct ask {
-	struct ask *next; /* of those that wait, or of sign-ins */
+	struct ask *next;  /* of those that wait, or of sign-ins */
+	unsigned n_rights; /* of the keeper, when a sign-in began */
 	struct ask *all_next, **all_at;
 	struct keeper *keeper;
 	struct half *half; /* who passed it on */

@@ -3,9 +3,6 @@
  * Who administers is one of two kinds of people, and they are proved by the same glue (server/auth): with an address, somebody of
  * the accounts in use; without one, a user of this computer, whose password only root can have looked at. A keeper that is not
  * root has therefore no bare names.
- *
- * Members of a directory's group are found out by the accounts themselves: they know how to say whether somebody is in the group
- * that may sign in (directory_group), so they are opened once more with that group in its place.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +15,7 @@
 #include "server/base/utf8.h"
 #include "admin/console/signin.h"
 #include "admin/identity.h"
+#include "admin/rank.h"
 #include "admin/rights.h"
 
 #define PAM_SERVICE "winpop-console"
@@ -151,29 +149,6 @@ static void login_of(const struct proof *p, char out[NAME_TEXT_MAX + 1])
 	snprintf(out, NAME_TEXT_MAX + 1, "%.*s", has ? (int)strcspn(p->who, "@") : 0, p->who);
 }
 
-static enum ec in_directory_group(const struct proof *p, const char *dn, bool *is, struct err *e)
-{
-	struct conf with = *p->s->conf;
-	struct account found;
-	struct backends b;
-	struct name n;
-
-	*is = false;
-	if (p->users || with.authentication != AUTHN_AD)
-		return EC_OK;
-	with.directory_group = dn;
-	enum ec rc = backends_open(&with, NULL, p->log, &b, e);
-
-	if (rc != EC_OK)
-		return rc;
-	rc = name_parse(&n, p->who, strlen(p->who), b.accounts->ops->rule, e);
-	if (rc == EC_OK)
-		rc = b.accounts->ops->find(b.accounts, &n, &found, e);
-	*is = rc == EC_OK && found.enabled;
-	backends_close(&b);
-	return rc == EC_ABSENT || rc == EC_REFUSED ? EC_OK : rc;
-}
-
 struct asking {
 	const struct proof *proof;
 	enum ec rc; /* of what could not be found out */
@@ -190,7 +165,9 @@ static bool is_member(void *ctx, enum rights_group kind, const char *group)
 
 	login_of(a->proof, login);
 	if (kind == RIGHTS_DIRECTORY_GROUP)
-		rc = in_directory_group(a->proof, group, &is, a->e);
+		rc = a->proof->users ? EC_OK
+				     : rank_in_directory_group(a->proof->s->conf, a->proof->log,
+							       a->proof->who, group, &is, a->e);
 	else if (*login)
 		rc = rights_in_group(login, group, &is, a->e);
 	if (rc != EC_OK)

@@ -124,6 +124,11 @@ static void welcome(struct ask *a)
 
 	leave(a);
 	sessions_end(k->sessions, a->cookie);
+	keeper_look_at_rights(k);
+	if (a->n_rights != k->n_rights) {
+		ask_refuse(a, 503, EC_BUSY, "rights have just been changed: try again");
+		return;
+	}
 	if (sessions_add(k->sessions, a->by.who, &a->by.scope, clock_mono_ms(), id, &e) != EC_OK) {
 		ask_err(a, &e);
 		return;
@@ -177,6 +182,8 @@ void desk_sign_in(struct ask *a)
 			   "too many are signing in at once: try again in a moment");
 		return;
 	}
+	keeper_look_at_rights(k);
+	a->n_rights = k->n_rights;
 	a->signin->conf = k->conf;
 	a->signin->peer = a->peer;
 	enter(a);

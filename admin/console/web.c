@@ -29,10 +29,11 @@
 #include "admin/console/web.h"
 
 #define CLIENTS_MAX 256
-#define CLIENTS_EACH 48  /* of one address: browsers open six, and there may be a proxy before us */
-#define HELLO_MS 15000   /* for the handshake of TLS and the first request */
-#define IDLE_MS 60000    /* from an answer to the end of the next request */
-#define STALL_S 20       /* not one octet, while some are due */
+#define CLIENTS_EACH 48 /* of one address: browsers open six, and there may be a proxy before us */
+#define HELLO_MS 15000  /* for the handshake of TLS and the first request */
+#define IDLE_MS 60000   /* from an answer to the end of the next request */
+#define STALL_S 20      /* not one octet, while some are due */
+#define INPUT_MAX (HTTP_HEAD_MAX + HTTP_BODY_MAX + 1024) /* of one request, and a chunk's line */
 #define OCTETS_PER_MS 64 /* who takes an answer slower than this is not waited for */
 #define DRAIN_MS 5000
 #define LINK_MAX (8u << 20) /* what may wait for the keeper */
@@ -145,6 +146,8 @@ static struct bufferevent *on_accept(struct event_base *base, void *ctx)
 					       BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
 	if (!c->stream)
 		die("out of memory");
+	/* evhttp goes on reading while an answer leaves, to see an end: no more than it can need. */
+	bufferevent_setwatermark(c->stream, EV_READ, 0, INPUT_MAX);
 	timer_set(w->loop, &c->deadline, 0, look_at, c);
 	return c->stream;
 }

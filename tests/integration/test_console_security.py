@@ -523,3 +523,89 @@ def test_without_the_keeper_there_is_nothing(build, certs):
         wait_until(lambda: not os.path.exists(f"/proc/{web}") or "Z" in open(f"/proc/{web}/stat").read().split(")")[1].split()[0],
                    10, "the other half outlives its keeper")
         alone.close()
+
+
+# ---- rights ----
+
+@pytest.mark.parametrize("command, arguments, body", [
+    ("changepwd", ["kim@" + OURS], {"password": "mine"}),
+    ("delete", ["kim@" + OURS], {}),
+    ("delete", ["kim@" + OURS], {"switches": {"deleteuser": True, "now": True}}),
+    ("add", ["chief@" + OURS], {"switches": {"createuser": True}, "password": "mine"}),
+])
+def test_a_delegate_becomes_nobody_who_may_more(console, command, arguments, body):
+    """Not the administrators of the whole server whose mailboxes are in his domain, nor one whose account is not made yet."""
+    console.allow({"kim@" + OURS: "*", "chief@" + OURS: f"{OURS} {OTHER}", "ann@" + OURS: OURS})
+    answer = Browser(console, "ann@" + OURS).run(command, *arguments, **body)
+    assert (answer.status, answer.json["error"]["class"]) == (409, "refused"), answer
+    assert OTHER not in answer.body.decode()
+    assert Browser(console).sign_in("kim@" + OURS, PASSWORD).status == 200
+    assert Browser(console).sign_in(arguments[0], "mine").status == 401
+
+
+def test_a_delegate_sets_the_passwords_of_his_equals(console):
+    console.allow({"kim@" + OURS: "*", "eve@" + OURS: OURS, "ann@" + OURS: OURS})
+    ann = Browser(console, "ann@" + OURS)
+    for name in ("ann@", "eve@"):
+        assert ann.run("changepwd", name + OURS, password=PASSWORD).status == 200
+
+
+def test_rights_taken_away_are_gone_at_once(console):
+    """Without a signal: whoever edits the file need not think of one."""
+    console.allow({"kim@" + OURS: "*", "ann@" + OURS: OURS})
+    ann, kim = Browser(console, "ann@" + OURS), Browser(console, "kim@" + OURS)
+    assert ann.run("list").status == 200
+    console.allow({"kim@" + OURS: "*"})
+    assert ann.run("list").status == 401
+    assert kim.ask("GET", "/api/v1/session").status == 401
+    assert Browser(console).sign_in("ann@" + OURS, PASSWORD).status == 401
+
+
+def test_what_was_seen_with_more_rights_is_not_shown_again(console):
+    console.allow({"kim@" + OURS: "*", "ann@" + OURS: "*"})
+    ann = Browser(console, "ann@" + OURS)
+    job = ann.ask("POST", "/api/v1/commands/check?job=1", {"arguments": []}).json["job"]
+    wait_until(lambda: ann.ask("GET", "/api/v1/jobs/" + job).json["state"] == "done", 60, "the job does not end")
+    console.allow({"kim@" + OURS: "*", "ann@" + OURS: OURS})
+    ann = Browser(console, "ann@" + OURS)
+    assert ann.ask("GET", "/api/v1/jobs").json["jobs"] == []
+    assert ann.ask("GET", "/api/v1/jobs/" + job).status == 404
+    assert ann.ask("POST", f"/api/v1/jobs/{job}/end", {}).status == 404
+
+
+# ---- the halves, and strangers who send without end ----
+
+def memory_of(pid):
+    with open(f"/proc/{pid}/statm") as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_who_sends_without_reading_fills_no_memory(console):
+    [web] = web_of(console)
+    get = b"GET /openapi.json HTTP/1.1\r\n" + HOST + b"\r\n"
+    before = memory_of(web)
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    plain.connect(("127.0.0.1", console.port))
+    with ssl._create_unverified_context().wrap_socket(plain) as s:
+        s.settimeout(3)
+        sent = 0
+        try:
+            while sent < 100 << 20:
+                sent += s.send(get * 400)
+        except (TimeoutError, ConnectionError, ssl.SSLError):
+            pass
+        assert sent < 50 << 20, "everything was taken"
+        assert memory_of(web) - before < 30 << 20
+    assert console.ask("GET", "/").status == 200
+
+
+def test_a_half_that_does_not_end_is_ended(console):
+    """One that was taken over has no reason to heed a signal."""
+    ready = len(console.events("console-ready"))
+    [web] = web_of(console)
+    os.kill(web, signal.SIGSTOP)
+    os.kill(console.process.pid, signal.SIGHUP)
+    wait_until(lambda: len(console.events("console-ready")) > ready, 20, "no reload")
+    console.n_starts += 1
+    wait_until(lambda: web not in web_of(console), 30, "it goes on")
