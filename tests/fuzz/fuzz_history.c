@@ -34,7 +34,13 @@ static void read_in_pages(const char *dir, uint64_t limit, struct buf *out)
 	struct err e;
 
 	do {
-		struct history_query q = { *more ? more : NULL, limit, wants, show, out };
+		struct history_query q = {
+			.before = *more ? more : NULL,
+			.limit = limit,
+			.wants = wants,
+			.show = show,
+			.ctx = out,
+		};
 		check(history_read(dir, &q, next, &e) == EC_OK);
 		strcpy(more, next);
 	} while (*more);
