@@ -318,13 +318,12 @@ void conn_free(struct conn **cp)
 	c->phase = P_FREED;
 	c->due = 0;
 	turn_cancel(&c->turn);
-	/* The last one goes after the socket: epoll drops what is closed at less cost than it is told to, and libevent lets it have
-	 * been told in vain (EBADF, or ENOENT if the number is another thread's by now). One of two would change what is watched:
-	 * in vain that is a warning, and with the number another thread's, a look at a stranger's socket. */
-	event_del(&c->out_ev);
-	close(c->fd);
+	/* Before the socket, although epoll drops by itself what is closed, and that is cheaper: the number may be another thread's
+	 * the moment it is free. */
 	event_del(&c->in_ev);
+	event_del(&c->out_ev);
 	event_del(&c->tick);
+	close(c->fd);
 	if (c->lent)
 		wipe(c->lent, c->n_lent);
 	c->lent = NULL;

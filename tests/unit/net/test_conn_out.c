@@ -271,7 +271,7 @@ static void count_warning(int severity, const char *text)
 	n_warnings++;
 }
 
-/* Watched for both ways, and its socket is closed before libevent hears of it. */
+/* Watched for both ways: libevent hears of it before the socket is closed. */
 static void leaving_in_the_middle_of_a_file_warns_nobody(void **state)
 {
 	struct loop *l = rig_loop();
