@@ -376,6 +376,7 @@ def test_a_client_that_vanishes_in_each_state(make_server, tls, state):
     large = b"Subject: large\r\n\r\n" + b"x" * 70 + b"\r\n" * 500_000
     server.deliver(address, BODY, large)
     for leave in ("close", "vanish"):
+        wait_until(lambda: can_sign_in(server, address), why="the claim stays")
         pop = server.pop()
         steps = {"greeting": [], "user": [f"USER {address}"], "sasl": ["AUTH PLAIN"], "stls": ["STLS"]}
         for step in steps.get(state, [f"USER {address}", "PASS pw-kim"]):

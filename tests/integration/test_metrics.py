@@ -349,6 +349,7 @@ def test_health_says_that_it_is_stopping(metered):
         server.signal(15)
         reply = wait_until(lambda: next((r for r in [ask(server, "/health")] if r.status == 503), None))
         assert "stopping" in reply.text
+    assert server.process.wait(30) == 0
 
 
 @pytest.fixture

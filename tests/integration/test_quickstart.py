@@ -19,7 +19,7 @@ class Quickstart:
     def __init__(self):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="winpop-quickstart-"))
         self.dir = self.home / "data"
-        for part in "admin", "ldap", "migrate", "schema", "server", "tests", "meson.build":
+        for part in "admin", "ldap", "migrate", "schema", "server", "tests", "meson.build", "README.md", "LICENSE":
             copy = shutil.copytree if (SOURCE / part).is_dir() else shutil.copy
             copy(SOURCE / part, self.home / part)
         nobody = pwd.getpwnam("nobody")
