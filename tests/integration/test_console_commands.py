@@ -314,6 +314,7 @@ class Terminal:
     def __init__(self, server, *args):
         self.fd, self.theirs = pty.openpty()
         self.resize(24, 80)
+        self.found = self.mode()
         self.process = subprocess.Popen([server.tool, "--config", server.conf, *args], stdin=self.theirs, stdout=self.theirs,
                                         stderr=self.theirs, env=server.environment(), start_new_session=True)
         self.text = b""
@@ -366,7 +367,7 @@ def on_terminal():
 def test_the_live_view_gives_the_terminal_back(admin, on_terminal, args, how):
     with admin.session("kim@example.com"):
         terminal = on_terminal(admin, *args)
-        before = terminal.mode()
+        before = terminal.found
         shown = terminal.until("what happens most")
         assert "\x1b[?1049h" in shown
         wait_until(lambda: terminal.read() and re.search(rb"POP3 sessions +1 ", terminal.text), why="the session is shown")
