@@ -109,9 +109,8 @@ static enum ec make_conf(struct wp *w, const char *text, const struct owner *o, 
 	if (rc == EC_OK)
 		rc = identity_may_write(w->conf_path, e);
 	if (rc == EC_OK)
-		rc = file_replace_at(AT_FDCWD, w->conf_path, text, strlen(text), CONF_MODE, e);
-	if (rc == EC_OK && geteuid() == 0 && chown(w->conf_path, 0, o->gid) < 0)
-		rc = err_sys(e, "cannot let the service read %s", w->conf_path);
+		rc = file_replace_for(w->conf_path, text, strlen(text), CONF_MODE,
+				      geteuid() == 0 ? 0 : (uid_t)-1, o->gid, e);
 	return rc;
 }
 

@@ -91,22 +91,9 @@ enum ec edit_check(const struct edit *ed, struct conf **now, struct err *e)
 	return err_set(e, rc, "%s", ed->was ? behind_place(why.text) : why.text);
 }
 
-/* The new file is made with the old one's group from the start, so that the service can read it at
- * every moment; only a file that is not root's is handed over afterwards. */
 enum ec edit_commit(struct edit *ed, struct err *e)
 {
-	gid_t own = getegid();
-	bool other_group = geteuid() == 0 && ed->gid != own && setegid(ed->gid) == 0;
-	enum ec rc = file_replace_at(AT_FDCWD, ed->path, ed->text, ed->len, ed->mode, e);
-
-	if (other_group && setegid(own) < 0)
-		abort(); /* root may always go back */
-	if (rc != EC_OK)
-		return rc;
-	if ((geteuid() == ed->uid && (other_group || own == ed->gid)) ||
-	    chown(ed->path, ed->uid, ed->gid) == 0)
-		return EC_OK;
-	return err_sys(e, "%s is written, but cannot be given back to its owner", ed->path);
+	return file_replace_for(ed->path, ed->text, ed->len, ed->mode, ed->uid, ed->gid, e);
 }
 
 void edit_end(struct edit *ed)

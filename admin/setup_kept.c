@@ -32,17 +32,10 @@ enum ec kept_take(struct arena *mem, const char *path, struct kept_file *out, st
 	return EC_OK;
 }
 
-/* The directory is root's, so the name cannot be anybody else's link. What is not yet the owner's is root's alone. */
 enum ec kept_write(const char *path, const void *text, size_t len, mode_t mode,
 		   const struct owner *o, struct err *e)
 {
-	mode_t first = mode & 0700;
-	enum ec rc = file_replace_at(AT_FDCWD, path, text, len, first, e);
-
-	if (rc == EC_OK &&
-	    (chown(path, o->uid, o->gid) < 0 || (mode != first && chmod(path, mode) < 0)))
-		rc = err_sys(e, "cannot give %s to its owner", path);
-	return rc;
+	return file_replace_for(path, text, len, mode, o->uid, o->gid, e);
 }
 
 enum ec kept_put_back(const struct kept_file *k, struct err *e)

@@ -1,19 +1,8 @@
-/* keyfile.c - reading, forming and replacing the key file.
- *
- * file.h replaces files too, but as its process' own; a key file made by root belongs to the
- * service from its first moment. /
- */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdint.h>
+/* keyfile.c - reading and forming the text of the key file. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "server/accounts/keyfile.h"
 #include "server/base/b64.h"
-#include "server/base/file.h"
 #include "server/base/kv.h"
 #include "server/base/secret.h"
 
@@ -133,63 +122,4 @@ void keys_keep_from(struct keys *k, const char *id)
 	k->n -= older;
 	memmove(k->all, k->all + older, sizeof(k->all[0]) * k->n);
 	wipe(&k->all[k->n], sizeof(k->all[0]) * older);
-}
-
-/* A few hundred octets: a short write means a full disk. */
-static int write_once(int fd, const char *text, size_t len)
-{
-	ssize_t n = write(fd, text, len);
-
-	if (n >= 0 && (size_t)n < len)
-		errno = ENOSPC;
-	return (size_t)n == len ? 0 : -1;
-}
-
-static int write_temp(const char *temp, const char *text, size_t len, unsigned uid, unsigned gid)
-{
-	int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0)
-		return -1;
-	int rc = fchmod(fd, 0600);
-	if (rc == 0 && (uid != geteuid() || gid != getegid()))
-		rc = fchown(fd, uid, gid);
-	if (rc == 0)
-		rc = write_once(fd, text, len);
-	if (rc == 0)
-		rc = fsync(fd);
-	int failed = errno;
-	close(fd);
-	errno = failed;
-	return rc;
-}
-
-static int sync_parent(const char *path)
-{
-	char dir[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	int n = slash ? snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - path), path)
-		      : snprintf(dir, sizeof(dir), ".");
-	int fd = n < (int)sizeof(dir) ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	int rc = fd < 0 ? -1 : fsync(fd);
-
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
-enum ec keyfile_replace(const char *path, const char *text, size_t len, unsigned uid, unsigned gid,
-			struct err *e)
-{
-	char temp[PATH_MAX];
-
-	if (snprintf(temp, sizeof(temp), "%s.tmp-%016jx", path, (uintmax_t)random_u64()) >=
-	    (int)sizeof(temp))
-		return err_set(e, EC_USAGE, "the key file's path is too long");
-	if (write_temp(temp, text, len, uid, gid) < 0 || rename(temp, path) < 0) {
-		enum ec rc = err_sys(e, "cannot write key file %s", path);
-		unlink(temp);
-		return rc;
-	}
-	return sync_parent(path) < 0 ? err_sys(e, "cannot make key file %s durable", path) : EC_OK;
 }

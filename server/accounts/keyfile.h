@@ -2,7 +2,7 @@
  *
  *	key = 5f3a9c10 Base64OfThe32Bytes...
  *
- * Pure but for keyfile_replace. Owner: struct keys is a plain value; whoever holds one wipes it.
+ * Pure. Owner: struct keys is a plain value; whoever holds one wipes it.
  * Thread: any. /
  */
 #pragma once
@@ -30,6 +30,3 @@ const struct key *keys_find(const struct keys *k, const char *id); /* id NULL: t
 bool keys_add_fresh(struct keys *k);                               /* false: full */
 void keys_keep_from(struct keys *k,
 		    const char *id); /* that one and newer ones; all if it is not there */
-/* Atomically, 0600, owned by uid and gid before it is seen under its name. */
-enum ec keyfile_replace(const char *path, const char *text, size_t len, unsigned uid, unsigned gid,
-			struct err *e);

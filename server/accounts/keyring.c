@@ -208,7 +208,7 @@ static enum ec write_changed(struct keys *k, const char *oldest, const char *pat
 	else if (!keys_add_fresh(k))
 		return err_set(e, EC_REFUSED, "key file %s is full: finish rekeying first", path);
 	size_t len = keyfile_form(k, text);
-	enum ec rc = keyfile_replace(path, text, len, uid, gid, e);
+	enum ec rc = file_replace_for(path, text, len, 0600, uid, gid, e);
 	wipe(text, sizeof(text));
 	return rc;
 }

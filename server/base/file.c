@@ -108,15 +108,35 @@ int file_open_parent(int dirfd, const char *path, const char **base)
 	return openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static enum ec write_temp(int parent, const char *temp, const void *p, size_t len, unsigned mode,
-			  const char *path, struct err *e)
+/* What is to be in a file, and whose it is to be. */
+struct content {
+	const void *p;
+	size_t len;
+	unsigned mode;
+	uid_t uid; /* -1: ours, with our group */
+	gid_t gid;
+};
+
+static int give(int fd, unsigned mode, uid_t uid, gid_t gid)
+{
+	bool ours = uid == (uid_t)-1 || (uid == geteuid() && gid == getegid());
+
+	if (!ours && fchown(fd, uid, gid) < 0)
+		return -1;
+	return fchmod(fd, mode);
+}
+
+static enum ec write_temp(int parent, const char *temp, const struct content *c, const char *path,
+			  struct err *e)
 {
 	int fd = openat(parent, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	enum ec rc = EC_OK;
 
 	if (fd < 0)
 		return err_sys(e, "cannot make a file beside %s", path);
-	if (fchmod(fd, mode) < 0 || file_write_all(fd, p, len) < 0 || fsync(fd) < 0)
+	if (give(fd, c->mode, c->uid, c->gid) < 0)
+		rc = err_sys(e, "cannot give %s its owner and mode", path);
+	else if (file_write_all(fd, c->p, c->len) < 0 || fsync(fd) < 0)
 		rc = err_sys(e, "cannot write %s", path);
 	/* close reports what some network file systems hold back until now. */
 	if (close(fd) < 0 && rc == EC_OK)
@@ -124,8 +144,7 @@ static enum ec write_temp(int parent, const char *temp, const void *p, size_t le
 	return rc;
 }
 
-enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, unsigned mode,
-			struct err *e)
+static enum ec replace(int dirfd, const char *path, const struct content *c, struct err *e)
 {
 	char temp[sizeof(FILE_TEMP_PREFIX) + 16];
 	const char *base;
@@ -135,7 +154,7 @@ enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, 
 		return err_sys(e, "cannot open the directory of %s", path);
 	snprintf(temp, sizeof(temp), FILE_TEMP_PREFIX "%016jx", (uintmax_t)random_u64());
 
-	enum ec rc = write_temp(parent, temp, p, len, mode, path, e);
+	enum ec rc = write_temp(parent, temp, c, path, e);
 	if (rc == EC_OK && renameat(parent, temp, parent, base) < 0)
 		rc = err_sys(e, "cannot replace %s", path);
 	if (rc != EC_OK)
@@ -146,20 +165,46 @@ enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, 
 	return rc;
 }
 
+enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, unsigned mode,
+			struct err *e)
+{
+	const struct content c = { p, len, mode, (uid_t)-1, (gid_t)-1 };
+
+	return replace(dirfd, path, &c, e);
+}
+
+enum ec file_replace_for(const char *path, const void *p, size_t len, unsigned mode, uid_t uid,
+			 gid_t gid, struct err *e)
+{
+	const struct content c = { p, len, mode, uid, gid };
+
+	return replace(AT_FDCWD, path, &c, e);
+}
+
+/* Under another name until it is whole: whoever dies in between leaves no directory that its owner cannot enter. That
+ * name is the same each time, so the next one sweeps it. */
 enum ec file_make_dir(const char *path, unsigned mode, uid_t uid, gid_t gid, struct err *e)
 {
+	char temp[PATH_MAX];
+	struct stat st;
 	enum ec rc = EC_OK;
 
-	if (mkdir(path, 0700) < 0)
-		return err_sys(e, "cannot make %s", path);
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, "cannot open %s", path);
-	if (uid != (uid_t)-1 && fchown(fd, uid, gid) < 0)
-		rc = err_sys(e, "cannot change the owner of %s", path);
-	else if (fchmod(fd, mode) < 0)
-		rc = err_sys(e, "cannot change the mode of %s", path);
-	close(fd);
+	if (lstat(path, &st) == 0)
+		return err_set(e, EC_EXISTS, "cannot make %s: it is there", path);
+	if (snprintf(temp, sizeof(temp), "%s.tmp", path) >= (int)sizeof(temp))
+		return err_set(e, EC_USAGE, "the path %s is too long", path);
+	rmdir(temp);
+	if (mkdir(temp, 0700) < 0)
+		return err_sys(e, "cannot make %s", temp);
+	int fd = open(temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || give(fd, mode, uid, gid) < 0)
+		rc = err_sys(e, "cannot give %s its owner and mode", temp);
+	else if (rename(temp, path) < 0)
+		rc = err_sys(e, "cannot make %s", path);
+	if (fd >= 0)
+		close(fd);
+	if (rc != EC_OK)
+		rmdir(temp);
 	return rc;
 }
 

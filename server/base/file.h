@@ -27,10 +27,14 @@ int file_write_all(int fd, const void *p, size_t len);
  * mode is exact, whatever the umask; the owner is the process. */
 enum ec file_replace_at(int dirfd, const char *path, const void *p, size_t len, unsigned mode,
 			struct err *e);
+/* The same for root, of a file that is somebody else's: it is his before it has its name, so that whoever reads it can do so at
+ * every moment, and is nobody's half-given file if we die (uid -1: ours). */
+enum ec file_replace_for(const char *path, const void *p, size_t len, unsigned mode, uid_t uid,
+			 gid_t gid, struct err *e);
 /* The directory that path lies in, or -1 with errno; *base is path's last part. The caller closes. */
 int file_open_parent(int dirfd, const char *path, const char **base);
 /* Makes a directory that belongs to somebody else, for root (uid -1: to us). EC_EXISTS: there is something of that
- * name, which is left alone. A link that is put in its place meanwhile is not followed. */
+ * name, which is left alone. It is there whole or not at all; an empty PATH.tmp of one that was killed is swept by the next. */
 enum ec file_make_dir(const char *path, unsigned mode, uid_t uid, gid_t gid, struct err *e);
 /* First of all in a program: a standard descriptor that came closed would be the number of the next file opened, and
  * the log would be written into that, or a password be read from it. Reading and writing the stand-ins fails. */

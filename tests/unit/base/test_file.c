@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "server/base/file.h"
 
@@ -178,6 +179,85 @@ static void makes_a_directory_for_another(void **state)
 	assert_int_equal(st.st_mode, S_IFDIR | 0750); /* what it leads to is as it was */
 }
 
+/* As somebody who may give nothing to root. */
+static int as_nobody(struct place *p, enum ec (*what)(const char *path, struct err *e),
+		     const char *name)
+{
+	char path[512];
+	struct err e;
+	int status = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", p->path, name);
+	assert_int_equal(chmod(p->path, 0777), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+			_exit(100);
+		_exit((int)what(path, &e));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(chmod(p->path, 0700), 0);
+	return WEXITSTATUS(status);
+}
+
+static enum ec make_for_root(const char *path, struct err *e)
+{
+	return file_make_dir(path, 0750, 0, 0, e);
+}
+
+static enum ec replace_for_root(const char *path, struct err *e)
+{
+	return file_replace_for(path, "new", 3, 0640, 0, 0, e);
+}
+
+static void what_cannot_be_given_is_not_made(void **state)
+{
+	struct place *p = *state;
+	struct err e;
+
+	assert_int_not_equal(as_nobody(p, make_for_root, "d"), EC_OK);
+	assert_int_equal(entries(p->path), 0);
+	assert_int_equal(file_replace_at(p->fd, "f", "old", 3, 0644, &e), EC_OK);
+	assert_int_not_equal(as_nobody(p, replace_for_root, "f"), EC_OK);
+	holds(p, "f", "old", 3);
+	assert_int_equal(entries(p->path), 1);
+}
+
+/* Killed between making and giving. */
+static void a_directory_half_made_is_swept(void **state)
+{
+	struct place *p = *state;
+	char path[512];
+	struct stat st;
+	struct err e;
+
+	assert_int_equal(mkdirat(p->fd, "d.tmp", 0700), 0);
+	snprintf(path, sizeof(path), "%s/d", p->path);
+	assert_int_equal(file_make_dir(path, 0755, (uid_t)-1, 0, &e), EC_OK);
+	assert_int_equal(entries(p->path), 1);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode, S_IFDIR | 0755);
+}
+
+static void replaces_for_another(void **state)
+{
+	struct place *p = *state;
+	bool root = geteuid() == 0;
+	char path[512];
+	struct stat st;
+	struct err e;
+
+	snprintf(path, sizeof(path), "%s/f", p->path);
+	assert_int_equal(file_replace_for(path, "x", 1, 0640, root ? 1 : (uid_t)-1, 2, &e), EC_OK);
+	holds(p, "f", "x", 1);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0640);
+	assert_int_equal(st.st_uid, root ? 1 : geteuid());
+	assert_int_equal(st.st_gid, root ? 2 : getegid());
+}
+
 static void failed_replace_leaves_the_old_file_alone(void **state)
 {
 	struct place *p = *state;
@@ -210,6 +290,10 @@ int main(void)
 		cmocka_unit_test(the_directory_that_a_path_lies_in),
 		cmocka_unit_test_setup_teardown(refuses_what_is_no_small_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(makes_a_directory_for_another, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_cannot_be_given_is_not_made, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_directory_half_made_is_swept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(replaces_for_another, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(failed_replace_leaves_the_old_file_alone, set_up,
 						tear_down),
 	};
