@@ -1,7 +1,7 @@
 /* privs.c - see privs.h.
  *
- * The order matters: supplementary groups, then group, then user; afterwards we try to get root back and refuse to run if that
- * works. PR_SET_DUMPABLE is cleared by the kernel at setuid, but a service started as its own user must ask for it.
+ * PR_SET_DUMPABLE is cleared by the kernel when the user changes (server/base/user.h), but a service started as its own user must
+ * ask for it.
  */
 #include <errno.h>
 #include <grp.h>
@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "server/base/file.h"
+#include "server/base/user.h"
 #include "server/main/privs.h"
 
 /* A silent session has its socket and the mailbox's directory open; one that is served an index and a message beside them.
@@ -107,17 +108,6 @@ static enum ec find_user(const struct conf *c, struct passwd **pw, gid_t *gid, s
 	return EC_OK;
 }
 
-static enum ec become(const struct passwd *pw, gid_t gid, const char *user, struct err *e)
-{
-	if (initgroups(pw->pw_name, gid) != 0 || setresgid(gid, gid, gid) != 0 ||
-	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
-		return err_sys(e, "becoming user %s", user);
-	if (pw->pw_uid != 0 && setuid(0) == 0)
-		return err_set(e, EC_BROKEN,
-			       "root could be had back after becoming %s; refusing to run", user);
-	return EC_OK;
-}
-
 /* systemd may start us as the service's user with the one capability that ports below 1024 need; they are open by now. One
  * more is kept where it was given on purpose - to a service that was never root - and serves: to give delivered files to local
  * users. It could give itself every other right, so root's own is never kept. */
@@ -144,7 +134,7 @@ enum ec privs_drop(const struct conf *c, struct err *e)
 	gid_t gid;
 	enum ec rc = find_user(c, &pw, &gid, e);
 	if (rc == EC_OK && pw)
-		rc = become(pw, gid, c->user, e);
+		rc = user_become(pw, gid, true, e);
 	if (rc == EC_OK && geteuid() != 0)
 		rc = drop_capabilities(c, e);
 	if (rc == EC_OK && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
