@@ -25,6 +25,12 @@ static enum ec do_metrics(struct winpopd *w, const json_t *request, json_t *repl
 	return EC_OK;
 }
 
+static enum ec do_health(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
+{
+	(void)request, (void)reply;
+	return figures_health(w, e) ? EC_OK : e->class;
+}
+
 static enum ec do_reload(struct winpopd *w, const json_t *request, json_t *reply, struct err *e)
 {
 	(void)request;
@@ -184,7 +190,7 @@ static const struct {
 } requests[] = {
 	{ "status", do_status },   { "reload", do_reload }, { "kick", do_kick },
 	{ "forget", do_forget },   { "upkeep", do_upkeep }, { "who", do_who },
-	{ "metrics", do_metrics }, { "stop", do_stop },
+	{ "metrics", do_metrics }, { "health", do_health }, { "stop", do_stop },
 };
 
 enum ec winpopd_request(void *ctx, const json_t *request, json_t *reply, struct err *e)

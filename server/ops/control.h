@@ -7,8 +7,9 @@
  *	{"do":"kick","who":"kim@example.com"}    {"ok":true}
  *	{"do":"who","who":"*","from":"0.1000"}   {"ok":true, "sessions":[...], "more":"1.0"}
  *	{"do":"metrics"}                         {"ok":true, "text":"# HELP ..."}
+ *	{"do":"health"}                          {"ok":true}, or a failure: clients should not be sent here
  *	{"do":"stop"}                            {"ok":true}
- * Failure: {"ok":false,"class":"usage","text":"..."}. Everything but "status", "who" and "metrics" is audited (audit.h).
+ * Failure: {"ok":false,"class":"usage","text":"..."}. Everything but "status", "who", "metrics" and "health" is audited (audit.h).
  * Thread: server side on its loop; control_call blocks (programs).
  */
 #pragma once

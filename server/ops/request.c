@@ -40,7 +40,7 @@ char *request_refuse(enum ec class, const char *text)
 static bool only_looks(const char *what)
 {
 	return strcmp(what, "status") == 0 || strcmp(what, "who") == 0 ||
-	       strcmp(what, "metrics") == 0;
+	       strcmp(what, "metrics") == 0 || strcmp(what, "health") == 0;
 }
 
 static const char *text_in(const json_t *request, const char *key)
