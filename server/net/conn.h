@@ -91,3 +91,5 @@ const char *conn_error(const struct conn *c); /* after CONN_ERROR; "" otherwise 
 #define PEER_TEXT_MAX 64
 void peer_text(const struct sockaddr *sa, socklen_t len, char out[PEER_TEXT_MAX]);
 bool peer_is_loopback(const struct sockaddr *sa, socklen_t len); /* unix sockets count */
+/* Of two such texts: one customer's, who has one address of IPv4, or a /64 of IPv6? */
+bool peer_same_network(const char *a, const char *b);

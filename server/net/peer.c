@@ -73,3 +73,12 @@ bool peer_is_loopback(const struct sockaddr *sa, socklen_t len)
 		return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 	return is_unix(sa, len);
 }
+
+bool peer_same_network(const char *a, const char *b)
+{
+	struct in6_addr v6_a, v6_b;
+
+	if (inet_pton(AF_INET6, a, &v6_a) != 1 || inet_pton(AF_INET6, b, &v6_b) != 1)
+		return strcmp(a, b) == 0;
+	return memcmp(&v6_a, &v6_b, 8) == 0;
+}

@@ -43,10 +43,34 @@ static void addresses_have_a_text(void **state)
 	assert_true(peer_is_loopback((struct sockaddr *)&un, sizeof(un.sun_family)));
 }
 
+static void networks_are_customers(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} cases[] = {
+		{ "192.0.2.7", "192.0.2.7", true },
+		{ "192.0.2.7", "192.0.2.8", false },
+		{ "2001:db8::1", "2001:db8::1", true },
+		{ "2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", true },
+		{ "2001:db8:0:1::1", "2001:db8:0:2::1", false },
+		{ "2001:db8::1", "192.0.2.7", false },
+		{ "local", "local", true },
+		{ "", "local", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(peer_same_network(cases[i].a, cases[i].b), cases[i].same);
+		assert_int_equal(peer_same_network(cases[i].b, cases[i].a), cases[i].same);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_have_a_text),
+		cmocka_unit_test(networks_are_customers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
