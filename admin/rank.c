@@ -8,28 +8,54 @@
 #include "admin/rank.h"
 #include "admin/rights.h"
 
-enum ec rank_in_directory_group(const struct conf *c, const struct log *log, const char *who,
-				const char *dn, bool *is, struct err *e)
+/* As the accounts see him if this is the group that may sign in; "": anybody may. *found is empty where there is nobody. */
+static enum ec find_with(const struct conf *c, const struct log *log, const char *who,
+			 const char *group, struct account *found, struct err *e)
 {
 	struct conf with = *c;
-	struct account found;
 	struct backends b;
 	struct name n;
 
-	*is = false;
-	if (with.authentication != AUTHN_AD)
-		return EC_OK;
-	with.directory_group = dn;
+	*found = (struct account){ 0 };
+	with.directory_group = group;
 	enum ec rc = backends_open(&with, NULL, log, &b, e);
 
 	if (rc != EC_OK)
 		return rc;
 	rc = name_parse(&n, who, strlen(who), b.accounts->ops->rule, e);
 	if (rc == EC_OK)
-		rc = b.accounts->ops->find(b.accounts, &n, &found, e);
-	*is = rc == EC_OK && found.enabled;
+		rc = b.accounts->ops->find(b.accounts, &n, found, e);
 	backends_close(&b);
-	return rc == EC_ABSENT || rc == EC_REFUSED ? EC_OK : rc;
+	if (rc != EC_ABSENT && rc != EC_REFUSED)
+		return rc;
+	*found = (struct account){ 0 };
+	return EC_OK;
+}
+
+enum ec rank_in_directory_group(const struct conf *c, const struct log *log, const char *who,
+				const char *dn, bool *is, struct err *e)
+{
+	struct account found = { 0 };
+	enum ec rc = EC_OK;
+
+	if (c->authentication == AUTHN_AD)
+		rc = find_with(c, log, who, dn, &found, e);
+	*is = rc == EC_OK && found.enabled;
+	return rc;
+}
+
+/* Of an account that is disabled just now nobody is told its groups, and tomorrow it may be an administrator's again. */
+static enum ec may_be_in_group(const struct conf *c, const struct log *log, const char *who,
+			       const char *dn, bool *may, struct err *e)
+{
+	struct account found = { 0 };
+	enum ec rc = rank_in_directory_group(c, log, who, dn, may, e);
+
+	if (rc != EC_OK || *may || c->authentication != AUTHN_AD)
+		return rc;
+	rc = find_with(c, log, who, "", &found, e);
+	*may = rc == EC_OK && found.name.domain[0] && !found.enabled;
+	return rc;
 }
 
 /* What the file says of others is none of his business, so the reason is not told. */
@@ -63,7 +89,7 @@ static bool is_member(void *ctx, enum rights_group kind, const char *group)
 
 	snprintf(login, sizeof(login), "%.*s", (int)strcspn(a->who, "@"), a->who);
 	if (kind == RIGHTS_DIRECTORY_GROUP)
-		rc = rank_in_directory_group(c, &a->w->log, a->who, group, &is, a->e);
+		rc = may_be_in_group(c, &a->w->log, a->who, group, &is, a->e);
 	else if (c->authentication == AUTHN_LOCAL)
 		rc = rights_in_group(login, group, &is, a->e);
 	if (rc != EC_OK)

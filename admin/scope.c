@@ -1,6 +1,7 @@
 /* scope.c - see scope.h. */
 #include <string.h>
 #include <strings.h>
+#include "server/base/arena.h"
 #include "admin/veil.h"
 
 bool scope_is_whole(const struct scope *s)
@@ -17,6 +18,24 @@ bool scope_has(const struct scope *s, const char *domain)
 			return true;
 	}
 	return false;
+}
+
+void scope_copy(struct arena *mem, const struct scope *from, struct scope *to)
+{
+	const char **domains = arena_alloc(mem, (from->n_domains + 1) * sizeof(*domains));
+
+	for (size_t i = 0; i < from->n_domains; i++)
+		domains[i] = arena_strz(mem, from->domains[i]);
+	*to = (struct scope){ from->whole, from->n_domains, domains };
+}
+
+bool scope_same(const struct scope *a, const struct scope *b)
+{
+	bool same = a->whole == b->whole && a->n_domains == b->n_domains;
+
+	for (size_t i = 0; same && i < a->n_domains; i++)
+		same = strcmp(a->domains[i], b->domains[i]) == 0;
+	return same;
 }
 
 bool scope_has_account(const struct scope *s, const char *account)

@@ -13,6 +13,7 @@
 #include "server/backends/backends.h"
 #include "server/base/err.h"
 
+struct arena;
 struct wp;
 struct wp_args;
 struct wp_caller;
@@ -33,6 +34,9 @@ struct scope {
 /* NULL is the shell's: everything. */
 bool scope_is_whole(const struct scope *s);
 bool scope_has(const struct scope *s, const char *domain);
+/* Of what lives elsewhere; the arena's from now on. */
+void scope_copy(struct arena *mem, const struct scope *from, struct scope *to);
+bool scope_same(const struct scope *a, const struct scope *b); /* both sorted */
 /* An account as quota files name it. A user of this computer is of no domain, so no delegate's. */
 bool scope_has_account(const struct scope *s, const char *account);
 /* EC_DENIED: domain is not his. */

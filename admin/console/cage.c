@@ -4,7 +4,6 @@
  * here gets more. What is left has no environment, cannot be traced or dumped, cannot start processes, and dies with the keeper.
  */
 #include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <sys/resource.h>
 #include <syslog.h>
 #include <unistd.h>
+#include "server/base/user.h"
 #include "admin/console/cage.h"
 
 #define FILES_MAX 512 /* connections, and a few */
@@ -55,24 +55,42 @@ static void close_others(struct listener *const *listeners, int link)
 	close_range((unsigned)highest + 1, ~0U, 0);
 }
 
-static enum ec become(const char *user, struct err *e)
+/* NULL: not root, we stay who we are. */
+static enum ec find_user(const char *user, const struct passwd **out, struct err *e)
 {
-	const struct passwd *pw = *user && geteuid() == 0 ? getpwnam(user) : NULL;
-
-	if (!*user || geteuid() != 0)
+	*out = NULL;
+	if (geteuid() != 0)
 		return EC_OK;
-	if (!pw)
+	if (!*user)
+		return err_set(e, EC_BROKEN,
+			       "console_user is empty, so what talks to browsers would be root: "
+			       "set it to a user without rights (winpop-console)");
+	*out = getpwnam(user);
+	if (!*out)
 		return err_set(e, EC_BROKEN,
 			       "there is no user %s; create it (adduser --system --group "
 			       "--no-create-home %s) or set console_user",
 			       user, user);
-	if (setgroups(0, NULL) != 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
-	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
-		return err_sys(e, "becoming user %s", user);
-	if (pw->pw_uid != 0 && setuid(0) == 0)
-		return err_set(e, EC_BROKEN,
-			       "root could be had back after becoming %s; refusing to run", user);
-	return EC_OK;
+	return (*out)->pw_uid != 0 ? EC_OK
+				   : err_set(e, EC_BROKEN,
+					     "console_user = %s is root: set it to a user without "
+					     "rights (winpop-console)",
+					     user);
+}
+
+enum ec cage_check(const char *user, struct err *e)
+{
+	const struct passwd *pw;
+
+	return find_user(user, &pw, e);
+}
+
+static enum ec become(const char *user, struct err *e)
+{
+	const struct passwd *pw;
+	enum ec rc = find_user(user, &pw, e);
+
+	return rc == EC_OK && pw ? user_become(pw, pw->pw_gid, false, e) : rc;
 }
 
 static enum ec limit(int what, rlim_t to, struct err *e)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "server/base/arena.h"
 #include "server/ops/notify.h"
+#include "admin/console/cage.h"
 #include "admin/console/console.h"
 #include "admin/console/keeper.h"
 
@@ -77,9 +78,11 @@ void console_ready(struct keeper *k)
 static enum ec serve(struct keeper *k, struct err *e)
 {
 	struct listener *listeners[LISTENERS_MAX + 1] = { NULL };
-	enum ec rc = harden(e);
+	enum ec rc = cage_check(k->conf->console_user, e);
 
 	k->listeners = listeners;
+	if (rc == EC_OK)
+		rc = harden(e);
 	if (rc == EC_OK)
 		rc = open_listeners(k->conf, listeners, e);
 	if (rc == EC_OK)

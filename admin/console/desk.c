@@ -24,15 +24,6 @@
 
 /* ---- who asks ---- */
 
-static void copy_scope(struct arena *mem, const struct scope *from, struct scope *to)
-{
-	const char **domains = arena_alloc(mem, (from->n_domains + 1) * sizeof(*domains));
-
-	for (size_t i = 0; i < from->n_domains; i++)
-		domains[i] = arena_strz(mem, from->domains[i]);
-	*to = (struct scope){ from->whole, from->n_domains, domains };
-}
-
 static enum ec by_token(struct ask *a, const char *token, struct err *e)
 {
 	const char *who = NULL;
@@ -45,8 +36,9 @@ static enum ec by_token(struct ask *a, const char *token, struct err *e)
 	return EC_OK;
 }
 
-static void by_cookie(struct ask *a)
+void desk_find_session(struct ask *a)
 {
+	a->by = (struct caller){ 0 };
 	keeper_look_at_rights(a->keeper);
 	const struct session *s =
 		sessions_get(a->keeper->sessions, a->cookie, !a->idle, clock_mono_ms());
@@ -54,7 +46,7 @@ static void by_cookie(struct ask *a)
 	if (!s)
 		return;
 	a->by.who = arena_strz(a->mem, s->who);
-	copy_scope(a->mem, &s->scope, &a->by.scope);
+	scope_copy(a->mem, &s->scope, &a->by.scope);
 }
 
 /* EC_OK also for nobody. */
@@ -65,7 +57,7 @@ static enum ec find_caller(struct ask *a, struct err *e)
 	if (strncasecmp(a->authorization, bearer, sizeof(bearer) - 1) == 0)
 		return by_token(a, a->authorization + sizeof(bearer) - 1, e);
 	if (a->cookie[0])
-		by_cookie(a);
+		desk_find_session(a);
 	return EC_OK;
 }
 
@@ -120,11 +112,13 @@ static void start_command(struct ask *a)
 	struct err e;
 
 	a->next = NULL;
-	a->keeper->n_running++;
-	if (proc_start(a->keeper->procs, &work, &proc, &e) == EC_OK)
-		return;
-	a->keeper->n_running--;
-	ask_err(a, &e);
+	enum ec rc = proc_start(a->keeper->procs, &work, &proc, &e);
+
+	secret_drop(&a->order->args.secret); /* the process has it, we need it no more */
+	if (rc == EC_OK)
+		a->keeper->n_running++;
+	else
+		ask_err(a, &e);
 }
 
 static void queue(struct ask *a)
@@ -169,6 +163,7 @@ static void do_command(struct ask *a)
 		ask_err(a, &e);
 		return;
 	}
+	wipe(a->body, a->body_len);
 	order_sign(a->order, a->by.who, a->peer, &a->by.scope, k->conf_path);
 	if (a->job)
 		jobs_begin(k->jobs, a);
@@ -180,7 +175,7 @@ static void do_command(struct ask *a)
 
 /* ---- winpopd ---- */
 
-/* One question over its control socket; its answer as it came. */
+/* One question over its control socket; its text goes on as it came. */
 static int ask_winpopd(const struct ask *a, const char *what, int out)
 {
 	json_t *request = json_pack("{s:s}", "do", what), *reply = NULL;
@@ -196,9 +191,10 @@ static int ask_winpopd(const struct ask *a, const char *what, int out)
 	return rc;
 }
 
+/* What it says of itself where it is asked by HTTP (metrics_port): one answer, wherever a load balancer looks. */
 static int run_health(void *ctx, int out)
 {
-	return ask_winpopd(ctx, "status", out);
+	return ask_winpopd(ctx, "health", out);
 }
 
 static void tell_health(struct ask *a)
@@ -206,7 +202,7 @@ static void tell_health(struct ask *a)
 	if (a->keeper->health.status == 200)
 		ask_json(a, 200, json_pack("{s:b}", "ok", 1));
 	else
-		ask_refuse(a, 503, EC_TEMP, "winpopd does not answer");
+		ask_refuse(a, 503, EC_TEMP, "no client should be sent here now");
 }
 
 static void health_done(void *ctx, const struct proc_end *end)
@@ -370,6 +366,21 @@ static void ask_trouble(struct ask *a, const struct err *e)
 		   "tokens cannot be looked up just now; the console's log says why");
 }
 
+void desk_go_on(struct ask *a)
+{
+	if (admit(a))
+		handlers[api_what(a->route)](a);
+}
+
+/* What he may do is looked at again now and then; he waits for it. */
+static void take_session(struct ask *a)
+{
+	if (a->by.who && sessions_due(a->keeper->sessions, a->cookie, clock_mono_ms()))
+		again_look(a);
+	else
+		desk_go_on(a);
+}
+
 void desk_take(struct ask *a)
 {
 	struct err e;
@@ -384,6 +395,8 @@ void desk_take(struct ask *a)
 		ask_refuse(a, 401, EC_DENIED, "this token is not known, or its time is over");
 	else if (rc != EC_OK)
 		ask_trouble(a, &e);
-	else if (admit(a))
-		handlers[api_what(a->route)](a);
+	else if (a->by.by_token || a->route->who == FOR_PAGE)
+		desk_go_on(a);
+	else
+		take_session(a);
 }

@@ -138,7 +138,6 @@ static void on_done(void *ctx, const struct proc_end *end)
 	j->result = mem_new(end->len + 1);
 	j->result_len = end->len;
 	memcpy(j->result, end->answer, end->len);
-	secret_drop(&j->order->args.secret);
 	log_event(j->jobs->keeper->log, LV_INFO, "console-job-ended", KV("job", j->id),
 		  KV("state", states[j->state]), KV("result", ec_name(rc)));
 }
@@ -193,7 +192,10 @@ void jobs_begin(struct jobs *js, struct ask *a)
 	struct chore *j = add(js, a);
 	const struct proc_work work = { .run = run, .line = on_line, .done = on_done, .ctx = j };
 
-	if (proc_start(js->keeper->procs, &work, &j->proc, &e) != EC_OK) {
+	enum ec rc = proc_start(js->keeper->procs, &work, &j->proc, &e);
+
+	secret_drop(&j->order->args.secret); /* the process has it, we need it no more */
+	if (rc != EC_OK) {
 		drop(js, &js->first);
 		ask_err(a, &e);
 		return;

@@ -16,14 +16,14 @@
 #include <unistd.h>
 #include "server/base/clock.h"
 #include "server/base/mem.h"
-#include "server/net/conn.h"
 #include "admin/console/cage.h"
 #include "admin/console/console.h"
-#include "admin/console/frame.h"
 #include "admin/console/jobs.h"
 #include "admin/console/keeper.h"
+#include "admin/console/link.h"
 #include "admin/console/order.h"
 #include "admin/console/signin.h"
+#include "admin/console/walls.h"
 #include "admin/console/web.h"
 
 #define QUESTION_MAX (HTTP_BODY_MAX + FRAME_HEAD_MAX)
@@ -59,6 +59,27 @@ static enum ec enter_cage(const struct keeper *k, int link, struct tls **tls, st
 	return rc == EC_OK ? cage_enter(c->console_user, k->listeners, link, e) : rc;
 }
 
+/* Nothing is opened from here on; that local time is asked for is known now, for syslog(3) tells it. */
+static enum ec raise_walls(const struct conf *c, const struct log *log, struct err *e)
+{
+	bool no_files = false;
+
+	tzset();
+	enum ec rc = walls_raise(c->log_to == LOG_TO_SYSLOG, &no_files, e);
+
+	if (rc == EC_OK && !no_files)
+		log_event(log, LV_INFO, "console-files-open",
+			  KV("text", "this kernel has no Landlock, which would refuse files to "
+				     "what talks to browsers"));
+	return rc;
+}
+
+static _Noreturn void fail_web(const struct log *log, const struct err *e)
+{
+	log_event(log, LV_CRIT, "console-failed", KV("text", e->text));
+	_exit(1);
+}
+
 static _Noreturn void be_web(const struct keeper *k, int link)
 {
 	struct tls *tls = NULL;
@@ -66,13 +87,14 @@ static _Noreturn void be_web(const struct keeper *k, int link)
 
 	cage_signals();
 
-	if (enter_cage(k, link, &tls, &e) != EC_OK) {
-		log_event(k->log, LV_CRIT, "console-failed", KV("text", e.text));
-		_exit(1);
-	}
+	if (enter_cage(k, link, &tls, &e) != EC_OK)
+		fail_web(k->log, &e);
 	/* The keeper's own way to the log was closed with everything else. */
 	struct log_sink *sink = log_open(k->conf->log_to, "winpop-console", (int)k->conf->logging);
 	const struct log log = { .sink = sink };
+
+	if (raise_walls(k->conf, &log, &e) != EC_OK)
+		fail_web(&log, &e);
 	const struct web_setup setup = {
 		.conf = k->conf, .tls = tls, .listeners = k->listeners, .link = link, .log = &log
 	};
@@ -275,48 +297,34 @@ static void ask_free(struct ask *a)
 	look_whether_over(h);
 }
 
+static bool take_frame(void *ctx, const struct frame *f)
+{
+	struct half *h = ctx;
+	struct ask *a = make_ask(h, f);
+
+	if (a)
+		desk_take(a);
+	else if (json_is_true(json_object_get(f->head, "ready")) && !h->ready)
+		on_ready(h);
+	return conn_queued(h->link) <= UNREAD_MAX; /* else it asks, and does not listen */
+}
+
 static void on_link(struct conn *conn, enum conn_ev ev, void *ctx)
 {
 	struct half *h = ctx;
-	struct frame f;
-	size_t len, used;
 
-	if (ev == CONN_DRAINED)
-		return;
-	while (ev == CONN_DATA) {
-		const char *in = conn_in(conn, &len);
-		enum frame_read got = frame_read(in, len, QUESTION_MAX, &f, &used);
-
-		if (got == FRAME_MORE)
-			return;
-		if (got == FRAME_BAD)
-			break;
-		struct ask *a = make_ask(h, &f);
-
-		if (!a && json_is_true(json_object_get(f.head, "ready")) && !h->ready)
-			on_ready(h);
-		json_decref(f.head);
-		conn_eat(conn, used);
-		if (a)
-			desk_take(a);
-		if (conn_queued(conn) > UNREAD_MAX) /* it asks, and does not listen */
-			break;
-	}
-	hang_up(h);
+	if (!link_take(conn, ev, QUESTION_MAX, take_frame, h))
+		hang_up(h);
 }
 
 /* ---- answers ---- */
 
 static void send_frame(struct ask *a, json_t *head, const char *body, size_t len)
 {
-	struct buf frame = { 0 };
-
-	frame_put(&frame, head, body, len);
-	if (a->half->link) {
-		conn_put(a->half->link, buf_at(&frame), frame.len);
-		conn_flush(a->half->link);
-	}
-	buf_wipe(&frame);
+	if (a->half->link)
+		link_put(a->half->link, head, body, len);
+	else
+		json_decref(head);
 	ask_free(a);
 }
 
@@ -506,6 +514,7 @@ enum ec keeper_run(struct keeper *k, struct err *e)
 		rc = err_set(e, EC_BROKEN, "the console could not be started; its log says why");
 	jobs_free(&k->jobs);
 	procs_free(&k->procs);
+	again_free(k);
 	while (k->asks)
 		ask_free(k->asks);
 	timer_cancel(&k->again);

@@ -16,6 +16,7 @@
 #include "admin/console/proc.h"
 #include "admin/console/sessions.h"
 
+struct again;
 struct half;
 struct jobs;
 
@@ -38,7 +39,8 @@ struct keeper {
 	struct jobs *jobs;
 	struct penalty *penalty;
 	struct half *halves; /* the first one serves; others finish what they have begun */
-	struct ask *signing; /* sign-ins under way */
+	struct ask *signing; /* sign-ins under way, and those whose no has to wait */
+	struct again *looks; /* at those who are signed in */
 	unsigned n_running, n_signing;      /* processes for short commands, and for sign-in */
 	struct ask *waiting, **waiting_end; /* commands that wait for one */
 	unsigned n_waiting;
@@ -69,7 +71,7 @@ struct caller {
 	bool by_token;
 };
 struct ask {
-	struct ask *next;  /* of those that wait, or of sign-ins */
+	struct ask *next;  /* of those that wait for the same, or of sign-ins */
 	unsigned n_rights; /* of the keeper, when a sign-in began */
 	struct ask *all_next, **all_at;
 	struct keeper *keeper;
@@ -96,6 +98,12 @@ int status_of(enum ec class);
 
 /* desk.c: takes it over. */
 void desk_take(struct ask *a);
+/* Who asks, by the cookie, if he is signed in; touches his session. */
+void desk_find_session(struct ask *a);
+void desk_go_on(struct ask *a); /* who asks is known */
+/* again.c: his account and his rights are looked at, and then desk_go_on. */
+void again_look(struct ask *a);
+void again_free(struct keeper *k); /* answers nobody */
 /* signin_desk.c */
 void desk_sign_in(struct ask *a);
 json_t *desk_session(const struct keeper *k, const struct caller *by, const char *id);

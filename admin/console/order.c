@@ -210,11 +210,7 @@ enum ec order_read(const struct wp_cmd *cmd, const char *body, size_t len, struc
 void order_sign(struct order *o, const char *who, const char *from, const struct scope *scope,
 		const char *conf_path)
 {
-	const char **domains = arena_alloc(o->mem, (scope->n_domains + 1) * sizeof(*domains));
-
-	for (size_t i = 0; i < scope->n_domains; i++)
-		domains[i] = arena_strz(o->mem, scope->domains[i]);
-	o->scope = (struct scope){ scope->whole, scope->n_domains, domains };
+	scope_copy(o->mem, scope, &o->scope);
 	o->by = (struct wp_caller){ arena_strz(o->mem, who), arena_strz(o->mem, from), &o->scope };
 	o->args.config = arena_strz(o->mem, conf_path);
 }

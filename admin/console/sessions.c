@@ -1,7 +1,6 @@
 /* sessions.c - see sessions.h. A list: there are as many as administrators, and each look at it comes with a request. */
 #include <stdlib.h>
 #include <string.h>
-#include "server/base/arena.h"
 #include "server/base/b64.h"
 #include "server/base/crypto.h"
 #include "server/base/mem.h"
@@ -15,7 +14,7 @@ struct row {
 	struct arena *mem;
 	struct session session;
 	unsigned char hash[32]; /* of the secret */
-	uint64_t since_ms, seen_ms;
+	uint64_t since_ms, seen_ms, looked_ms;
 };
 
 struct sessions {
@@ -97,15 +96,6 @@ static void make_room(struct sessions *s, const char *who)
 		drop(s, oldest);
 }
 
-static void copy_scope(struct arena *mem, const struct scope *from, struct scope *to)
-{
-	const char **domains = arena_alloc(mem, (from->n_domains + 1) * sizeof(*domains));
-
-	for (size_t i = 0; i < from->n_domains; i++)
-		domains[i] = arena_strz(mem, from->domains[i]);
-	*to = (struct scope){ from->whole, from->n_domains, domains };
-}
-
 static bool hash_of(const char *id, unsigned char out[32])
 {
 	unsigned char secret[SECRET_LEN];
@@ -127,11 +117,11 @@ static void new_id(char id[SESSION_ID_LEN + 1])
 	wipe(secret, sizeof(secret));
 }
 
-enum ec sessions_add(struct sessions *s, const char *who, const struct scope *scope,
-		     uint64_t now_ms, char id[SESSION_ID_LEN + 1], struct err *e)
+enum ec sessions_add(struct sessions *s, const struct session *new, uint64_t now_ms,
+		     char id[SESSION_ID_LEN + 1], struct err *e)
 {
 	drop_old(s, now_ms);
-	make_room(s, who);
+	make_room(s, new->who);
 	if (s->n >= SESSIONS_MAX)
 		return err_set(e, EC_BUSY, "too many people are signed in: try again later");
 	struct row *r = mem_new(sizeof(*r));
@@ -139,9 +129,11 @@ enum ec sessions_add(struct sessions *s, const char *who, const struct scope *sc
 	*r = (struct row){ .next = s->first,
 			   .mem = arena_new("console session", 256),
 			   .since_ms = now_ms,
-			   .seen_ms = now_ms };
-	r->session.who = arena_strz(r->mem, who);
-	copy_scope(r->mem, scope, &r->session.scope);
+			   .seen_ms = now_ms,
+			   .looked_ms = now_ms };
+	r->session.who = arena_strz(r->mem, new->who);
+	r->session.stamp = arena_strz(r->mem, new->stamp);
+	scope_copy(r->mem, &new->scope, &r->session.scope);
 	new_id(id);
 	hash_of(id, r->hash);
 	s->first = r;
@@ -173,6 +165,22 @@ const struct session *sessions_get(struct sessions *s, const char *id, bool touc
 	if (touch)
 		(*at)->seen_ms = now_ms;
 	return &(*at)->session;
+}
+
+bool sessions_due(struct sessions *s, const char *id, uint64_t now_ms)
+{
+	uint64_t every = s->idle_ms / 15 < SESSION_LOOK_MS ? s->idle_ms / 15 : SESSION_LOOK_MS;
+	struct row **at = find(s, id);
+
+	return at && now_ms - (*at)->looked_ms >= every;
+}
+
+void sessions_looked(struct sessions *s, const char *id, uint64_t now_ms)
+{
+	struct row **at = find(s, id);
+
+	if (at)
+		(*at)->looked_ms = now_ms;
 }
 
 void sessions_end(struct sessions *s, const char *id)

@@ -8,11 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "server/base/err.h"
+#include "server/accounts/accounts.h"
 #include "admin/scope.h"
 
 #define SESSION_ID_LEN 64 /* hexadecimal digits of 32 octets */
 #define SESSION_AGE_MS (12ull * 3600 * 1000)
+#define SESSION_LOOK_MS 60000ull /* or a fifteenth of idle_ms, if that is less */
 #define SESSIONS_MAX 512
 #define SESSIONS_EACH 8
 
@@ -20,16 +21,20 @@ struct sessions;
 struct session {
 	const char *who;
 	struct scope scope;
+	const char *stamp; /* of his account (accounts.h); "": not known */
 };
 
 struct sessions *sessions_new(uint64_t idle_ms);
 void sessions_free(struct sessions **s); /* ends them all */
 void sessions_idle(struct sessions *s, uint64_t idle_ms);
-/* who and scope are copied. The oldest of his goes if he has too many; EC_BUSY: there are too many of all. */
-enum ec sessions_add(struct sessions *s, const char *who, const struct scope *scope,
-		     uint64_t now_ms, char id[SESSION_ID_LEN + 1], struct err *e);
+/* All of new is copied. The oldest of his goes if he has too many; EC_BUSY: there are too many of all. */
+enum ec sessions_add(struct sessions *s, const struct session *new, uint64_t now_ms,
+		     char id[SESSION_ID_LEN + 1], struct err *e);
 /* NULL: none. touch: somebody is there; else it ages. Lent until the next call. */
 const struct session *sessions_get(struct sessions *s, const char *id, bool touch, uint64_t now_ms);
+/* Is it time to look at his account and his rights again? As long as nobody has: sessions_looked. */
+bool sessions_due(struct sessions *s, const char *id, uint64_t now_ms);
+void sessions_looked(struct sessions *s, const char *id, uint64_t now_ms);
 void sessions_end(struct sessions *s, const char *id);
 void sessions_end_all(struct sessions *s);
 unsigned sessions_count(const struct sessions *s);

@@ -64,17 +64,21 @@ void signin_free(struct signin **sp)
 /* ---- the password ---- */
 
 struct proof {
-	struct signin *s;
+	const struct conf *conf;
+	const char *name; /* typed, or of who has been proved already */
+	const char *peer;
+	const struct secret *password; /* NULL: has been */
 	struct log *log;
 	struct backends backends; /* of an address */
 	struct accounts *users;   /* of a bare name */
 	char who[NAME_TEXT_MAX + 1];
+	char stamp[ACCOUNT_STAMP_MAX + 1];
 };
 
 static enum ec open_auth(const struct proof *p, struct accounts *accounts, struct auth **out,
 			 struct err *e)
 {
-	const struct conf *c = p->s->conf;
+	const struct conf *c = p->conf;
 	const struct auth_setup setup = {
 		.service = "console",
 		.hostname = c->hostname,
@@ -90,10 +94,11 @@ static enum ec open_auth(const struct proof *p, struct accounts *accounts, struc
 }
 
 /* EC_DENIED, EC_REFUSED and the like are the answer's class, whose reason is in the log. */
-static enum ec prove(struct proof *p, struct accounts *accounts, struct err *e)
+static enum ec prove_password(const struct proof *p, struct accounts *accounts, struct name *who,
+			      struct err *e)
 {
 	const struct auth_facts facts = {
-		.sid = "console", .peer = p->s->peer, .service = "console", .secure = true
+		.sid = "console", .peer = p->peer, .service = "console", .secure = true
 	};
 	struct auth_answer answer;
 	struct auth *auth;
@@ -103,9 +108,9 @@ static enum ec prove(struct proof *p, struct accounts *accounts, struct err *e)
 		return rc;
 	struct login *login = login_new(auth, &facts);
 
-	login_pass(login, p->s->name, strlen(p->s->name), &p->s->password, &answer);
+	login_pass(login, p->name, strlen(p->name), p->password, &answer);
 	if (answer.state == AUTH_DONE)
-		name_text(&answer.who, p->who);
+		*who = answer.who;
 	else
 		rc = err_set(e, answer.class < EC_BUSY ? EC_DENIED : answer.class,
 			     "sign-in failed; its reason was logged");
@@ -114,13 +119,38 @@ static enum ec prove(struct proof *p, struct accounts *accounts, struct err *e)
 	return rc;
 }
 
+/* What can be told without a password; behind one, so that strangers learn nothing by the time it takes. */
+static enum ec look_up(struct proof *p, struct accounts *accounts, const struct name *who,
+		       struct err *e)
+{
+	struct account found;
+	enum ec rc = accounts->ops->find(accounts, who, &found, e);
+
+	if (rc == EC_ABSENT || rc == EC_REFUSED || (rc == EC_OK && !found.enabled))
+		return err_set(e, EC_DENIED, "his account is gone, or not in force");
+	if (rc != EC_OK)
+		return rc;
+	name_text(who, p->who);
+	strcpy(p->stamp, found.stamp);
+	return EC_OK;
+}
+
+static enum ec prove(struct proof *p, struct accounts *accounts, const char *name, struct err *e)
+{
+	struct name who;
+	enum ec rc = p->password ? prove_password(p, accounts, &who, e)
+				 : name_parse(&who, name, strlen(name), accounts->ops->rule, e);
+
+	return rc == EC_OK ? look_up(p, accounts, &who, e) : rc;
+}
+
 static enum ec prove_address(struct proof *p, struct err *e)
 {
-	enum ec rc = identity_become_owner(p->s->conf, true, e);
+	enum ec rc = identity_become_owner(p->conf, true, e);
 
 	if (rc == EC_OK)
-		rc = backends_open(p->s->conf, NULL, p->log, &p->backends, e);
-	return rc == EC_OK ? prove(p, p->backends.accounts, e) : rc;
+		rc = backends_open(p->conf, NULL, p->log, &p->backends, e);
+	return rc == EC_OK ? prove(p, p->backends.accounts, p->name, e) : rc;
 }
 
 static enum ec prove_user(struct proof *p, struct err *e)
@@ -128,12 +158,15 @@ static enum ec prove_user(struct proof *p, struct err *e)
 	const struct accounts_system_setup setup = { .pam_service = PAM_SERVICE,
 						     .group = "",
 						     .as_users = true };
+	char name[SIGNIN_NAME_MAX + sizeof("@invalid")];
+
 	if (geteuid() != 0)
 		return err_set(e, EC_DENIED, "users of this computer are proved by root alone");
+	snprintf(name, sizeof(name), "%s@invalid", p->name);
 	enum ec rc = accounts_system_open(NULL, &setup, p->log, &p->users, e);
 
 	if (rc == EC_OK)
-		rc = prove(p, p->users, e);
+		rc = prove(p, p->users, name, e);
 	if (rc == EC_OK) /* user@invalid */
 		p->who[strcspn(p->who, "@")] = '\0';
 	return rc;
@@ -144,7 +177,7 @@ static enum ec prove_user(struct proof *p, struct err *e)
 /* His login on this computer; "" = none. */
 static void login_of(const struct proof *p, char out[NAME_TEXT_MAX + 1])
 {
-	bool has = p->users || p->s->conf->authentication == AUTHN_LOCAL;
+	bool has = p->users || p->conf->authentication == AUTHN_LOCAL;
 
 	snprintf(out, NAME_TEXT_MAX + 1, "%.*s", has ? (int)strcspn(p->who, "@") : 0, p->who);
 }
@@ -166,7 +199,7 @@ static bool is_member(void *ctx, enum rights_group kind, const char *group)
 	login_of(a->proof, login);
 	if (kind == RIGHTS_DIRECTORY_GROUP)
 		rc = a->proof->users ? EC_OK
-				     : rank_in_directory_group(a->proof->s->conf, a->proof->log,
+				     : rank_in_directory_group(a->proof->conf, a->proof->log,
 							       a->proof->who, group, &is, a->e);
 	else if (*login)
 		rc = rights_in_group(login, group, &is, a->e);
@@ -205,8 +238,8 @@ static enum ec answer(const struct proof *p, const struct scope *scope, int out,
 
 	for (size_t i = 0; i < scope->n_domains; i++)
 		json_array_append_new(domains, json_string(scope->domains[i]));
-	json_t *yes = json_pack("{s:s, s:b, s:o}", "who", p->who, "whole", scope->whole, "domains",
-				domains);
+	json_t *yes = json_pack("{s:s, s:b, s:o, s:s}", "who", p->who, "whole", scope->whole,
+				"domains", domains, "stamp", p->stamp);
 	char *text = yes ? json_dumps(yes, JSON_COMPACT) : NULL;
 	bool written = text && file_write_all(out, text, strlen(text)) == 0;
 
@@ -215,28 +248,77 @@ static enum ec answer(const struct proof *p, const struct scope *scope, int out,
 	return written ? EC_OK : err_set(e, EC_TEMP, "the answer could not be handed over");
 }
 
+static enum ec tell(struct proof *p, int out, struct err *e)
+{
+	struct arena *mem = arena_new("sign-in", 4096);
+	struct rights *rights = NULL;
+	struct scope scope = { 0 };
+	enum ec rc = load_rights(p->conf, mem, &rights, e);
+
+	if (rc == EC_OK)
+		rc = strchr(p->name, '@') ? prove_address(p, e) : prove_user(p, e);
+	if (rc == EC_OK)
+		rc = find_rights(p, rights, &scope, e);
+	if (rc == EC_OK)
+		rc = answer(p, &scope, out, e);
+	arena_drop(&mem);
+	return rc;
+}
+
 int signin_run(struct signin *s, int out)
 {
 	struct log_sink *sink = log_open(s->conf->log_to, "winpop-console", (int)s->conf->logging);
 	struct log log = { .sink = sink, .peer = s->peer };
-	struct proof p = { .s = s, .log = &log };
-	struct arena *mem = arena_new("sign-in", 4096);
-	struct rights *rights = NULL;
-	struct scope scope = { 0 };
+	struct proof p = { .conf = s->conf,
+			   .name = s->name,
+			   .peer = s->peer,
+			   .password = &s->password,
+			   .log = &log };
 	struct err e;
-	enum ec rc = load_rights(s->conf, mem, &rights, &e);
+	enum ec rc = tell(&p, out, &e);
 
-	if (rc == EC_OK)
-		rc = strchr(s->name, '@') ? prove_address(&p, &e) : prove_user(&p, &e);
-	if (rc == EC_OK)
-		rc = find_rights(&p, rights, &scope, &e);
-	if (rc == EC_OK)
-		rc = answer(&p, &scope, out, &e);
 	/* A wrong password is in the log already; this is about those who have none of these rights, and about trouble. */
 	if (rc != EC_OK && (*p.who || rc != EC_DENIED))
 		log_event(&log, rc == EC_DENIED ? LV_INFO : LV_WARN, "console-signin-denied",
 			  KV("who", s->name), KV("reason", ec_name(rc)), KV("text", e.text));
-	arena_drop(&mem);
 	log_close(&sink);
 	return (int)rc;
+}
+
+int signin_again(const struct conf *c, const char *who, const char *peer, int out)
+{
+	struct log_sink *sink = log_open(c->log_to, "winpop-console", (int)c->logging);
+	struct log log = { .sink = sink, .peer = peer };
+	struct proof p = { .conf = c, .name = who, .peer = peer, .log = &log };
+	struct err e;
+	enum ec rc = tell(&p, out, &e);
+
+	if (rc != EC_OK)
+		log_event(&log, rc == EC_DENIED ? LV_INFO : LV_WARN, "console-look-failed",
+			  KV("who", who), KV("reason", ec_name(rc)), KV("text", e.text));
+	log_close(&sink);
+	return (int)rc;
+}
+
+/* ---- what came of it ---- */
+
+bool signin_answer(struct arena *mem, const char *text, size_t len, struct session *out)
+{
+	json_t *yes = json_loadb(text, len, 0, NULL), *domains = json_object_get(yes, "domains");
+	const char *who = json_string_value(json_object_get(yes, "who"));
+	const char *stamp = json_string_value(json_object_get(yes, "stamp"));
+	size_t n = json_array_size(domains);
+	const char **list = arena_alloc(mem, (n + 1) * sizeof(*list));
+	bool good = who && stamp;
+
+	for (size_t i = 0; good && i < n; i++)
+		list[i] = arena_strz(mem, json_string_value(json_array_get(domains, i)));
+	if (good)
+		*out = (struct session){
+			.who = arena_strz(mem, who),
+			.scope = { json_is_true(json_object_get(yes, "whole")), n, list },
+			.stamp = arena_strz(mem, stamp),
+		};
+	json_decref(yes);
+	return good;
 }

@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "server/base/clock.h"
+#include "server/net/conn.h"
 #include "admin/console/keeper.h"
 #include "admin/console/signin.h"
 
-#define SIGNING_MAX 16 /* under way, waiting ones included */
-#define SIGNING_EACH 3
+#define PROVING_MAX 16 /* processes at a time */
+#define SIGNING_MAX                                                                                \
+	256 /* under way, with those whose no has to wait: these cost little, and are to keep nobody else out */
+#define SIGNING_EACH 3 /* of these, of one network */
 #define SIGNIN_MS 45000
 
 json_t *desk_session(const struct keeper *k, const struct caller *by, const char *id)
@@ -32,20 +35,19 @@ json_t *desk_session(const struct keeper *k, const struct caller *by, const char
 
 /* ---- those under way ---- */
 
-static unsigned count_of(const struct keeper *k, const char *peer)
+static bool is_crowd(const struct keeper *k, const char *peer)
 {
-	unsigned n = 0;
+	unsigned n = 0, n_his = 0;
 
-	for (const struct ask *a = k->signing; a; a = a->next)
-		n += strcmp(a->peer, peer) == 0;
-	return n;
+	for (const struct ask *a = k->signing; a; a = a->next, n++)
+		n_his += peer_same_network(a->peer, peer);
+	return k->n_signing >= PROVING_MAX || n >= SIGNING_MAX || n_his >= SIGNING_EACH;
 }
 
 static void enter(struct ask *a)
 {
 	a->next = a->keeper->signing;
 	a->keeper->signing = a;
-	a->keeper->n_signing++;
 }
 
 static void leave(struct ask *a)
@@ -55,7 +57,6 @@ static void leave(struct ask *a)
 	while (*at != a)
 		at = &(*at)->next;
 	*at = a->next;
-	a->keeper->n_signing--;
 }
 
 /* ---- no ---- */
@@ -100,23 +101,9 @@ static void refuse(struct ask *a, enum ec class)
 
 /* ---- yes ---- */
 
-static bool read_scope(struct ask *a, json_t *yes)
-{
-	json_t *domains = json_object_get(yes, "domains");
-	size_t n = json_array_size(domains);
-	const char **list = arena_alloc(a->mem, (n + 1) * sizeof(*list));
-	const char *who = json_string_value(json_object_get(yes, "who"));
-
-	for (size_t i = 0; i < n; i++)
-		list[i] = arena_strz(a->mem, json_string_value(json_array_get(domains, i)));
-	a->by.who = arena_strz(a->mem, who);
-	a->by.scope = (struct scope){ json_is_true(json_object_get(yes, "whole")), n, list };
-	return who != NULL;
-}
-
 /* A new secret at each sign-in, and the old one is worth nothing: whoever made a browser use one that he knows has gained
  * nothing. */
-static void welcome(struct ask *a)
+static void welcome(struct ask *a, const struct session *he)
 {
 	struct keeper *k = a->keeper;
 	char id[SESSION_ID_LEN + 1], cookie[SESSION_ID_LEN + 128];
@@ -129,10 +116,11 @@ static void welcome(struct ask *a)
 		ask_refuse(a, 503, EC_BUSY, "rights have just been changed: try again");
 		return;
 	}
-	if (sessions_add(k->sessions, a->by.who, &a->by.scope, clock_mono_ms(), id, &e) != EC_OK) {
+	if (sessions_add(k->sessions, he, clock_mono_ms(), id, &e) != EC_OK) {
 		ask_err(a, &e);
 		return;
 	}
+	a->by = (struct caller){ .who = he->who, .scope = he->scope };
 	penalty_forgive(k->penalty, guessed(a));
 	log_event(k->log, LV_INFO, "console-signin", KV("who", a->by.who), KV("peer", a->peer),
 		  KV("whole", a->by.scope.whole ? "yes" : "no"));
@@ -146,15 +134,15 @@ static void welcome(struct ask *a)
 static void signin_done(void *ctx, const struct proc_end *end)
 {
 	struct ask *a = ctx;
-	json_t *yes = end->status == EC_OK ? json_loadb(end->answer, end->len, 0, NULL) : NULL;
+	struct session he;
 	enum ec class =
 		end->status < 0 || end->status >= EC_COUNT ? EC_BROKEN : (enum ec)end->status;
 
-	if (yes && read_scope(a, yes))
-		welcome(a);
+	a->keeper->n_signing--;
+	if (class == EC_OK && signin_answer(a->mem, end->answer, end->len, &he))
+		welcome(a, &he);
 	else
 		refuse(a, class == EC_OK ? EC_BROKEN : class);
-	json_decref(yes);
 }
 
 static int run(void *ctx, int out)
@@ -177,7 +165,8 @@ void desk_sign_in(struct ask *a)
 		ask_err(a, &e);
 		return;
 	}
-	if (k->n_signing >= SIGNING_MAX || count_of(k, a->peer) >= SIGNING_EACH) {
+	wipe(a->body, a->body_len);
+	if (is_crowd(k, a->peer)) {
 		ask_refuse(a, 503, EC_BUSY,
 			   "too many are signing in at once: try again in a moment");
 		return;
@@ -186,9 +175,13 @@ void desk_sign_in(struct ask *a)
 	a->n_rights = k->n_rights;
 	a->signin->conf = k->conf;
 	a->signin->peer = a->peer;
-	enter(a);
-	if (proc_start(k->procs, &work, &proc, &e) == EC_OK)
+	enum ec rc = proc_start(k->procs, &work, &proc, &e);
+
+	secret_drop(&a->signin->password); /* the process has it, we need it no more */
+	if (rc != EC_OK) {
+		ask_err(a, &e);
 		return;
-	leave(a);
-	ask_err(a, &e);
+	}
+	enter(a);
+	k->n_signing++;
 }

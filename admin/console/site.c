@@ -61,7 +61,7 @@ static const struct {
 	REFUSAL(405, "usage", "this path is asked with another method"),
 	REFUSAL(408, "temp", "the request did not come in time"),
 	REFUSAL(411, "usage", "send the length of the body"),
-	REFUSAL(413, "usage", "the body is too long"),
+	REFUSAL(413, "usage", "the request is too long"),
 	REFUSAL(414, "usage", "the path is too long"),
 	REFUSAL(415, "usage", "send the body as application/json"),
 	REFUSAL(421, "denied",

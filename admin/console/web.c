@@ -16,6 +16,7 @@
 #include <event2/listener.h>
 #include <jansson.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -23,13 +24,12 @@
 #include <sys/socket.h>
 #include "server/base/mem.h"
 #include "server/base/secret.h"
-#include "server/net/conn.h"
-#include "admin/console/frame.h"
+#include "admin/console/link.h"
 #include "admin/console/site.h"
 #include "admin/console/web.h"
 
 #define CLIENTS_MAX 256
-#define CLIENTS_EACH 48 /* of one address: browsers open six, and there may be a proxy before us */
+#define CLIENTS_EACH 48 /* of one network: browsers open six, and there may be a proxy before us */
 #define HELLO_MS 15000  /* for the handshake of TLS and the first request */
 #define IDLE_MS 60000   /* from an answer to the end of the next request */
 #define STALL_S 20      /* not one octet, while some are due */
@@ -49,6 +49,8 @@ struct client {
 	uint64_t asked;             /* the number of that question */
 	bool keep,
 		bare; /* of the request being answered: the connection stays, the body does not go out */
+	bool speaking;       /* what is put into the stream is ours */
+	struct event *aside; /* what is in the stream is not */
 };
 
 struct web {
@@ -66,7 +68,7 @@ struct web {
 	struct timer *patience;
 };
 
-/* ---- clients come and go ---- */
+/* ---- clients go ---- */
 
 static void open_doors(struct web *w, bool open)
 {
@@ -84,6 +86,7 @@ static void gone(void *ctx)
 	if (c->next)
 		c->next->at = c->at;
 	timer_cancel(&c->deadline);
+	event_free(c->aside);
 	free(c);
 	w->n_clients--;
 	if (w->draining && w->n_clients == 0)
@@ -105,7 +108,7 @@ static unsigned count_of(const struct web *w, const char *peer)
 	unsigned n = 0;
 
 	for (const struct client *c = w->clients; c; c = c->next)
-		n += strcmp(c->peer, peer) == 0;
+		n += peer_same_network(c->peer, peer);
 	return n;
 }
 
@@ -130,6 +133,66 @@ static void look_at(void *ctx)
 	timer_set(c->web->loop, &c->deadline, HELLO_MS, cut_off, c);
 }
 
+/* ---- what evhttp says by itself ---- */
+
+static void put_line(void *ctx, const char *name, const char *value)
+{
+	evbuffer_add_printf(ctx, "%s: %s\r\n", name, value);
+}
+
+static void put_refusal(struct evbuffer *out, int status)
+{
+	char date[64];
+	struct site_answer a;
+
+	site_refuse(status, &a);
+	a.head.close = true;
+	evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", status, http_reason(status));
+	if (evutil_date_rfc1123(date, sizeof(date), NULL) > 0)
+		put_line(out, "Date", date);
+	http_put_head(&a.head, put_line, out);
+	evbuffer_add_printf(out, "\r\n%s", a.body);
+}
+
+/* 0: it is no refusal, as 100 (Continue) is none. Its words for a method that nobody knows, and for an expectation that nobody
+ * has, are wider than ours. */
+static int refusal_in(struct evbuffer *out)
+{
+	char line[sizeof("HTTP/1.1 400")] = "";
+	int status = 0;
+
+	evbuffer_copyout(out, line, sizeof(line) - 1);
+	if (sscanf(line, "HTTP/%*1d.%*1d %3d", &status) != 1 || status < 400)
+		return 0;
+	return status == 501 ? 405 : status == 417 ? 400 : status;
+}
+
+/* A request that evhttp cannot read it refuses by itself, with a page of HTML and none of what every answer of ours carries. It is
+ * in the stream now, and nothing has left: a socket is written to in the loop's next turn. evhttp closes behind it. */
+static void speak_instead(evutil_socket_t fd, short what, void *ctx)
+{
+	struct client *c = ctx;
+	struct evbuffer *out = bufferevent_get_output(c->stream);
+	int status = refusal_in(out);
+
+	(void)fd, (void)what;
+	c->speaking = true;
+	if (status > 0 && evbuffer_drain(out, evbuffer_get_length(out)) == 0)
+		put_refusal(out, status);
+	c->speaking = false;
+}
+
+static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info, void *ctx)
+{
+	struct client *c = ctx;
+
+	(void)out;
+	if (info->n_added > 0 && !c->speaking)
+		event_active(c->aside, EV_TIMEOUT, 0);
+}
+
+/* ---- clients come ---- */
+
 static struct bufferevent *on_accept(struct event_base *base, void *ctx)
 {
 	struct web *w = ctx;
@@ -144,7 +207,9 @@ static struct bufferevent *on_accept(struct event_base *base, void *ctx)
 	c->stream =
 		bufferevent_openssl_socket_new(base, -1, tls_lend(w->setup->tls, gone, c),
 					       BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
-	if (!c->stream)
+	c->aside = event_new(base, -1, 0, speak_instead, c);
+	if (!c->stream || !c->aside ||
+	    !evbuffer_add_cb(bufferevent_get_output(c->stream), on_output, c))
 		die("out of memory");
 	/* evhttp goes on reading while an answer leaves, to see an end: no more than it can need. */
 	bufferevent_setwatermark(c->stream, EV_READ, 0, INPUT_MAX);
@@ -181,7 +246,9 @@ static void put_answer(struct client *c, struct evhttp_request *req, struct http
 	h->close = !c->keep || c->web->draining;
 	http_put_head(h, put_field, req);
 	timer_set(c->web->loop, &c->deadline, IDLE_MS + len / OCTETS_PER_MS, cut_off, c);
+	c->speaking = true;
 	evhttp_send_reply(req, h->status, http_reason(h->status), out);
+	c->speaking = false;
 	evbuffer_free(out);
 }
 
@@ -238,7 +305,6 @@ static void ask(struct client *c, struct evhttp_request *req, const struct http_
 		const struct site_answer *a, const char *body)
 {
 	struct web *w = c->web;
-	struct buf frame = { 0 };
 
 	if (conn_queued(w->link) > LINK_MAX) {
 		refuse(c, req, 503);
@@ -247,10 +313,7 @@ static void ask(struct client *c, struct evhttp_request *req, const struct http_
 	c->req = req;
 	c->asked = ++w->last_asked;
 	evhttp_connection_set_closecb(evhttp_request_get_connection(req), on_close, c);
-	frame_put(&frame, question(c, r, a), body, r->body_len);
-	conn_put(w->link, buf_at(&frame), frame.len);
-	conn_flush(w->link);
-	buf_wipe(&frame);
+	link_put(w->link, question(c, r, a), body, r->body_len);
 	/* The keeper has deadlines of its own; evhttp's, for want of input, would end what takes its time. It reads again when the
 	 * answer is out. */
 	timer_cancel(&c->deadline);
@@ -325,14 +388,14 @@ static struct client *who_asked(const struct web *w, uint64_t id)
 }
 
 /* One that has gone meanwhile is not looked for. */
-static void pass_on(struct web *w, const struct frame *f)
+static bool pass_on(void *ctx, const struct frame *f)
 {
 	struct client *c =
-		who_asked(w, (uint64_t)json_integer_value(json_object_get(f->head, "id")));
+		who_asked(ctx, (uint64_t)json_integer_value(json_object_get(f->head, "id")));
 	const char *type = json_string_value(json_object_get(f->head, "type"));
 
 	if (!c)
-		return;
+		return true;
 	struct http_head h = {
 		.status = (int)json_integer_value(json_object_get(f->head, "status")),
 		.type = type ? type : "application/json",
@@ -345,29 +408,15 @@ static void pass_on(struct web *w, const struct frame *f)
 	c->asked = 0;
 	c->req = NULL;
 	put_answer(c, req, &h, f->body);
+	return true;
 }
 
 static void on_link(struct conn *conn, enum conn_ev ev, void *ctx)
 {
 	struct web *w = ctx;
-	struct frame f;
-	size_t len, used;
 
-	if (ev == CONN_DRAINED)
-		return;
-	while (ev == CONN_DATA) {
-		const char *in = conn_in(conn, &len);
-		enum frame_read got = frame_read(in, len, FRAME_MAX, &f, &used);
-
-		if (got == FRAME_MORE)
-			return;
-		if (got == FRAME_BAD)
-			break;
-		pass_on(w, &f);
-		json_decref(f.head);
-		conn_eat(conn, used);
-	}
-	loop_stop(w->loop); /* without a keeper there is nothing to be done here */
+	if (!link_take(conn, ev, FRAME_MAX, pass_on, w))
+		loop_stop(w->loop); /* without a keeper there is nothing to be done here */
 }
 
 /* ---- the process ---- */
@@ -398,12 +447,7 @@ static void on_term(evutil_socket_t fd, short what, void *ctx)
 
 static void say_ready(struct web *w)
 {
-	struct buf frame = { 0 };
-
-	frame_put(&frame, json_pack("{s:b}", "ready", 1), "", 0);
-	conn_put(w->link, buf_at(&frame), frame.len);
-	conn_flush(w->link);
-	buf_drop(&frame);
+	link_put(w->link, json_pack("{s:b}", "ready", 1), "", 0);
 }
 
 static void open_http(struct web *w)

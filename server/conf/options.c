@@ -201,7 +201,7 @@ const struct option options[] = {
 	{ "console_key", NULL, OPT_PATH, AT(console_key), "", 0, PATH_MAX_CHARS, NULL, OPT_LIVE, OPT_CONSOLE,
 	  "PEM file with the key of console_certificate (empty: tls_key)" },
 	{ "console_user", NULL, OPT_TEXT, AT(console_user), "winpop-console", 0, 32, NULL, OPT_LIVE, OPT_CONSOLE,
-	  "Account that the console's half which talks to browsers becomes when root starts it (empty: stays)" },
+	  "Account that the console's half which talks to browsers becomes when root starts it; not root" },
 	{ "console_rights", NULL, OPT_PATH, AT(console_rights), "/etc/winpop/console.rights", 1, PATH_MAX_CHARS, NULL, OPT_LIVE, OPT_CONSOLE,
 	  "File that says who may sign in to the console, and for which domains" },
 	{ "console_idle", NULL, OPT_UINT, AT(console_idle_s), "900", 60, 86400, NULL, OPT_LIVE, OPT_CONSOLE,

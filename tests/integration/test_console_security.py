@@ -16,7 +16,7 @@ import time
 import pytest
 
 from fixtures.console import Console
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 from fixtures.winpopd import running
 
 OURS, OTHER = "example.com", "other.example"
@@ -271,7 +271,7 @@ def test_passwords_are_told_to_nobody(console, whole):
     assert whole.run("changepwd", "sec@" + OURS, switches={"createuser": secret}).status == 400
     refused(console, "sec@" + OURS, secret + "y")
     job = whole.ask("POST", "/api/v1/commands/changepwd?job=1", {"arguments": ["sec@" + OURS], "password": secret})
-    told = wait_until(lambda: (a := whole.ask("GET", f"/api/v1/jobs/{job.json['job']}")).json["state"] != "running" and a, 20)
+    told = wait_until(lambda: (a := whole.ask("GET", f"/api/v1/jobs/{job.json['job']}")).json["state"] != "running" and a)
     assert told.json["state"] == "done", told
     whole.run("delete", "sec@" + OURS, switches={"y": True})
     assert secret not in console.log_text() and secret not in console.server.log_text() and secret not in told.body.decode()
@@ -332,7 +332,7 @@ def test_no_path_leads_out(console, path):
 
 # ---- HTTP that is none ----
 
-def raw(console, octets, seconds=25, name=None):
+def raw(console, octets, seconds=PATIENCE, name=None):
     """What comes back until the other side hangs up, or has answered."""
     context = ssl._create_unverified_context()
     with context.wrap_socket(socket.create_connection(("127.0.0.1", console.port), seconds), server_hostname=name) as s:
@@ -392,8 +392,39 @@ POST = b"POST /api/v1/sign-in HTTP/1.1\r\n" + HOST + CLOSE
     (b"GET / HTTP/1.1\r\n" + HOST + CLOSE + b"Cookie: a\r\nCookie: b\r\n\r\n", {400}),
 ])
 def test_http_that_is_in_doubt_is_refused(console, octets, statuses):
-    assert status_of(raw(console, octets)) in statuses
+    answer = raw(console, octets)
+    assert status_of(answer) in statuses
+    assert not answer or is_ours(answer), answer
     assert console.ask("GET", "/").status == 200
+
+
+def is_ours(answer):
+    """Whoever read the request: our words, and what protects them."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    fields = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
+    assert int(fields[b"Content-Length"]) == len(body) and fields[b"Date"].endswith(b"GMT")
+    if status_of(answer) != 200:
+        assert fields[b"Content-Type"] == b"application/json" and fields[b"Connection"] == b"close"
+        assert json.loads(body)["error"]["text"]
+    return (fields[b"Content-Security-Policy"].startswith(b"default-src 'none'") and fields[b"X-Content-Type-Options"] == b"nosniff"
+            and fields[b"X-Frame-Options"] == b"DENY" and b"Strict-Transport-Security" in fields)
+
+
+def test_a_refusal_behind_an_answer_is_ours_too(console):
+    got = raw(console, b"GET /nothing HTTP/1.1\r\n" + HOST + b"\r\nBREW / HTCPCP/1.0\r\n\r\n")
+    first, second = (b"HTTP/1.1 " + part for part in got.split(b"HTTP/1.1 ")[1:])
+    assert (status_of(first), status_of(second)) == (404, 400) and is_ours(second)
+
+
+def test_who_asks_whether_to_go_on_may(console):
+    """What evhttp says by itself and is no refusal stays."""
+    context = ssl._create_unverified_context()
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", console.port), PATIENCE)) as s:
+        s.settimeout(PATIENCE)
+        s.sendall(POST + JSON + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        assert s.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        s.sendall(b"{}")
+        assert status_of(s.recv(4096)) == 400
 
 
 def test_requests_in_one_piece_are_answered_in_turn(console):
@@ -404,7 +435,7 @@ def test_requests_in_one_piece_are_answered_in_turn(console):
 
 def test_a_connection_serves_many_requests(console):
     context = ssl._create_unverified_context()
-    connection = http.client.HTTPSConnection("127.0.0.1", console.port, timeout=20, context=context)
+    connection = http.client.HTTPSConnection("127.0.0.1", console.port, timeout=PATIENCE, context=context)
     for method in ("GET", "HEAD", "GET"):
         connection.request(method, "/")
         answer = connection.getresponse()
@@ -420,7 +451,7 @@ def test_who_trickles_is_cut_off(console):
     """One octet a second keeps every time-out of a mere silence away; the request as a whole has its time."""
     context = ssl._create_unverified_context()
     began = time.monotonic()
-    with context.wrap_socket(socket.create_connection(("127.0.0.1", console.port), 40)) as s:
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", console.port), PATIENCE)) as s:
         s.settimeout(1)
         s.sendall(b"GET / HTTP/1.1\r\nX: ")
 
@@ -432,34 +463,34 @@ def test_who_trickles_is_cut_off(console):
                 return False
             except (ConnectionError, ssl.SSLError):
                 return True
-        wait_until(cut, 30, "a trickling client is served for ever")
+        wait_until(cut, why="a trickling client is served for ever")
     assert time.monotonic() - began < 30
 
 
 def test_who_says_nothing_does_not_keep_others_out(console):
-    idle = [socket.create_connection(("127.0.0.1", console.port), 10) for _ in range(60)]
+    idle = [socket.create_connection(("127.0.0.1", console.port), PATIENCE) for _ in range(60)]
     try:
-        wait_until(lambda: console.events("console-crowd"), 10, "more connections of one address than it may have")
+        wait_until(lambda: console.events("console-crowd"), why="more connections of one address than it may have")
         for s in idle[:30]:
             s.close()
-        wait_until(lambda: console.ask("GET", "/").status == 200, 20, "nobody else is served")
+        wait_until(lambda: console.ask("GET", "/").status == 200, why="nobody else is served")
     finally:
         for s in idle:
             s.close()
 
 
 def test_only_tls_and_not_of_yesterday(console):
-    with socket.create_connection(("127.0.0.1", console.port), 10) as s:
+    with socket.create_connection(("127.0.0.1", console.port), PATIENCE) as s:
         s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"HTTP" not in s.recv(4096)
     old = ssl._create_unverified_context()
     old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises(ssl.SSLError):
-        old.wrap_socket(socket.create_connection(("127.0.0.1", console.port), 10))
+        old.wrap_socket(socket.create_connection(("127.0.0.1", console.port), PATIENCE))
     pop3 = ssl._create_unverified_context()
     pop3.set_alpn_protocols(["pop3"])
     with pytest.raises(ssl.SSLError):
-        pop3.wrap_socket(socket.create_connection(("127.0.0.1", console.port), 10))
+        pop3.wrap_socket(socket.create_connection(("127.0.0.1", console.port), PATIENCE))
 
 
 # ---- the two halves ----
@@ -478,15 +509,40 @@ def test_the_half_that_talks_to_browsers_has_no_rights(console):
     assert status["NoNewPrivs"] == "1" and int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
     limits = open(f"/proc/{web}/limits").read()
     assert "Max core file size        0 " in limits and "Max processes             0 " in limits
+    assert status["Seccomp"] == "2" and not console.events("console-files-open")
     open_files = {os.readlink(f"/proc/{web}/fd/{n}") for n in os.listdir(f"/proc/{web}/fd")}
     assert not any(str(console.server.mailroot) in name or "keyring" in name for name in open_files)
+
+
+@pytest.mark.parametrize("user, why", [("", "console_user is empty"), ("root", "is root"), ("nobody-knows-him", "there is no user")])
+def test_what_talks_to_browsers_is_never_root(make_server, user, why):
+    server = make_server(tls=True, start=False)
+    console = Console(server, {})
+    server.write_conf(console_user=user)
+    try:
+        result = server.winpop("console")
+        assert result.code == 4 and why in result.err and "console_user" in result.err, result
+    finally:
+        console.close()
+
+
+def test_a_reload_that_would_make_it_root_changes_nothing(console, whole):
+    [web] = web_of(console)
+    console.server.write_conf(console_user="")
+    try:
+        os.kill(console.process.pid, signal.SIGHUP)
+        wait_until(lambda: console.events("console-failed"), why="no complaint")
+        wait_until(lambda: web_of(console) == [web], why="the half that served goes on")
+    finally:
+        console.server.write_conf(console_user="nobody")
+    assert console.ask("GET", "/").status == 200
 
 
 def test_a_killed_half_is_replaced_and_sessions_stay(console, whole):
     ready = len(console.events("console-ready"))
     [web] = web_of(console)
     os.kill(web, signal.SIGKILL)
-    wait_until(lambda: len(console.events("console-ready")) > ready, 20, "no other half was started")
+    wait_until(lambda: len(console.events("console-ready")) > ready, why="no other half was started")
     console.n_starts += 1
     assert web_of(console) != [web]
     assert whole.run("list").status == 200
@@ -496,7 +552,7 @@ def test_new_rights_sign_everybody_out(console, whole):
     ready = len(console.events("console-ready"))
     console.allow({"kim@" + OURS: "*", "ann@" + OURS: OURS, "eve@" + OURS: OTHER})
     os.kill(console.process.pid, signal.SIGHUP)
-    wait_until(lambda: len(console.events("console-ready")) > ready, 20, "no reload")
+    wait_until(lambda: len(console.events("console-ready")) > ready, why="no reload")
     console.n_starts += 1
     assert whole.ask("GET", "/api/v1/session").status == 401
     eve = Browser(console, "eve@" + OURS)
@@ -518,7 +574,7 @@ def test_without_the_keeper_there_is_nothing(build, certs):
         alone = Console(server, {}).start()
         [web] = web_of(alone)
         alone.process.kill()
-        alone.process.wait(10)
+        alone.process.wait(PATIENCE)
         alone.process = None
         wait_until(lambda: not os.path.exists(f"/proc/{web}") or "Z" in open(f"/proc/{web}/stat").read().split(")")[1].split()[0],
                    10, "the other half outlives its keeper")
@@ -565,7 +621,7 @@ def test_what_was_seen_with_more_rights_is_not_shown_again(console):
     console.allow({"kim@" + OURS: "*", "ann@" + OURS: "*"})
     ann = Browser(console, "ann@" + OURS)
     job = ann.ask("POST", "/api/v1/commands/check?job=1", {"arguments": []}).json["job"]
-    wait_until(lambda: ann.ask("GET", "/api/v1/jobs/" + job).json["state"] == "done", 60, "the job does not end")
+    wait_until(lambda: ann.ask("GET", "/api/v1/jobs/" + job).json["state"] == "done", why="the job does not end")
     console.allow({"kim@" + OURS: "*", "ann@" + OURS: OURS})
     ann = Browser(console, "ann@" + OURS)
     assert ann.ask("GET", "/api/v1/jobs").json["jobs"] == []
@@ -606,6 +662,6 @@ def test_a_half_that_does_not_end_is_ended(console):
     [web] = web_of(console)
     os.kill(web, signal.SIGSTOP)
     os.kill(console.process.pid, signal.SIGHUP)
-    wait_until(lambda: len(console.events("console-ready")) > ready, 20, "no reload")
+    wait_until(lambda: len(console.events("console-ready")) > ready, why="no reload")
     console.n_starts += 1
-    wait_until(lambda: web not in web_of(console), 30, "it goes on")
+    wait_until(lambda: web not in web_of(console), why="it goes on")

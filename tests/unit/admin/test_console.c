@@ -12,6 +12,7 @@
 #include "admin/console/jobs.h"
 #include "admin/console/order.h"
 #include "admin/console/sessions.h"
+#include "admin/console/signin.h"
 #include "admin/console/site.h"
 #include "server/base/buf.h"
 
@@ -343,6 +344,12 @@ static void lines_of_progress(void **state)
 static const char *const domains[] = { "example.com" };
 static const struct scope some = { false, 1, domains };
 
+static enum ec add(struct sessions *s, const char *who, uint64_t now, char id[SESSION_ID_LEN + 1],
+		   struct err *e)
+{
+	return sessions_add(s, &(struct session){ who, some, "stamp" }, now, id, e);
+}
+
 static void sessions_age(void **state)
 {
 	struct sessions *s = sessions_new(IDLE_MS);
@@ -350,8 +357,8 @@ static void sessions_age(void **state)
 	uint64_t now = 5000;
 
 	(void)state;
-	assert_int_equal(sessions_add(s, "kim", &some, now, id, NULL), EC_OK);
-	assert_int_equal(sessions_add(s, "kim", &some, now, other, NULL), EC_OK);
+	assert_int_equal(add(s, "kim", now, id, NULL), EC_OK);
+	assert_int_equal(add(s, "kim", now, other, NULL), EC_OK);
 	assert_string_not_equal(id, other);
 	const struct session *got = sessions_get(s, id, true, now + IDLE_MS - 1);
 
@@ -372,13 +379,73 @@ static void even_the_busiest_session_ends(void **state)
 	uint64_t now = 0;
 
 	(void)state;
-	sessions_add(s, "kim", &some, now, id, NULL);
+	add(s, "kim", now, id, NULL);
 	while (now + IDLE_MS / 2 < SESSION_AGE_MS) {
 		now += IDLE_MS / 2;
 		assert_non_null(sessions_get(s, id, true, now));
 	}
 	assert_null(sessions_get(s, id, true, SESSION_AGE_MS));
 	sessions_free(&s);
+}
+
+/* Not again until somebody has looked, and never of one that is not there. */
+static void sessions_are_looked_at_again(void **state)
+{
+	static const struct {
+		uint64_t idle_ms, every_ms;
+	} cases[] = { { 900000, 60000 }, { 86400000, 60000 }, { 60000, 4000 } };
+
+	(void)state;
+	for (size_t i = 0; i < N(cases); i++) {
+		struct sessions *s = sessions_new(cases[i].idle_ms);
+		char id[SESSION_ID_LEN + 1];
+		uint64_t now = 7, every = cases[i].every_ms;
+
+		add(s, "kim", now, id, NULL);
+		assert_false(sessions_due(s, id, now + every - 1));
+		assert_true(sessions_due(s, id, now + every));
+		sessions_get(s, id, true, now + every);
+		assert_true(sessions_due(s, id, now + every));
+		sessions_looked(s, id, now + every);
+		assert_false(sessions_due(s, id, now + 2 * every - 1));
+		assert_true(sessions_due(s, id, now + 2 * every));
+		sessions_end(s, id);
+		assert_false(sessions_due(s, id, now + 3 * every));
+		sessions_looked(s, id, now);
+		sessions_free(&s);
+	}
+}
+
+/* What one process tells the other about who has signed in. */
+static void answers_to_a_sign_in(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good, whole;
+		size_t n_domains;
+	} cases[] = {
+		{ "{\"who\":\"kim\",\"whole\":true,\"domains\":[],\"stamp\":\"\"}", true, true, 0 },
+		{ "{\"who\":\"kim\",\"whole\":false,\"domains\":[\"a.org\"],\"stamp\":\"1\"}", true,
+		  false, 1 },
+		{ "{\"whole\":true,\"domains\":[],\"stamp\":\"\"}", false, false, 0 },
+		{ "{\"who\":\"kim\",\"whole\":true,\"domains\":[]}", false, false, 0 },
+		{ "", false, false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(cases); i++) {
+		struct arena *mem = arena_new("test", 256);
+		struct session got;
+
+		assert_int_equal(signin_answer(mem, cases[i].text, strlen(cases[i].text), &got),
+				 cases[i].good);
+		if (cases[i].good) {
+			assert_string_equal(got.who, "kim");
+			assert_int_equal(got.scope.whole, cases[i].whole);
+			assert_int_equal(got.scope.n_domains, cases[i].n_domains);
+		}
+		arena_drop(&mem);
+	}
 }
 
 static void one_person_has_a_few(void **state)
@@ -388,10 +455,10 @@ static void one_person_has_a_few(void **state)
 	struct err e;
 
 	(void)state;
-	sessions_add(s, "kim", &some, 0, first, NULL);
-	sessions_add(s, "ann", &some, 0, ann, NULL);
+	add(s, "kim", 0, first, NULL);
+	add(s, "ann", 0, ann, NULL);
 	for (int i = 0; i < SESSIONS_EACH; i++)
-		sessions_add(s, "kim", &some, 0, id, NULL);
+		add(s, "kim", 0, id, NULL);
 	assert_null(sessions_get(s, first, true, 0));
 	assert_non_null(sessions_get(s, ann, true, 0));
 	assert_int_equal(sessions_count(s), SESSIONS_EACH + 1);
@@ -399,10 +466,10 @@ static void one_person_has_a_few(void **state)
 
 	for (int i = 0; sessions_count(s) < SESSIONS_MAX; i++) {
 		snprintf(who, sizeof(who), "p%d", i);
-		assert_int_equal(sessions_add(s, who, &some, 0, id, NULL), EC_OK);
+		assert_int_equal(add(s, who, 0, id, NULL), EC_OK);
 	}
-	assert_int_equal(sessions_add(s, "late", &some, 0, id, &e), EC_BUSY);
-	assert_int_equal(sessions_add(s, "late", &some, IDLE_MS, id, &e), EC_OK);
+	assert_int_equal(add(s, "late", 0, id, &e), EC_BUSY);
+	assert_int_equal(add(s, "late", IDLE_MS, id, &e), EC_OK);
 	sessions_free(&s);
 }
 
@@ -412,8 +479,8 @@ static void secrets_of_sessions(void **state)
 	char id[SESSION_ID_LEN + 1], other[SESSION_ID_LEN + 1], csrf[SESSION_ID_LEN + 1];
 
 	(void)state;
-	sessions_add(s, "kim", &some, 0, id, NULL);
-	sessions_add(s, "kim", &some, 0, other, NULL);
+	add(s, "kim", 0, id, NULL);
+	add(s, "kim", 0, other, NULL);
 	session_csrf(id, csrf);
 	assert_true(session_csrf_is(id, csrf));
 	assert_false(session_csrf_is(other, csrf));
@@ -492,6 +559,8 @@ int main(void)
 		cmocka_unit_test(lines_of_progress),
 		cmocka_unit_test(sessions_age),
 		cmocka_unit_test(even_the_busiest_session_ends),
+		cmocka_unit_test(sessions_are_looked_at_again),
+		cmocka_unit_test(answers_to_a_sign_in),
 		cmocka_unit_test(one_person_has_a_few),
 		cmocka_unit_test(secrets_of_sessions),
 		cmocka_unit_test(mail_programs_are_told),
