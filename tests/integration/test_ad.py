@@ -136,4 +136,4 @@ def test_away_and_back(make_dc, office_at):
         open_session.ok("STAT")
         dc.start()
         open_session.quit()
-    wait_until(lambda: office.signs_in(kim), 10, "the domain controller is back and nobody gets in")
+    wait_until(lambda: office.signs_in(kim), why="the domain controller is back and nobody gets in")

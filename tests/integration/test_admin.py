@@ -17,7 +17,7 @@ import threading
 
 import pytest
 
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 from fixtures.winpopd import Winpopd, as_delivered
 
 TRANSCRIPT = pathlib.Path(__file__).with_name("transcript.txt")
@@ -333,7 +333,7 @@ def test_rekey_while_mail_is_fetched(admin):
         for _ in range(5):
             admin.winpop_ok("rekey")
         stopping.set()
-        assert all(r.result(30) for r in running)
+        assert all(r.result(PATIENCE) for r in running)
     for address in boxes:
         assert (admin.box_dir(address) / "password").read_bytes() != records[address]
         assert signs_in(admin, address, "pw")
@@ -347,7 +347,7 @@ def test_passwords_changed_during_rekey_stay_changed(admin):
         rekey = pool.submit(lambda: [admin.winpop_ok("rekey") for _ in range(3)])
         for n, address in enumerate(boxes):
             admin.winpop_ok("changepwd", address, f"new{n}")
-        rekey.result(60)
+        rekey.result(PATIENCE)
     assert all(signs_in(admin, a, f"new{n}") for n, a in enumerate(boxes))
 
 
@@ -375,7 +375,7 @@ def test_an_ordinary_person_may_not(admin):
     admin.home.chmod(0o755)
     os.chmod(admin.conf, 0o644)
     done = subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", admin.tool, "--config", admin.conf, "list"],
-                          capture_output=True, text=True, timeout=30)
+                          capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 3 and done.stdout == "" and done.stderr.count("\n") == 1, done
 
 
@@ -407,7 +407,7 @@ def test_adding_while_the_service_starts(make_server):
             server.start()
             server.stop()
         starting.set()
-        assert all(r.result(30) for r in running)
+        assert all(r.result(PATIENCE) for r in running)
 
 
 def test_service_commands(admin):

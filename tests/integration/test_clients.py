@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from fixtures import clients
+from fixtures.waiting import PATIENCE
 from fixtures.winpopd import as_delivered
 
 BODIES = [
@@ -83,7 +84,7 @@ def test_swaks_delivers(service, box, tmp_path, door):
     data.write_bytes(body.replace(b"\r\n", b"\n"))
     where = ["--socket", service.lmtp_socket] if door == "unix" else ["--server", f"127.0.0.1:{service.lmtp_port}"]
     done = subprocess.run(["swaks", "--protocol", "LMTP", *map(str, where), "--from", "sender@example.net", "--to", box.address,
-                           "--data", f"@{data}", "--suppress-data"], capture_output=True, text=True, timeout=60)
+                           "--data", f"@{data}", "--suppress-data"], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     [got] = box.messages()
     assert got.startswith(as_delivered(box.address, b""))
@@ -92,6 +93,6 @@ def test_swaks_delivers(service, box, tmp_path, door):
 
 def test_swaks_hears_of_an_unknown_mailbox(service, tmp_path):
     done = subprocess.run(["swaks", "--protocol", "LMTP", "--socket", str(service.lmtp_socket), "--from", "a@example.net", "--to",
-                           "nobody-here@example.com"], capture_output=True, text=True, timeout=60)
+                           "nobody-here@example.com"], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 24, done.stdout
     assert "550 5.1.1" in done.stdout

@@ -129,7 +129,7 @@ def ended(browser, job):
     def look():
         answer = browser.ask("GET", f"/api/v1/jobs/{job}")
         return answer.json["state"] != "running" and answer.json
-    return wait_until(look, 60, "the job does not end")
+    return wait_until(look, why="the job does not end")
 
 
 def test_a_job_tells_what_the_command_would_have(console, whole):

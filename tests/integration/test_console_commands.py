@@ -15,7 +15,7 @@ import termios
 
 import pytest
 
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 from fixtures.wire import Pop, sign_in_scram
 
 BODY = b"Subject: quite secret\r\n\r\nnobody's business\r\n"
@@ -122,7 +122,7 @@ def test_who_while_sessions_come_and_go(admin):
 
 def seen_by(server, build, domains, *args):
     """What somebody who administers these domains alone is told, by a front end other than the shell."""
-    done = subprocess.run([build / "tests/unit/admin/delegate", domains, *args, "--json"], capture_output=True, text=True, timeout=60,
+    done = subprocess.run([build / "tests/unit/admin/delegate", domains, *args, "--json"], capture_output=True, text=True, timeout=PATIENCE,
                           env={**server.environment(), "WINPOP_CONFIG": str(server.conf)})
     return json.loads(done.stdout), done.stderr.splitlines()[-1]
 
@@ -332,7 +332,7 @@ class Terminal:
         return True
 
     def until(self, words):
-        wait_until(lambda: self.read() and words.encode() in self.text, 30, f"no {words!r}")
+        wait_until(lambda: self.read() and words.encode() in self.text, why=f"no {words!r}")
         return self.text.decode()
 
     def press(self, key):
@@ -342,8 +342,8 @@ class Terminal:
         return termios.tcgetattr(self.theirs)[3] & (termios.ECHO | termios.ICANON | termios.ISIG)
 
     def end(self):
-        wait_until(lambda: self.read(0.01) or self.process.poll() is not None, 30, "it goes on")
-        code = self.process.wait(30)
+        wait_until(lambda: self.read(0.01) or self.process.poll() is not None, why="it goes on")
+        code = self.process.wait(PATIENCE)
         while self.read(0):
             pass
         return code

@@ -189,7 +189,7 @@ def test_changed_elsewhere_works_at_once(office):
     kim = office.hire()
     hired = int(time.time())
     assert office.signs_in(kim) and office.refused(kim, "tomorrow's")
-    wait_until(lambda: time.time() > hired + 1, 5)  # ppolicy's pwdChangedTime counts seconds
+    wait_until(lambda: time.time() > hired + 1)  # ppolicy's pwdChangedTime counts seconds
     office.directory.set_password(kim.uid, "tomorrow's")
     assert office.signs_in(kim, "tomorrow's"), "the wrong password of before was remembered"
     assert office.refused(kim)

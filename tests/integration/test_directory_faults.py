@@ -5,7 +5,6 @@ and to a domain controller.
 """
 import contextlib
 import json
-import os
 import socket
 import statistics
 import threading
@@ -16,13 +15,16 @@ import pytest
 from fixtures.certs import Certs
 from fixtures.faultproxy import FaultProxy
 from fixtures.slapd import Slapd
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, cpu_seconds, wait_until
 
 BODY = b"Subject: x\r\n\r\nbody\r\n"
-TIMEOUT = 1.0   # directory_timeout_ms of these services
-SLACK = 1.0     # what a busy machine may add to a deadline
-AT_ONCE = 0.1   # an answer that waited for nothing; a few milliseconds on a quiet machine
-RECOVERY = 8    # back-off ends at 5 s
+# Times, so far from each other that a busy machine does not take one for the other; where it delays some, the quickest counts, or
+# the one in the middle.
+TIMEOUT = 3.0      # directory_timeout_ms of these services
+DC_TIMEOUT = 10.0  # of those on Active Directory, which is slower
+SLACK = 2.5        # what may come on top of a deadline: nobody waits for two of them
+AT_ONCE = 0.75     # an answer that waited for nothing; a few milliseconds on a quiet machine
+RECOVERY = 40      # back-off ends at 5 s
 PEOPLE = 8
 CERT = "ldap.example.com"
 
@@ -49,11 +51,11 @@ class Site:
         self.proxy.close()
         self.slapd.close()
 
-    def begin(self, fault):
+    def begin(self, fault, seconds=2 * TIMEOUT):
         if hasattr(self.slapd, fault):
             getattr(self.slapd, fault)()
         else:
-            self.proxy.set(fault, 2)
+            self.proxy.set(fault, seconds)
 
     def end(self, fault):
         if fault == "freeze":
@@ -92,10 +94,11 @@ def gets_in(server, n=0, password=None):
     return sign_in(server, n, password)[0].startswith(b"+OK")
 
 
-def told_to_try_later(results, within):
-    for reply, took in results:
+def told_to_try_later(results, deadline=TIMEOUT):
+    """Soon after the deadline; if there are many, the machine may have kept some of them waiting."""
+    for reply, _ in results:
         assert reply.startswith(b"-ERR [SYS/TEMP]"), reply
-        assert took < within, f"answered after {took:.2f} s"
+    assert min(took for _, took in results) < deadline + SLACK, results
 
 
 def at_once(what, n):
@@ -109,7 +112,7 @@ def at_once(what, n):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     assert None not in results, "a client did not get to its end"
     return results
 
@@ -131,12 +134,7 @@ def trying(server, clients=2):
     finally:
         done.set()
         for thread in threads:
-            thread.join(60)
-
-
-def cpu_seconds(pid):
-    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            thread.join(PATIENCE)
 
 
 def stays_idle(server, seconds=2):
@@ -147,11 +145,11 @@ def stays_idle(server, seconds=2):
     assert used < 0.2 * seconds, f"{used:.2f} s of CPU in {seconds} s while the directory is away"
 
 
-def is_away(server, held):
+def is_away(server, held, deadline=TIMEOUT):
     """All that is promised while no server of the directory can be used."""
-    told_to_try_later(at_once(lambda n: sign_in(server, n), 4), TIMEOUT + SLACK)
+    told_to_try_later(at_once(lambda n: sign_in(server, n), 4), deadline)
     later = [sign_in(server, n % 4) for n in range(20)]
-    told_to_try_later(later, TIMEOUT + SLACK)
+    told_to_try_later(later, deadline)
     assert statistics.median(took for _, took in later) < AT_ONCE, "clients wait for a directory that is known to be away"
     assert held.retr(1).endswith(BODY)
     held.ok("NOOP")
@@ -174,7 +172,7 @@ def test_the_directory_goes_away_and_comes_back(make_site, fault, tls):
     held = site.server.session(person(3), "pw-person3")
     assert gets_in(site.server)
     site.begin(fault)
-    told_to_try_later([sign_in(site.server, 1)], TIMEOUT + SLACK)
+    told_to_try_later([sign_in(site.server, 1)])
     is_away(site.server, held)
     held.ok("DELE 1")
     held.quit()
@@ -189,7 +187,7 @@ def test_a_wrong_password_is_wrong_again_afterwards(make_site):
     site = make_site(shield=0)
     assert sign_in(site.server, 0, "wrong")[0].startswith(b"-ERR [AUTH]")
     site.begin("kill")
-    told_to_try_later([sign_in(site.server, 0, "wrong"), sign_in(site.server, 0), sign_in(site.server, 5)], TIMEOUT + SLACK)
+    told_to_try_later([sign_in(site.server, 0, "wrong"), sign_in(site.server, 0), sign_in(site.server, 5)])
     site.end("kill")
     is_back(site.server)
     assert sign_in(site.server, 0, "wrong")[0].startswith(b"-ERR [AUTH]")
@@ -199,7 +197,7 @@ def test_winpopd_starts_while_the_directory_is_away(make_site):
     site = make_site(start=False)
     site.begin("kill")
     site.server.start()
-    told_to_try_later([sign_in(site.server)], TIMEOUT + SLACK)
+    told_to_try_later([sign_in(site.server)])
     site.end("kill")
     is_back(site.server)
 
@@ -217,11 +215,11 @@ def test_a_restart_of_the_directory_is_not_noticed(make_site):
 
 
 def test_a_slow_directory_slows_nobody_else(make_site):
-    """Two seconds for every answer, within the deadline: they get in, late; others do not feel it."""
-    site = make_site(directory_timeout_ms=5000)
+    """Three seconds for every answer, within the deadline: they get in, late; others do not feel it."""
+    site = make_site(directory_timeout_ms=30_000)
     site.server.deliver(person(3), BODY)
     held = site.server.session(person(3), "pw-person3")
-    site.begin("slow")
+    site.begin("slow", 3)
     results = []
     thread = threading.Thread(target=lambda: results.extend(at_once(lambda n: sign_in(site.server, n), 3)))
     thread.start()
@@ -232,7 +230,7 @@ def test_a_slow_directory_slows_nobody_else(make_site):
         waits.append(time.monotonic() - began)
         thread.join(0.05)
     assert all(reply.startswith(b"+OK") for reply, _ in results), results
-    assert 2 < max(took for _, took in results) < 15
+    assert max(took for _, took in results) > 3
     assert statistics.median(waits) < AT_ONCE and max(waits) < SLACK
     assert held.retr(1).endswith(BODY)
     site.end("slow")
@@ -241,22 +239,21 @@ def test_a_slow_directory_slows_nobody_else(make_site):
 
 def test_who_is_in_does_not_queue_behind_sign_ins(make_site):
     """More clients than workers, all waiting for a slow directory: mail is fetched and removed as ever."""
-    site = make_site(directory_timeout_ms=5000, workers=2)
+    site = make_site(directory_timeout_ms=60_000, workers=2)
     site.server.deliver(person(3), BODY, BODY)
     held = site.server.session(person(3), "pw-person3")
-    site.begin("slow")
+    site.begin("slow", 50)
     results = []
     crowd = threading.Thread(target=lambda: results.extend(at_once(lambda k: sign_in(site.server, k % 3), 8)))
     crowd.start()
     wait_until(lambda: json.loads(site.server.winpop_ok("status", "--json"))["signin_queue"] > 0, why="no crowd")
-    began = time.monotonic()
     assert held.retr(1).endswith(BODY) and held.multi("TOP 2 0")
     held.ok("DELE 1")
     held.quit()
     site.server.deliver(person(3), BODY)
-    assert time.monotonic() - began < SLACK
+    assert json.loads(site.server.winpop_ok("status", "--json"))["signin_queue"] > 0, "the crowd was served meanwhile"
     site.end("slow")
-    crowd.join(60)
+    crowd.join(PATIENCE)
     assert all(reply.startswith((b"+OK", b"-ERR [IN-USE]")) for reply, _ in results) and len(results) == 8, results
 
 
@@ -467,7 +464,7 @@ def test_a_domain_controller_goes_away_and_comes_back(make_dc, make_server):
     dc = make_dc()
     for n in range(4):
         dc.add_person(f"person{n}", f"pw-person{n}", mail=person(n))
-    server = make_server(start=False, space=dc.space, **dc.settings(directory_timeout_ms=int(TIMEOUT * 1000)))
+    server = make_server(start=False, space=dc.space, **dc.settings(directory_timeout_ms=int(DC_TIMEOUT * 1000)))
     for n in range(4):
         server.winpop_ok("add", person(n))
     server.start()
@@ -477,7 +474,7 @@ def test_a_domain_controller_goes_away_and_comes_back(make_dc, make_server):
             held = server.session(person(3), "pw-person3")
             assert gets_in(server)
             begin()
-            is_away(server, held)
+            is_away(server, held, DC_TIMEOUT)
             held.ok("DELE 1")
             held.quit()
             end()
@@ -503,9 +500,9 @@ def test_a_crowd_before_a_frozen_directory(make_site):
             held.ok(command)
             waits.append(time.monotonic() - began)
         crowd.join(0.02)
-    told_to_try_later(results, 2 * TIMEOUT + SLACK)
-    assert len(results) == 100
-    assert statistics.median(waits) < AT_ONCE and max(waits) < TIMEOUT / 2, "they hinder who is in"
+    told_to_try_later(results)
+    assert len(results) == 100 and statistics.median(took for _, took in results) < 2 * TIMEOUT + SLACK
+    assert statistics.median(waits) < AT_ONCE and max(waits) < 0.8 * TIMEOUT, "they hinder who is in"
     assert held.retr(1).endswith(BODY)
     site.end("freeze")
     is_back(site.server)
@@ -516,7 +513,7 @@ def test_everybody_comes_back_at_the_same_moment(make_site):
     site = make_site(directory_connections=4)
     assert gets_in(site.server)
     site.begin("refuse")
-    told_to_try_later([sign_in(site.server)], TIMEOUT + SLACK)
+    told_to_try_later([sign_in(site.server)])
     most, done = [0], threading.Event()
 
     def watch():

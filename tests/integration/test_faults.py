@@ -12,7 +12,7 @@ import time
 import pytest
 
 from fixtures.load import Load
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, cpu_seconds, wait_until
 
 ROUNDS = int(os.environ.get("WINPOP_KILL_ROUNDS", "40"))
 BODY = b"Subject: x\r\n\r\nbody\r\n"
@@ -57,7 +57,7 @@ def test_kill_at_random_moments(make_server):
 def claims_are_free(server, addresses):
     """After the last kill every mailbox can be had, but for the load's own short sessions."""
     for address in addresses:
-        wait_until(lambda a=address: can_sign_in(server, a, "pw"), 5, f"a stale claim on {address}")
+        wait_until(lambda a=address: can_sign_in(server, a, "pw"), why=f"a stale claim on {address}")
 
 
 def can_sign_in(server, address, password="pw-kim"):
@@ -78,7 +78,7 @@ def test_kill_while_mailboxes_are_made_and_removed(make_server):
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=server.environment())
         time.sleep(rng.uniform(0, 0.03))
         add.kill()
-        add.wait(10)
+        add.wait(PATIENCE)
         listed = address in server.winpop_ok("list", "example.com")
         assert can_sign_in(server, address, "pw") == listed
         if listed:
@@ -87,7 +87,7 @@ def test_kill_while_mailboxes_are_made_and_removed(make_server):
                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=server.environment())
             time.sleep(rng.uniform(0, 0.03))
             remove.kill()
-            remove.wait(10)
+            remove.wait(PATIENCE)
             assert can_sign_in(server, address, "pw") == (address in server.winpop_ok("list", "example.com"))
     server.stop()
     server.start()
@@ -237,7 +237,7 @@ def test_a_damaged_key_file(make_server, damage):
             pop.err("PASS pw-kim", "SYS/PERM")
         server.stop()
     else:
-        assert server.process.wait(30) != 0
+        assert server.process.wait(PATIENCE) != 0
         server.process = None
         server.n_starts -= 1
         assert str(key) in server.log_text()
@@ -344,7 +344,7 @@ def test_no_descriptors_left(make_server):
     n_open = len(os.listdir(f"/proc/{server.pid}/fd"))
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (n_open + 12, 1024))
     inside = server.session(address)
-    crowd = [socket.create_connection(("127.0.0.1", server.port), 20) for _ in range(30)]
+    crowd = [socket.create_connection(("127.0.0.1", server.port), PATIENCE) for _ in range(30)]
     wait_until(lambda: len(os.listdir(f"/proc/{server.pid}/fd")) >= n_open + 11)
     before = cpu_seconds(server.pid)
     assert inside.ok("NOOP")
@@ -359,14 +359,9 @@ def test_no_descriptors_left(make_server):
         sock.close()
     inside.cmd("RSET")
     inside.quit()
-    wait_until(lambda: can_sign_in(server, address), 20, "it did not recover")
+    wait_until(lambda: can_sign_in(server, address), why="it did not recover")
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (1024, 1024))
     assert len(server.messages(address)) == 1
-
-
-def cpu_seconds(pid):
-    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.parametrize("state", ["greeting", "user", "sasl", "signed-in", "listing", "retrieving", "deleted", "stls"])

@@ -1,5 +1,6 @@
 """Limits: how many, how long, how often - and that one client's limit is not another's."""
 import concurrent.futures
+import contextlib
 import json
 import os
 import socket
@@ -7,7 +8,7 @@ import time
 
 import pytest
 
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 from fixtures.wire import Pop, Wire
 
 BODY = b"Subject: x\r\n\r\nbody\r\n"
@@ -88,16 +89,17 @@ def test_a_client_that_does_not_sign_in(make_server):
         trickle = pool.submit(trickle_until_closed, slow)
         for pop in (idle, tls_idle, stuck):
             pop.ended()
-        assert trickle.result(30), "octets that say nothing moved the deadline"
+        assert trickle.result(2 * PATIENCE), "octets that say nothing moved the deadline"
     took = time.monotonic() - began
-    assert 4 < took < 12, took
+    assert 4 < took < 55, took  # by default it would be a minute
     wait_until(lambda: len(server.events("session-end")) >= 4 or status(server)["sessions"] == 0)
 
 
 def trickle_until_closed(pop):
     """One octet every tenth of a second, until the server has had enough."""
     pop.sock.settimeout(0.1)
-    for _ in range(300):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         try:
             pop.send(b"x")
             if not pop.sock.recv(100):
@@ -110,11 +112,11 @@ def trickle_until_closed(pop):
 
 
 def test_login_delay_is_announced_and_enforced(make_server):
-    server = make_server(login_delay=30)
+    server = make_server(login_delay=3600)
     address = server.mailbox()
     other = server.mailbox("lee", "pw-lee")
     with server.pop() as pop:
-        assert pop.capa()["LOGIN-DELAY"][0] == "30"
+        assert pop.capa()["LOGIN-DELAY"][0] == "3600"
         pop.signin(address, "pw-kim").quit()
     with server.pop() as pop:
         pop.ok(f"USER {address}")
@@ -124,7 +126,7 @@ def test_login_delay_is_announced_and_enforced(make_server):
     server.pop().signin(other, "pw-lee").quit()
     server.write_conf(login_delay=1)
     server.reload()
-    wait_until(lambda: Pop.cmd(opened(server, address), "PASS pw-kim").startswith(b"+OK"), 5)
+    wait_until(lambda: Pop.cmd(opened(server, address), "PASS pw-kim").startswith(b"+OK"))
 
 
 def opened(server, address):
@@ -182,24 +184,48 @@ def test_expire_after_days(make_server):
 
 def test_guessing_is_slowed_for_the_guesser_alone(make_server, space):
     """Failed sign-ins from one address: its answers wait longer and longer, nobody else's do."""
-    for address in ("10.99.0.1", "10.99.0.2", "10.99.0.3"):
-        space.add_address(address)
-    server = make_server(space=space, listen="10.99.0.1", penalty_ms=1500, plaintext_without_tls="yes")
+    server = guarded(make_server, space)
     victim, other = server.mailbox(), server.mailbox("lee", "pw-lee")
     with space.inside():
         times = [fail(server, "10.99.0.2", victim) for _ in range(2)]
-        assert times[0] >= 1.4 and times[1] > times[0] * 1.8, times
-        assert answer_time(server, "10.99.0.3", other, "pw-lee", True) < 1.0, "another client and another account waited"
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            slow = pool.submit(fail_in, space, server, "10.99.0.2", victim)
-            wait_until(slow.running)
-            assert answer_time(server, "10.99.0.3", other, "pw-lee", True) < 1.0, "a penalty blocks somebody else"
-            slow.result(30)
+        with guessing(space, server, victim) as guess:
+            answer_time(server, "10.99.0.3", other, "pw-lee", True)
+            assert not guess.done(), "another client and another account waited for a penalty"
+        times.append(guess.result())
+    waits = [int(e["delay_ms"]) for e in server.events("signin-failed")]
+    assert [round(ms, -2) for ms in waits] == [1500, 3000, 6000], waits
+    assert all(took >= ms / 1000 for took, ms in zip(times, waits)), (times, waits)
 
 
-def fail_in(space, *args):
-    with space.inside():  # a thread has a network of its own
-        return fail(*args)
+def test_the_owner_gets_in_while_somebody_guesses(make_server, space):
+    server = guarded(make_server, space)
+    victim = server.mailbox()
+    with space.inside():
+        for _ in range(2):
+            fail(server, "10.99.0.2", victim)
+        with guessing(space, server, victim) as guess:
+            answer_time(server, "10.99.0.3", victim, "pw-kim", True)
+            assert not guess.done(), "the owner waited for a penalty"
+
+
+def guarded(make_server, space):
+    """A service on one address, with clients at two more: loopback has no penalties."""
+    for address in ("10.99.0.1", "10.99.0.2", "10.99.0.3"):
+        space.add_address(address)
+    return make_server(space=space, listen="10.99.0.1", penalty_ms=1500, plaintext_without_tls="yes")
+
+
+@contextlib.contextmanager
+def guessing(space, server, victim):
+    """A wrong password, judged and not answered yet."""
+    def guess():
+        with space.inside():  # a thread has a network of its own
+            return fail(server, "10.99.0.2", victim)
+    before = len(server.events("signin-failed"))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        future = pool.submit(guess)
+        wait_until(lambda: len(server.events("signin-failed")) > before, why="it is not judged")
+        yield future
 
 
 def fail(server, source, address):
@@ -217,26 +243,15 @@ def answer_time(server, source, address, password, good):
         return took
 
 
-def test_the_owner_gets_in_while_somebody_guesses(make_server, space):
-    for address in ("10.99.0.1", "10.99.0.2", "10.99.0.3"):
-        space.add_address(address)
-    server = make_server(space=space, listen="10.99.0.1", penalty_ms=100, plaintext_without_tls="yes")
-    victim = server.mailbox()
-    with space.inside():
-        for _ in range(4):
-            fail(server, "10.99.0.2", victim)
-        assert answer_time(server, "10.99.0.3", victim, "pw-kim", True) < 5
-
-
 @pytest.mark.parametrize("door", ["port", "lmtp_port"])
 def test_floods_of_connections_leave_it_well(make_server, door):
     server = make_server(socketmax=50, lmtp_socketmax=50)
     address = server.mailbox()
     for _ in range(20):
-        socks = [socket.create_connection(("127.0.0.1", getattr(server, door)), 20) for _ in range(100)]
+        socks = [socket.create_connection(("127.0.0.1", getattr(server, door)), PATIENCE) for _ in range(100)]
         for sock in socks:
             Wire(sock).vanish()
-    wait_until(lambda: status(server)["sessions"] == 0, 20)
+    wait_until(lambda: status(server)["sessions"] == 0)
     server.deliver(address, BODY)
     assert len(server.messages(address)) == 1
     assert len(os.listdir(f"/proc/{server.pid}/fd")) < 60, "descriptors leak"

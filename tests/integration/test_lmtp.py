@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from fixtures.wire import Lmtp, Wire
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 from fixtures.winpopd import as_delivered
 
 BODY = b"Subject: hello\r\n\r\nbody\r\n"
@@ -206,7 +206,7 @@ def test_delivery_is_durable_before_it_is_said(make_server):
         with server.lmtp() as lmtp:
             lmtp.deliver(address, b"Subject: %d\r\n\r\n" % n)
             server.signal(signal.SIGKILL)
-        server.process.wait(10)
+        server.process.wait(PATIENCE)
         server.start()
         assert len(server.messages(address)) == n
 
@@ -243,7 +243,7 @@ def test_a_client_that_reads_no_replies(make_server):
             except BlockingIOError:
                 refused += 1
                 select.select([], [lmtp.sock], [], 0.5)
-        wait_until(lambda: server.events("lmtp-end"), seconds=30, why="it still has its place")
+        wait_until(lambda: server.events("lmtp-end"), why="it still has its place")
 
 
 def test_more_connections_than_allowed(make_server):

@@ -14,7 +14,7 @@ import subprocess
 import pytest
 
 from fixtures.slapd import Slapd
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 from fixtures.wire import Pop, sign_in_scram
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -73,7 +73,7 @@ class Numbers(dict):
 
 
 def ask(server, path="/metrics", method="GET", accept=OPEN, port=None):
-    http_to = http.client.HTTPConnection("127.0.0.1", port or server.metrics_port, timeout=20)
+    http_to = http.client.HTTPConnection("127.0.0.1", port or server.metrics_port, timeout=PATIENCE)
     http_to.request(method, path, headers={"Accept": accept})
     reply = http_to.getresponse()
     reply.text = reply.read().decode()
@@ -251,7 +251,7 @@ def test_prometheus_takes_both_forms(loaded):
         reply = ask(loaded, accept=accept)
         assert reply.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         Numbers(reply.text, is_open=False)
-        subprocess.run(["promtool", "check", "metrics"], input=reply.text, text=True, check=True, timeout=60)
+        subprocess.run(["promtool", "check", "metrics"], input=reply.text, text=True, check=True, timeout=PATIENCE)
 
 
 def test_names_in_dashboard_and_rules_are_told(loaded):
@@ -268,7 +268,7 @@ def test_names_in_dashboard_and_rules_are_told(loaded):
 
 
 def test_rules_are_valid():
-    subprocess.run(["promtool", "check", "rules", DASHBOARD / "winpop.rules.yml"], check=True, timeout=60)
+    subprocess.run(["promtool", "check", "rules", DASHBOARD / "winpop.rules.yml"], check=True, timeout=PATIENCE)
 
 
 # ---- the door ----
@@ -287,7 +287,7 @@ def test_only_what_is_there_is_served(metered):
 
 
 def raw(server, octets=b""):
-    client = socket.create_connection(("127.0.0.1", server.metrics_port), 30)
+    client = socket.create_connection(("127.0.0.1", server.metrics_port), PATIENCE)
     client.sendall(octets)
     return client
 
@@ -325,7 +325,7 @@ def test_a_port_that_is_taken_is_told_at_start(metered):
     server = metered(start=False)
     server.write_conf(metrics_port=server.port)
     server.start(wait=False)
-    assert server.process.wait(20) == 3
+    assert server.process.wait(PATIENCE) == 3
     assert "metrics" in server.events("start-failed")[0]["text"] or str(server.port) in server.events("start-failed")[0]["text"]
     server.process = None
 
@@ -343,13 +343,13 @@ def test_health_says_that_the_mail_root_has_gone(metered):
 
 
 def test_health_says_that_it_is_stopping(metered):
-    server = metered()
+    server = metered(drain=PATIENCE)
     address = server.mailbox()
     with server.session(address):
         server.signal(15)
         reply = wait_until(lambda: next((r for r in [ask(server, "/health")] if r.status == 503), None))
         assert "stopping" in reply.text
-    assert server.process.wait(30) == 0
+    assert server.process.wait(PATIENCE) == 0
 
 
 @pytest.fixture
@@ -386,4 +386,4 @@ def test_the_directory_is_counted_and_its_absence_told(metered, slapd):
     reply = ask(server, "/health")
     assert reply.status == 503 and "directory" in reply.text
     slapd.start()
-    wait_until(lambda: ask(server, "/health").status == 200, 20, "the directory is back")
+    wait_until(lambda: ask(server, "/health").status == 200, why="the directory is back")

@@ -20,6 +20,7 @@ import pytest
 from fixtures.migration import Books, Migration
 from fixtures.ntlm import md4
 from fixtures.siege import STRIKES, Link, Residents, Run, Siege
+from fixtures.waiting import PATIENCE
 
 ROUNDS = int(os.environ.get("WINPOP_MIGRATE_KILL_ROUNDS", "4"))
 BODY = b"Subject: x\r\n\r\nbody\r\n"
@@ -36,7 +37,7 @@ class Town(Migration):
     def __init__(self, directory, make_server, each, strangers=0, link=None, **settings):
         self.number = next(numbers)
         super().__init__(directory, make_server, [f"{word}{self.number}.example.com" for word in ("east", "west")],
-                         **{"directory_timeout_ms": 2000} | (link.settings if link else {}) | settings)
+                         **(link.settings if link else {}) | settings)
         self.link, self.taken, self.file = link, [], self.server.home / "report.csv"
         local = f"p{self.number}x{{}}"
         self.hire_many({f"{local.format(n)}@{domain}": f"pw of {n} in {domain}" for n in range(each) for domain in self.domains})
@@ -145,11 +146,11 @@ def test_struck_at_random_points(make_town, directory):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
 def test_told_to_stop(make_town, number):
     """It ends in order, soon: what is in hand is brought to its end, totals are told, nothing is in doubt."""
-    town = make_town(each=10)
-    run = Run(town.server, "migrateToAD", "/all", "/rate", 5, "/report", town.file)
+    town = make_town(each=20)
+    run = Run(town.server, "migrateToAD", "/all", "/rate", 2, "/report", town.file)
     run.reach(town.journal_path, 400)
     run.signal(number)
-    result = run.end(10)
+    result = run.end(15)  # all of them would take twenty seconds
     assert result.code in (1, 5), result
     made = {address for address, row in town.report(town.file).items() if row["result"] == "create"}
     assert made and len(made) < len(town.people)
@@ -230,8 +231,8 @@ def fill(file, leave):
 
 @ONE_IS_ENOUGH
 def test_two_migrations_at_once(make_town):
-    town = make_town(each=10)
-    run = Run(town.server, "migrateToAD", "/all", "/rate", 5)
+    town = make_town(each=20)
+    run = Run(town.server, "migrateToAD", "/all", "/rate", 1)
     run.reach(town.journal_path, 200)
     for words in (["/all"], ["/all", "/undo"], [next(iter(town.people))], [town.domain]):
         second = town.server.winpop("migrateToAD", *words)
@@ -268,7 +269,7 @@ def test_life_goes_on(make_town):
                 run.reach(town.journal_path, town.journal_size() + 200)
         finally:
             done.set()
-            postman.join(30)
+            postman.join(PATIENCE)
         result = run.end()
     assert result.code in (0, 5), result
     for address, row in town.report(town.file).items():

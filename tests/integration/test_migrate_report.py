@@ -8,6 +8,7 @@ import signal
 import subprocess
 
 from fixtures.migration import WEAK
+from fixtures.siege import Run
 from fixtures.waiting import wait_until
 from fixtures.winpopd import Result
 
@@ -174,10 +175,12 @@ def test_rate(migration):
 def test_one_at_a_time(migration):
     """Two administrators with the same idea."""
     migration.hire_many(30)
-    first = subprocess.Popen(migration.command("/all", "/rate", "10"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                             env=migration.server.environment())
-    wait_until(lambda: len(migration.journal().state) > 1, 30)
+    first = Run(migration.server, "migrateToAD", "/all", "/rate", 1)  # half a minute, if nobody stops it
+    wait_until(lambda: len(migration.journal().state) > 1)
     second = migration.migrate("/all")
     assert second.code == 1 and "another" in second.err, second
-    assert first.wait(60) == 0
+    assert first.under_way()
+    first.signal(signal.SIGTERM)
+    assert first.end().code == 5
+    migration.migrate_ok("/all")
     migration.check(made=migration.people)

@@ -15,7 +15,7 @@ import pytest
 from fixtures import ntlm
 from fixtures.samba import NETBIOS, Dc
 from fixtures.slapd import Slapd
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 from fixtures.winpopd import as_delivered
 
 BODIES = [b"Subject: one\r\n\r\nfirst\r\n", b"Subject: two\r\n\r\nsecond\r\n"]
@@ -150,12 +150,12 @@ def test_clients_download_nothing_twice(migration, staff, tmp_path):
     fetch = [*migration.server.prefix, "mpop", "--host=127.0.0.1", f"--port={migration.server.port}", f"--user={kim}", "--auth=plain",
              f"--passwordeval=cat {tmp_path}/password", "--tls=off", "--keep=on", f"--delivery=maildir,{tmp_path}/Maildir",
              f"--uidls-file={tmp_path}/uidls"]
-    subprocess.run(fetch, check=True, timeout=60)
+    subprocess.run(fetch, check=True, timeout=PATIENCE)
     first = sorted((tmp_path / "Maildir/new").iterdir())
     assert len(first) == 2
     migration.migrate_ok("/all")
     switch(migration)
-    subprocess.run(fetch, check=True, timeout=60)
+    subprocess.run(fetch, check=True, timeout=PATIENCE)
     assert sorted((tmp_path / "Maildir/new").iterdir()) == first
 
 
@@ -212,7 +212,7 @@ def test_there_and_back(migration, staff):
     migration.migrate_ok("/all")
     switch(migration)
     migration.server.winpop_ok("set", "authentication", "file")
-    wait_until(lambda: migration.signs_in(staff[0]), 10)
+    wait_until(lambda: migration.signs_in(staff[0]))
     with migration.server.pop() as pop:
         assert pop.apop(staff[0], migration.people[staff[0]]).startswith(b"+OK")
         pop.cmd("QUIT")

@@ -15,7 +15,7 @@ import pytest
 
 from fixtures import ntlm
 from fixtures.mta import Auth, Maps, Policy, connected, netstring, policy_request
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 
 WRONG = ("FAIL", ["reason=user name or password is wrong"])
 LATER = ("FAIL", ["reason=cannot sign in just now; try again later", "temp", "code=temp_fail"])
@@ -312,18 +312,19 @@ def test_no_costs_the_same(make_server):
 
 def test_guessing_is_slowed_by_the_address_of_the_guesser(make_server):
     """Whichever MTA he comes by; his neighbours and the owner of the account are not."""
-    server = make_server(penalty_ms=400)
+    server = make_server(penalty_ms=1500)
     address, other = server.mailbox(), server.mailbox("other", "pw-other")
     with Auth(server.auth_socket) as auth:
         began = time.monotonic()
         guesses = [auth.begin("PLAIN", f"\0{address}\0wrong{n}".encode(), rip="192.0.2.66") for n in range(2)]
         assert auth.plain(other, "pw-other", rip="192.0.2.77")[0] == "OK"
-        assert auth.plain(address, "pw-kim")[0] == "OK"
-        assert time.monotonic() - began < 0.4, "somebody waited for somebody else's penalty"
+        assert auth.plain(address, "pw-kim")[0] == "OK", "somebody waited for somebody else's penalty"
         answers = {int(of): (word, rest) for word, of, *rest in (auth.words() for _ in guesses)}
-        assert answers == {n: WRONG for n in guesses} and time.monotonic() - began >= 1.1
+        took = time.monotonic() - began
+    assert answers == {n: WRONG for n in guesses}
     first, second = sorted(int(e["delay_ms"]) for e in server.events("signin-failed", peer="192.0.2.66"))
-    assert first <= 400 and 1000 < second < 1400, "guesses at the same time queue up"
+    assert first <= 1500 and 3000 < second <= 4500, "guesses at the same time queue up"
+    assert took >= second / 1000
 
 
 def test_an_answer_comes_before_postfix_gives_up(make_server):
@@ -333,7 +334,7 @@ def test_an_answer_comes_before_postfix_gives_up(make_server):
     with Auth(server.auth_socket) as auth:
         began = time.monotonic()
         assert auth.plain(address, "wrong") == WRONG
-        assert 7 < time.monotonic() - began < 9.5
+        assert 7 < time.monotonic() - began < 14, "not what is left of fifteen seconds"
 
 
 def test_somebody_without_a_mailbox(slapd, office_at):
@@ -396,7 +397,7 @@ def test_disabled_people(office):
 
 def test_the_directory_is_away(slapd, office_at):
     """Neither a wrong password nor an unknown recipient."""
-    office = office_at(slapd, catalog="directory", directory_timeout_ms=2000)
+    office = office_at(slapd, catalog="directory")
     kim, ann = office.hire(), office.hire()
     slapd.stop()
     assert sign_in(office.server, kim.address, kim.password) == LATER
@@ -405,7 +406,7 @@ def test_the_directory_is_away(slapd, office_at):
         postfix.begin("PLAIN", f"\0{kim.address}\0{kim.password}".encode())
         assert postfix.ended(), "to a client of version 1.0 every FAIL is a wrong password"
     slapd.start()
-    wait_until(lambda: sign_in(office.server, ann.address, ann.password)[0] == "OK", 20, "the directory is not found again")
+    wait_until(lambda: sign_in(office.server, ann.address, ann.password)[0] == "OK", why="the directory is not found again")
     assert ask(office.server, f"mailboxes {ann.address}") == f"OK {ann.address}"
 
 
@@ -456,7 +457,7 @@ def test_stop_answers_what_was_asked(make_server):
         server.signal(signal.SIGTERM)
         assert idle.ended() and half.ended()
         assert guess.answer(n) == WRONG and guess.ended()
-    assert server.process.wait(20) == 0
+    assert server.process.wait(PATIENCE) == 0
     assert not server.maps_socket.exists() and not server.auth_socket.exists()
 
 

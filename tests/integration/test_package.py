@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from fixtures.debianroot import DebianRoot
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 from fixtures.wire import Lmtp, Pop
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -126,7 +126,7 @@ def served(root):
     def ready():
         assert process.poll() is None, root.log("winpopd.service")
         return root.run("winpop", "status", ok=False).returncode == 0
-    wait_until(ready, 30)
+    wait_until(ready)
     yield
     root.stop(process)
 
@@ -155,7 +155,7 @@ def mail_goes_in_and_out(root):
 
 def ask_console(root, method, path, body=None):
     with root.space.inside():
-        web = http.client.HTTPSConnection("localhost", 8443, timeout=30, context=ssl._create_unverified_context())
+        web = http.client.HTTPSConnection("localhost", 8443, timeout=PATIENCE, context=ssl._create_unverified_context())
         web.connect()
     with contextlib.closing(web):
         web.request(method, path, json.dumps(body) if body else None, {"Content-Type": "application/json"} if body else {})
@@ -172,7 +172,7 @@ def console_serves(root):
     def ready():
         assert process.poll() is None, root.log("winpop-console.service")
         return "event=console-ready" in root.log("winpop-console.service")
-    wait_until(ready, 30)
+    wait_until(ready)
     assert ask_console(root, "GET", "/")[0] == 200
     status, body = ask_console(root, "POST", "/api/v1/sign-in", {"name": "ann", "password": PASSWORD})
     assert status == 200 and json.loads(body)["whole"] is True, (body, root.log("winpop-console.service"))

@@ -16,7 +16,7 @@ import pytest
 from fixtures.localaccounts import LocalAccounts
 from fixtures.postfix import Postfix, signed_in
 from fixtures.spaces import Space
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 from fixtures.winpopd import Winpopd
 import test_pages
 from test_pages import LEE, SYSTEMCTL, Computer, private_etc, steps  # noqa: F401 (private_etc is a fixture)
@@ -65,7 +65,7 @@ class Flow:
         def there():
             found = self.server.messages(address, password(address))
             return found if len(found) >= n else None
-        found = wait_until(there, 30, f"{address} has not got {n} messages: {self.postfix.log_text()[-3000:]}")
+        found = wait_until(there, why=f"{address} has not got {n} messages: {self.postfix.log_text()[-3000:]}")
         assert len(found) == n, found
         return found
 
@@ -124,12 +124,12 @@ def own_flow(build, certs):
 
 def by_swaks(flow, rcpt, body):
     subprocess.run([*flow.space.prefix, "swaks", "--server", "127.0.0.1", "--from", "sender@example.net", "--to", rcpt, "--data", "-"],
-                   input=body, check=True, text=True, capture_output=True, timeout=60)
+                   input=body, check=True, text=True, capture_output=True, timeout=PATIENCE)
 
 
 def by_curl(flow, rcpt, body):
     subprocess.run([*flow.space.prefix, "curl", "-sS", "--noproxy", "*", "smtp://127.0.0.1/client.example.net", "--mail-from",
-                    "sender@example.net", "--mail-rcpt", rcpt, "-T", "-"], input=body, check=True, text=True, capture_output=True, timeout=60)
+                    "sender@example.net", "--mail-rcpt", rcpt, "-T", "-"], input=body, check=True, text=True, capture_output=True, timeout=PATIENCE)
 
 
 def by_smtplib(flow, rcpt, body):
@@ -329,7 +329,7 @@ def test_mail_may_wait_for_room(own_flow):
     assert code == 452 and "4.2.2" in said, said
     with flow.sender(kim) as client:
         client.sendmail(kim, [lee], message("waits", sender=kim))
-    wait_until(lambda: any("452" in why for _, _, why in flow.postfix.queued()), 20, "it does not wait")
+    wait_until(lambda: any("452" in why for _, _, why in flow.postfix.queued()), why="it does not wait")
     with flow.server.session(lee, password(lee)) as pop:
         pop.ok("DELE 1")
         pop.quit()
@@ -346,7 +346,7 @@ def test_a_hold_makes_mail_wait(flow):
     assert code == 450 and "4.2.1" in said, said
     with flow.sender(kim) as client:
         client.sendmail(kim, [lee], message("from kim", sender=kim))
-    wait_until(lambda: any(rcpt == lee and "450" in why for _, rcpt, why in flow.postfix.queued()), 20, "it does not wait")
+    wait_until(lambda: any(rcpt == lee and "450" in why for _, rcpt, why in flow.postfix.queued()), why="it does not wait")
     assert flow.server.messages(lee, password(lee)) == [], "and its owner goes on fetching"
     flow.server.winpop_ok("unhold", lee)
     flow.postfix.send(lee, message("from outside"))
@@ -382,15 +382,16 @@ def test_mail_waits_for_winpopd(own_flow, outside):
     assert refusal(postfix.send, "nobody@example.com", message("x"))[0] == 451
     postfix.submit(kim, message("from here"))
     outside.submit(lee, message("from there"))
-    wait_until(lambda: postfix.queued() and postfix.queued()[0][2], 20, "it does not wait here")
-    wait_until(lambda: outside.queued() and "451" in outside.queued()[0][2], 20, "it does not wait there")
+    wait_until(lambda: any(why for _, _, why in postfix.queued()), why="it does not wait here")
+    wait_until(lambda: any("451" in why for _, _, why in outside.queued()), why="it does not wait there")
     server.start()
-    for _ in range(3):
+
+    def has_come():
         postfix.reload()
         with contextlib.suppress(AssertionError):
             outside.wait_empty(20)
-            break
-    outside.wait_empty(1)
+            return True
+    wait_until(has_come, why="it waits outside for ever")
     postfix.wait_empty()
     assert b"Subject: from here" in flow.received(kim)[0]
     assert b"Subject: from there" in flow.received(lee)[0]
@@ -424,14 +425,14 @@ def test_no_mail_is_lost_when_winpopd_ends_in_a_stream(own_flow, outside, end):
     sender = threading.Thread(target=stream)
     sender.start()
     for part in 1, 2, 3:
-        wait_until(lambda: len(list_messages(server, boxes)) > part * N_STREAM // 5, 60, "nothing comes in")
+        wait_until(lambda: len(list_messages(server, boxes)) > part * N_STREAM // 5, why="nothing comes in")
         end(server)
         server.start()
         flow.postfix.reload()
-    sender.join(60)
+    sender.join(PATIENCE)
     assert len(sent) == N_STREAM
-    outside.wait_empty(60)
-    flow.postfix.wait_empty(60)
+    outside.wait_empty()
+    flow.postfix.wait_empty()
     got = collections.Counter(int(re.search(rb"Subject: number (\d+)", m)[1])
                               for address in boxes for m in server.messages(address, password(address)))
     assert sorted(got) == list(range(N_STREAM)), "lost"
@@ -671,7 +672,7 @@ def test_the_page_as_it_stands(build, certs, space, private_etc, tmp_path, monke
     try:
         for step in found:
             if "pop3s:" in step.command:  # who reads the page is slower
-                wait_until(lambda: "Mail queue is empty" in computer.type_ok("postqueue -p"), 20, "the queue is not empty")
+                wait_until(lambda: "Mail queue is empty" in computer.type_ok("postqueue -p"), why="the queue is not empty")
             status, shown = computer.type(step.command)
             trouble = f"{step.command}\n{shown}\n{computer.log()[-2000:]}\n{postfix_log(space)[-2000:]}"
             assert status == 0, trouble

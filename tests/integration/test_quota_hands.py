@@ -86,7 +86,7 @@ def repaired(server, build, account, *members):
         server.winpop_ok("check", "/repair")
         return looker.usage(account) == count(server, members)
 
-    wait_until(is_right, 20, "the check does not set it right")
+    wait_until(is_right, why="the check does not set it right")
     looker.close()
 
 

@@ -115,7 +115,7 @@ class Place:
     def sweep(self, porter):
         """As upkeep does: what is not settled in a pass that began in a later second is gone."""
         now = int(time.time())
-        wait_until(lambda: time.time() >= now + 1, 5)
+        wait_until(lambda: time.time() >= now + 1)
         since = int(time.time())
         self.settle(porter)
         porter.must("sweep", since)
@@ -312,7 +312,7 @@ def test_held_while_another_goes_by(cut, pair, end):
     for place, first, strike in cut(one, links):
         second = place.porter()
         two.send(second)
-        wait_until(lambda: answered(second) or blocked(second), 30, "it neither answers nor waits")  # noqa: B023
+        wait_until(lambda: answered(second) or blocked(second), why="it neither answers nor waits")  # noqa: B023
         was_blocked = not answered(second)
         within_limit(place, one, two)
         if end == "kill":
@@ -345,7 +345,7 @@ def test_asking_waits_for_nobody_where_there_is_room(cut, mailbox, account):
     for place, first, strike in cut(deliver(mailbox, account, WIDE)):
         second = place.porter()
         second.send("fits", mailbox, account, *WIDE, SIZE)
-        wait_until(lambda: answered(second) or blocked(second), 30, "it neither answers nor waits")  # noqa: B023
+        wait_until(lambda: answered(second) or blocked(second), why="it neither answers nor waits")  # noqa: B023
         n_asked, n_waited = n_asked + 1, n_waited + (not answered(second))
         strike.tell("go")
         assert first.answer().kind == second.answer().kind == "ok"
@@ -380,7 +380,7 @@ def test_held_while_the_ledger_grows(build, cut, end):
         second = place.porter()
         limit = (place.held(CLUB)[0] + SIZE, 0)
         deliver(A, limit=limit, word="second").send(second)
-        wait_until(lambda: answered(second) or blocked(second), 30, "it neither answers nor waits")  # noqa: B023
+        wait_until(lambda: answered(second) or blocked(second), why="it neither answers nor waits")  # noqa: B023
         if end == "kill":
             die(first, strike)
         else:

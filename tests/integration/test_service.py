@@ -9,14 +9,14 @@ import subprocess
 
 import pytest
 
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 from fixtures.wire import Lmtp, Pop, sign_in_scram, tls_context
 
 BODY = b"Subject: x\r\n\r\nbody\r\n"
 
 
 def check(server):
-    done = subprocess.run([*server.command(), "--check"], capture_output=True, text=True, timeout=30, env=server.environment())
+    done = subprocess.run([*server.command(), "--check"], capture_output=True, text=True, timeout=PATIENCE, env=server.environment())
     return done.returncode, done.stdout, done.stderr
 
 
@@ -61,7 +61,7 @@ def test_check_names_what_is_wrong(make_server, line, words):
     assert err.count("\n") == 1 and err.startswith("winpopd: "), err
     assert all(w in err for w in words), err
     server.start(wait=False)
-    assert server.process.wait(30) != 0, "the service started all the same"
+    assert server.process.wait(PATIENCE) != 0, "the service started all the same"
     server.process = None
 
 
@@ -91,7 +91,7 @@ def test_a_missing_settings_file(make_server):
 
 def test_usage(build):
     for args, code in (["--help"], 0), (["--version"], 0), (["--nonsense"], 2), (["stray"], 2):
-        done = subprocess.run([build / "server/main/winpopd", *args], capture_output=True, text=True, timeout=30)
+        done = subprocess.run([build / "server/main/winpopd", *args], capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == code, done
 
 
@@ -149,8 +149,9 @@ def test_many_reloads_under_load(server):
     wait_until(lambda: len(os.listdir(f"/proc/{server.pid}/fd")) <= fds + 2, why="a reload leaks descriptors")
 
 
-def test_stop_lets_sessions_finish(server):
-    address = "kim@example.com"
+def test_stop_lets_sessions_finish(make_server):
+    server = make_server(drain=PATIENCE)
+    address = server.mailbox()
     server.deliver(address, BODY, BODY)
     pop, waiting = server.session(address), server.pop()
     lmtp = server.lmtp()
@@ -164,15 +165,16 @@ def test_stop_lets_sessions_finish(server):
     lmtp.expect(250, f"RCPT TO:<{address}>")
     assert lmtp.data(BODY)[0][0] == 250
     lmtp.ended()
-    assert server.process.wait(20) == 0
+    assert server.process.wait(PATIENCE) == 0
     server.process = None
     server.start()
     assert len(server.messages(address)) == 2
 
 
-def test_stop_lets_nobody_in(server):
+def test_stop_lets_nobody_in(make_server):
     """While an open session is waited for, newcomers are refused at once: they are not kept in a queue nobody looks at."""
-    with server.session("kim@example.com") as pop:
+    server = make_server(drain=PATIENCE)
+    with server.session(server.mailbox()) as pop:
         server.signal(signal.SIGTERM)
         server.wait_event("stopping")
         wait_until(lambda: not server.lmtp_socket.exists(), why="the LMTP socket is still there")
@@ -181,13 +183,13 @@ def test_stop_lets_nobody_in(server):
         assert server.winpop("reload").code == 1, "whoever ends does not read settings any more"
         assert server.winpop("status").code == 0
         pop.quit()
-    assert server.process.wait(20) == 0
+    assert server.process.wait(PATIENCE) == 0
     server.process = None
 
 
 def refused(port):
     try:
-        socket.create_connection(("127.0.0.1", port), 20).close()
+        socket.create_connection(("127.0.0.1", port), PATIENCE).close()
     except ConnectionRefusedError:
         return True
     return False
@@ -200,7 +202,7 @@ def test_stop_does_not_wait_for_ever(make_server):
     pop = server.session(address)
     pop.ok("DELE 1")
     server.signal(signal.SIGTERM)
-    assert server.process.wait(20) == 0
+    assert server.process.wait(PATIENCE) == 0
     server.process = None
     pop.ended()
     server.start()
@@ -218,7 +220,7 @@ def test_a_stale_socket_is_replaced_and_a_live_one_is_not(make_server):
     server = make_server()
     other = make_server(start=False, lmtp_socket=server.lmtp_socket)
     other.start(wait=False)
-    assert other.process.wait(30) != 0
+    assert other.process.wait(PATIENCE) != 0
     other.process = None
     assert "lmtp" in other.log_text()
     server.lmtp().close()
@@ -232,7 +234,7 @@ def test_a_port_in_use(make_server):
     server = make_server()
     other = make_server(start=False, port=server.port)
     other.start(wait=False)
-    assert other.process.wait(30) != 0
+    assert other.process.wait(PATIENCE) != 0
     other.process = None
     assert str(server.port) in other.log_text()
 
@@ -243,9 +245,9 @@ def test_more_addresses_than_each_loop_can_listen_at(make_server):
     server = make_server(tls=True, threadcount=32, listen=" ".join(hosts))
     for host in hosts:
         for _ in range(2):
-            with socket.create_connection((host, server.port), 10) as pop:
+            with socket.create_connection((host, server.port), PATIENCE) as pop:
                 assert pop.recv(4) == b"+OK "
-        socket.create_connection((host, server.tls_port), 10).close()
+        socket.create_connection((host, server.tls_port), PATIENCE).close()
     server.stop()
 
 
@@ -273,9 +275,9 @@ def test_sockets_from_the_manager(make_server):
         client.deliver(address, BODY)
     assert len(server.messages(address)) == 1
     server.stop()
-    waiting = socket.create_connection(("127.0.0.1", server.port), 20)  # the kernel keeps it until the next start
+    waiting = socket.create_connection(("127.0.0.1", server.port), PATIENCE)  # the kernel keeps it until the next start
     start()
-    waiting.settimeout(20)
+    waiting.settimeout(PATIENCE)
     assert waiting.recv(1000).startswith(b"+OK")
     waiting.close()
     assert (server.home / "handed-over").exists()

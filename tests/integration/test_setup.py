@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from fixtures.barehost import BareHost
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 
 HOST = "mail.example.com"
 MAIL = b"Subject: secret plans\r\n\r\nhello\r\n"
@@ -91,7 +91,7 @@ def test_password_file_by_a_person(bare):
     t = bare.sit_down("setup", "/remove")
     t.answer("[y/N]", "y")
     assert "The mail is where it was" in t.end()
-    assert bare.process.wait(10) == 0, "the service was stopped"
+    assert bare.process.wait(PATIENCE) == 0, "the service was stopped"
     bare.process = None
     assert list(bare.path("/var/lib/winpop/mailroot/example.com/P3_kim.mbx").glob("*.eml"))
     assert bare.winpop("setup", "/remove", "/y").code == 1
@@ -117,7 +117,7 @@ def test_interrupted_before_the_last_page_nothing_is_changed(bare, at):
             break
         t.type("no" if question == "Postfix [" else "")
     t.key("C-c")
-    wait_until(lambda: not winpop_runs(bare), 20, "it goes on after Ctrl-C")
+    wait_until(lambda: not winpop_runs(bare), why="it goes on after Ctrl-C")
     assert bare.tree() == before and not bare.path("/var/log/winpop-setup.log").exists()
 
 
@@ -292,7 +292,7 @@ def test_what_fails_is_taken_back(bare):
     # What was in the way is gone: the same answers do.
     bare.space.run("rm", "/run/stand-in/fails")
     bare.ok("setup", "--answers", answers, stdin=PASSWORD + "\n")
-    wait_until(lambda: bare.winpop("status").code == 0, 20)
+    wait_until(lambda: bare.winpop("status").code == 0)
     mail_goes_in_and_out(bare)
     assert "enable winpopd.service" in bare.systemctl_calls()
     bare.ok("setup", "/remove", "/y")
@@ -310,10 +310,10 @@ def test_killed_in_the_middle_it_goes_on_from_there(bare):
         run.stdin.close()
         log = bare.path("/var/log/winpop-setup.log")
         with contextlib.suppress(AssertionError):
-            wait_until(lambda: log.exists() and log.read_text().count(": done") >= n or run.poll() is not None, 20)
+            wait_until(lambda: log.exists() and log.read_text().count(": done") >= n or run.poll() is not None)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(run.pid, signal.SIGKILL)
-        run.wait(10)
+        run.wait(PATIENCE)
     bare.ok("setup", "--answers", answers, stdin=PASSWORD + "\n")
     bare.start()
     mail_goes_in_and_out(bare)

@@ -7,7 +7,7 @@ import pytest
 
 from fixtures.faultproxy import FaultProxy
 from fixtures.nameserver import SRV, A, NameServer, srv
-from fixtures.waiting import wait_until
+from fixtures.waiting import DIRECTORY_PATIENCE_MS, wait_until
 
 SERVICE, HOST = "_ldap._tcp.example.com", "ldap.example.com"
 
@@ -36,7 +36,7 @@ class Site:
         resolv.write_text("nameserver 127.0.0.1\n")
         space.bind(resolv, "/etc/resolv.conf")
         slapd.add_person("kim", "pw-kim")
-        self.settings = {**slapd.settings(), "directory_servers": "srv:example.com", "directory_timeout_ms": 3000}
+        self.settings = {**slapd.settings(), "directory_servers": "srv:example.com"}
         self.make = lambda **more: make_server(space=space, **{**self.settings, **more})
 
     def signs_in(self, server):
@@ -71,18 +71,20 @@ def test_priority_decides_and_the_next_stands_in(site):
 
 def test_a_name_server_that_is_silent_at_the_start(site):
     site.names.silent = True
-    server = site.make(start=False)
+    server = site.make(start=False, directory_timeout_ms=3000)
     result = server.winpop("add", "kim@example.com")
     assert result.code == 4, result
     site.names.silent = False
+    server.write_conf(directory_timeout_ms=DIRECTORY_PATIENCE_MS)
     server.winpop_ok("add", "kim@example.com")
     site.names.silent = True
+    server.write_conf(directory_timeout_ms=3000)
     server.start()
     with server.pop() as pop:
         pop.ok("USER kim@example.com")
         assert pop.cmd("PASS pw-kim").startswith(b"-ERR [SYS/TEMP]")
     site.names.silent = False
-    wait_until(lambda: site.signs_in(server), 15)
+    wait_until(lambda: site.signs_in(server))
     assert server.events("directory-unknown") and server.events("directory-known")
 
 

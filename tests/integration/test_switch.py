@@ -39,7 +39,7 @@ def status(server):
 
 def only_the_new_ones_hold(server):
     """Sessions that began before have gone, and with them what was open for them alone."""
-    wait_until(lambda: status(server)["retired"] == "0", 15, "what was before is still open")
+    wait_until(lambda: status(server)["retired"] == "0", why="what was before is still open")
 
 
 def refused(server, address, password):
@@ -161,7 +161,7 @@ def test_the_thread_that_watches_a_directory_ends_with_it(moving, slapd):
     with server.pop() as pop:
         pop.ok(f"USER {KIM}")
         pop.err(f"PASS {NEW[KIM]}", "SYS/TEMP")
-    wait_until(lambda: "directory" in threads(server), 10, "nobody looks for the directory")
+    wait_until(lambda: "directory" in threads(server), why="nobody looks for the directory")
     switch(server, "authentication", "file")
     assert status(server)["retired"] == "1", "it is still held"
     held.ok("NOOP")
@@ -215,7 +215,7 @@ def test_spa_begins_and_apop_ends(moving):
 def test_away_from_a_directory_that_has_fallen_silent(moving, slapd):
     """Who is just being asked about there waits for his answer; whoever comes by the new method waits for nobody."""
     server = moving
-    switch(server, "authentication", "ad", "directory_timeout_ms", "4000")
+    switch(server, "authentication", "ad")
     only_the_new_ones_hold(server)
     slapd.freeze()
     with server.pop() as asked:
@@ -224,7 +224,8 @@ def test_away_from_a_directory_that_has_fallen_silent(moving, slapd):
         switch(server, "authentication", "file")
         assert uidls(server, KIM, OLD[KIM])
         assert status(server)["retired"] == "1" and asked.silent(0.1)
-        assert asked.line().startswith(b"-ERR [SYS/TEMP]")
+        slapd.thaw()
+        assert asked.line().startswith(b"+OK")
         asked.ok("QUIT")
     only_the_new_ones_hold(server)
     assert "directory" not in threads(server)
@@ -297,16 +298,16 @@ def test_a_storm_of_reloads(moving):
     n_files = None
     for n in range(40):
         method, passwords = ("ad", NEW) if n % 2 else ("file", OLD)
-        server.write_conf(authentication=method, directory_timeout_ms=5000 + n)
+        server.write_conf(authentication=method, directory_timeout_ms=30_000 + n)
         server.reload()
         assert uidls(server, KIM, passwords[KIM])
         server.deliver(KIM, b"Subject: again\r\n\r\nand again\r\n")
         if n == 9:
-            wait_until(lambda: status(server)["retired"] == "1", 15)
+            wait_until(lambda: status(server)["retired"] == "1")
             n_files = len(os.listdir(f"/proc/{server.pid}/fd"))
     assert not server.events("reload-failed")
     held.ok("NOOP")
-    wait_until(lambda: status(server)["retired"] == "1", 15, "only one has a holder")
+    wait_until(lambda: status(server)["retired"] == "1", why="only one has a holder")
     assert len(os.listdir(f"/proc/{server.pid}/fd")) <= n_files
     held.quit()
     only_the_new_ones_hold(server)

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from fixtures.certs import Certs
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 from fixtures.wire import Pop, Scram, sign_in_scram, tls_context
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -73,7 +73,7 @@ def test_resumption(service, box, certs, version):
     context = tls_context(certs.ca, lowest=version, highest=version)
 
     def connect(session=None):
-        raw = socket.create_connection(("127.0.0.1", service.tls_port), 20)
+        raw = socket.create_connection(("127.0.0.1", service.tls_port), PATIENCE)
         return context.wrap_socket(raw, server_hostname="pop.example.com", session=session)
     first = connect()
     assert first.recv(1000).startswith(b"+OK") and not first.session_reused  # TLS 1.3 tickets come with data
@@ -180,7 +180,7 @@ def test_resumption_with_client_certificates(make_server, certs):
     context.load_cert_chain(*certs.client(address))
     session = None
     for reused in (False, True):
-        raw = socket.create_connection(("127.0.0.1", server.tls_port), 20)
+        raw = socket.create_connection(("127.0.0.1", server.tls_port), PATIENCE)
         with context.wrap_socket(raw, server_hostname="pop.example.com", session=session) as sock:
             assert sock.recv(1000).startswith(b"+OK")
             assert sock.session_reused == reused
@@ -209,7 +209,7 @@ def test_ocsp_is_stapled(make_server, certs, tmp_path):
 
     def status(server):
         return subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{server.tls_port}", "-status", "-servername",
-                               "pop.example.com", "-CAfile", certs.ca], input="QUIT\n", capture_output=True, text=True, timeout=30).stdout
+                               "pop.example.com", "-CAfile", certs.ca], input="QUIT\n", capture_output=True, text=True, timeout=PATIENCE).stdout
     assert "Cert Status: good" in status(with_it)
     assert "OCSP response: no response sent" in status(without)
 
@@ -266,15 +266,15 @@ def test_no_certificate_no_stls(make_server):
         assert "STLS" not in pop.capa()
         pop.err("STLS")
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", server.tls_port), 5)
+        socket.create_connection(("127.0.0.1", server.tls_port), PATIENCE)
 
 
 def test_nonsense_instead_of_a_handshake(service, box):
     for junk in (b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01" + b"\xff" * 1000, b"\0" * 100, b"QUIT\r\n"):
-        sock = socket.create_connection(("127.0.0.1", service.tls_port), 20)
+        sock = socket.create_connection(("127.0.0.1", service.tls_port), PATIENCE)
         sock.sendall(junk)
         sock.shutdown(socket.SHUT_WR)
-        sock.settimeout(20)
+        sock.settimeout(PATIENCE)
         try:
             while sock.recv(4096):
                 pass
