@@ -142,7 +142,7 @@ static void another_process_adds(void **state)
 	assert_ec(keyring_get(other, NULL, key, id, &e), EC_OK);
 	enum ec rc;
 	int tries = 0;
-	while ((rc = keyring_get(p.ring, id, key, NULL, &e)) == EC_BROKEN && ++tries < 3000)
+	while ((rc = keyring_get(p.ring, id, key, NULL, &e)) == EC_BROKEN && ++tries < 60000)
 		usleep(1000);
 	assert_ec(rc, EC_OK);
 	keyring_close(&other);

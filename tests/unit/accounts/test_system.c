@@ -15,7 +15,7 @@
 #define WHO "nobody"
 #define BOX WHO "@example.com"
 #define MATRIX PAM_MODULES "/pam_matrix.so"
-#define QUICK_MS 5000 /* libpam would sleep for 20 to 60 seconds */
+#define QUICK_MS 15000 /* libpam would sleep for 20 to 60 seconds */
 
 struct local {
 	struct tree tree;

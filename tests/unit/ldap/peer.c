@@ -19,7 +19,7 @@
 #include "tests/unit/ldap/peer.h"
 
 #define MAX 64
-#define SLOW_MS 300
+#define SLOW_MS 1000
 
 struct guest {
 	int fd;

@@ -21,7 +21,7 @@
 #include "tests/unit/ldap/slapd.h"
 #include "tests/unit/net/pki.h"
 
-#define PATIENCE_MS 30000
+#define PATIENCE_MS 60000
 
 static const char config[] =
 	"include /etc/ldap/schema/core.schema\n"

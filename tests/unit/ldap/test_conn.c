@@ -104,7 +104,7 @@ static void tls_where_there_is_none(void **state)
 
 	(void)state;
 	snprintf(wrong, sizeof(wrong), "ldaps://localhost:%s", strrchr(slapd.plain, ':') + 1);
-	how.timeout_ms = 1000;
+	how.timeout_ms = 3000;
 	open_fails(wrong, &how, true, EC_TEMP, "TLS");
 	snprintf(wrong, sizeof(wrong), "ldap://localhost:%s", strrchr(slapd.tls, ':') + 1);
 	open_fails(wrong, &how, true, EC_TEMP, wrong);

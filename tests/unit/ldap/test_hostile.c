@@ -9,7 +9,7 @@
 #include "tests/unit/ldap/canned.h"
 #include "tests/unit/ldap/people.h"
 
-#define TIMEOUT_MS 400
+#define TIMEOUT_MS 1000
 
 static const struct log silent;
 static const struct link_setup anonymous = { .timeout_ms = TIMEOUT_MS };
@@ -392,7 +392,7 @@ static void a_search_without_end_ends(void **state)
 	r.conn = canned_open(&r.server, &anonymous);
 	assert_says(dir_conn_search(r.conn, &q, count, &n, &e), EC_TEMP, &e);
 	assert_true(n > 0);
-	assert_in_range(clock_mono_ms() - began, TIMEOUT_MS, TIMEOUT_MS + 5000);
+	assert_in_range(clock_mono_ms() - began, TIMEOUT_MS, TIMEOUT_MS + 30000);
 	rig_stop(&r);
 }
 

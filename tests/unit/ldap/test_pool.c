@@ -17,9 +17,9 @@
 #include "server/base/clock.h"
 #include "tests/unit/ldap/peer.h"
 
-#define TIMEOUT_MS 400
-#define PATIENCE_MS 30000
-#define AT_ONCE_MS 200 /* on a busy machine */
+#define TIMEOUT_MS 2000
+#define PATIENCE_MS 60000
+#define AT_ONCE_MS 1000 /* on a busy machine */
 
 static const struct link_setup setup = {
 	.ca = "/nonexistent", .timeout_ms = TIMEOUT_MS, .bind = DIR_BIND_SIMPLE, .user = ""
@@ -479,7 +479,7 @@ static void whoever_waits_too_long_is_told_so(void **state)
 	unsigned busy = 0, ok = 0;
 
 	(void)state;
-	how.timeout_ms = 1000;
+	how.timeout_ms = 3300;
 	peer_start(&peer, PEER_SLOW);
 	open_setup(&s, peer.plain, &how, 1);
 	assert_int_equal(run(&s, NULL), EC_OK);

@@ -129,7 +129,7 @@ void rig_end(void)
 
 int client(enum mta_door door)
 {
-	struct timeval patience = { .tv_sec = 20 };
+	struct timeval patience = { .tv_sec = 60 };
 	int fd[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
@@ -206,7 +206,7 @@ void say_plain(int fd, const char *id, const char *user, const char *pass)
 
 void wait_until(bool (*what)(void))
 {
-	uint64_t end_ms = clock_mono_ms() + 20000;
+	uint64_t end_ms = clock_mono_ms() + 60000;
 
 	while (!what()) {
 		assert_true(clock_mono_ms() < end_ms);

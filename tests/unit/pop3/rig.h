@@ -29,7 +29,7 @@
 #define N "\r\n"
 #define SIGNIN "USER kim@example.com" N "PASS tanstaaf" N
 #define LARGE (300u << 10)
-#define PATIENCE_S 20
+#define PATIENCE_S 60
 
 enum { SMALL, BIG, DOTTED, N_MAIL };
 

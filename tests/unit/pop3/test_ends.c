@@ -73,7 +73,7 @@ static void deadline_before_sign_in(void **state)
 {
 	(void)state;
 	rig_begin("", 2, 64);
-	rig.conf->signin_timeout_s = 1; /* less than the option table allows */
+	rig.conf->signin_timeout_s = 3; /* less than the option table allows */
 	int idle = rig_client(), trickling = rig_client();
 	hear(idle, "+OK");
 	hear(trickling, "+OK");

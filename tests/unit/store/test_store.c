@@ -192,7 +192,7 @@ static void one_waits_for_upkeep(void **state)
 	assert_ec(t->store->ops->claim(t->store, &kim, STORE_UPKEEP, &upkeep, &e), EC_OK);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, come, &c[i]), 0);
-	for (int ms = 0; n_in(c) < 2 && ms < 5000; ms++)
+	for (int ms = 0; n_in(c) < 2 && ms < 60000; ms++)
 		usleep(1000);
 	assert_int_equal(n_in(c), 2);
 	release(&upkeep);
