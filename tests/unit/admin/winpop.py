@@ -28,7 +28,7 @@ class Place:
         self.env = dict(os.environ, WINPOP_CONFIG=str(self.conf), LC_ALL="C")
 
     def run(self, *words, stdin="", **more):
-        return subprocess.run([WINPOP, *words], input=stdin, env=self.env, capture_output=True, text=True, timeout=60,
+        return subprocess.run([WINPOP, *words], input=stdin, env=self.env, capture_output=True, text=True, timeout=120,
                               **more)
 
     def ok(self, *words, **more):
@@ -75,7 +75,7 @@ class Session:
         self.fd = -1
 
 
-def wait_until(what, seconds=20):
+def wait_until(what, seconds=120):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if what():
