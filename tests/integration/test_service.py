@@ -415,6 +415,7 @@ def test_no_secret_is_ever_logged(make_server):
         sign_in_scram(pop, "SCRAM-SHA-256", address, secret)
         pop.quit()
     server.winpop_ok("changepwd", address, secret + "2")
+    server.stop()
     log = server.log_text()
     assert "event=signin" in log and secret not in log and blob not in log
     for path in server.home.rglob("*"):
