@@ -114,6 +114,16 @@ static void write_row(struct buf *b, const struct token *t)
 	buf_addz(b, "\n");
 }
 
+char *tokens_text(const struct tokens *all, size_t *len)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < all->n; i++)
+		write_row(&b, &all->rows[i]);
+	*len = b.len;
+	return buf_take(&b);
+}
+
 /* ---- the file ---- */
 
 /* Beside the file of rights, in a directory of root's. */
@@ -161,7 +171,7 @@ static enum ec read_at(struct arena *mem, int dir, struct tokens *out, struct er
 
 	*out = (struct tokens){ 0 };
 	if (fd < 0 && errno == ENOENT)
-		return EC_OK;
+		return tokens_parse(mem, "", 0, out, e);
 	if (fd < 0 && errno == EACCES)
 		return err_set(e, EC_DENIED, "not permitted to read " FILE_NAME "; run it as root");
 	if (fd < 0)
@@ -238,30 +248,36 @@ static enum ec change_begin(const struct conf *c, struct change *ch, struct err 
 	return rc;
 }
 
-/* Without the one called `but`, and with `more`; each may be NULL. */
-static enum ec change_write(struct change *ch, const char *but, const struct token *more,
-			    struct err *e)
+static enum ec change_write(const struct change *ch, struct err *e)
 {
-	struct buf b = { 0 };
+	size_t len;
+	char *text = tokens_text(&ch->now, &len);
+	enum ec rc = file_replace_at(ch->dir, FILE_NAME, text, len, FILE_MODE, e);
 
-	for (size_t i = 0; i < ch->now.n; i++) {
-		if (!but || strcmp(ch->now.rows[i].name, but) != 0)
-			write_row(&b, &ch->now.rows[i]);
-	}
-	if (more)
-		write_row(&b, more);
-	enum ec rc = file_replace_at(ch->dir, FILE_NAME, buf_at(&b), b.len, FILE_MODE, e);
-	buf_drop(&b);
+	free(text);
 	return rc;
 }
 
-static bool has(const struct change *ch, const char *name)
+static bool has(const struct tokens *all, const char *name)
 {
 	bool found = false;
 
-	for (size_t i = 0; i < ch->now.n; i++)
-		found |= strcmp(ch->now.rows[i].name, name) == 0;
+	for (size_t i = 0; i < all->n; i++)
+		found |= strcmp(all->rows[i].name, name) == 0;
 	return found;
+}
+
+/* Every one of this name. False: there is none. */
+static bool take_out(struct tokens *all, const char *name)
+{
+	size_t n = all->n, kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(all->rows[i].name, name) != 0)
+			all->rows[kept++] = all->rows[i];
+	}
+	all->n = kept;
+	return kept < n;
 }
 
 static void make_text(char text[TOKEN_TEXT_LEN + 1])
@@ -286,7 +302,7 @@ static enum ec check_wish(const struct change *ch, const struct token *wish, str
 		return err_set(e, EC_USAGE,
 			       "a token is called by letters, digits, '.', '-' and '_', at most %d",
 			       TOKEN_NAME_MAX);
-	if (has(ch, wish->name))
+	if (has(&ch->now, wish->name))
 		return err_set(e, EC_EXISTS, "there is a token %s already", wish->name);
 	if (ch->now.n >= TOKENS_MAX)
 		return err_set(e, EC_REFUSED, "there are %d tokens already", TOKENS_MAX);
@@ -296,7 +312,6 @@ static enum ec check_wish(const struct change *ch, const struct token *wish, str
 enum ec tokens_add(const struct conf *c, const struct token *wish, char text[TOKEN_TEXT_LEN + 1],
 		   struct err *e)
 {
-	struct token row = *wish;
 	struct change ch;
 	enum ec rc = change_begin(c, &ch, e);
 
@@ -304,10 +319,12 @@ enum ec tokens_add(const struct conf *c, const struct token *wish, char text[TOK
 		return rc;
 	rc = check_wish(&ch, wish, e);
 	if (rc == EC_OK) {
+		struct token *row = &ch.now.rows[ch.now.n++]; /* there is room for one */
+		*row = *wish;
 		make_text(text);
-		sha256(row.hash, text, TOKEN_TEXT_LEN);
-		row.made_s = clock_wall_s();
-		rc = change_write(&ch, NULL, &row, e);
+		sha256(row->hash, text, TOKEN_TEXT_LEN);
+		row->made_s = clock_wall_s();
+		rc = change_write(&ch, e);
 	}
 	if (rc != EC_OK)
 		wipe(text, TOKEN_TEXT_LEN + 1);
@@ -322,8 +339,8 @@ enum ec tokens_delete(const struct conf *c, const char *name, struct err *e)
 
 	if (rc != EC_OK)
 		return rc;
-	rc = has(&ch, name) ? change_write(&ch, name, NULL, e)
-			    : err_set(e, EC_ABSENT, "there is no token %.80s", name);
+	rc = take_out(&ch.now, name) ? change_write(&ch, e)
+				     : err_set(e, EC_ABSENT, "there is no token %.80s", name);
 	change_end(&ch);
 	return rc;
 }

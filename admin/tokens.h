@@ -30,7 +30,7 @@ struct token {
 };
 struct tokens {
 	size_t n;
-	struct token *rows;
+	struct token *rows; /* and room for one more */
 };
 
 /* For the console. *who: "token:NAME". EC_DENIED: there is none, or its time is over; takes the same time for all. */
@@ -46,3 +46,4 @@ enum ec tokens_delete(const struct conf *c, const char *name, struct err *e);
 /* The text of the file. Pure. EC_BROKEN names the line. */
 enum ec tokens_parse(struct arena *mem, const char *text, size_t len, struct tokens *out,
 		     struct err *e);
+char *tokens_text(const struct tokens *all, size_t *len); /* malloc'ed, NUL behind it */
