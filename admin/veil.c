@@ -14,6 +14,7 @@ struct veil {
 	const struct scope *only;
 	struct arena *mem;
 	const struct wp_args *typed;
+	const char *own;    /* his name */
 	const char **names; /* sorted, of domains that are not his */
 	size_t n, room;
 };
@@ -52,7 +53,7 @@ enum ec veil_new(struct wp *w, const struct wp_args *typed, struct veil **out, s
 	struct catalog *all = w->everyone;
 	struct veil *v = arena_alloc(w->mem, sizeof(*v));
 
-	*v = (struct veil){ .only = w->only, .mem = w->mem, .typed = typed };
+	*v = (struct veil){ .only = w->only, .mem = w->mem, .typed = typed, .own = w->by->name };
 	enum ec rc = all->ops->each(all, NULL, note_domain, v, e);
 	if (rc != EC_OK)
 		return rc;
@@ -162,14 +163,18 @@ static void put_record(struct out *o)
 
 /* What somebody signs in with he knows himself, and nobody can set up his mail program without it: it is shown, although the
  * directory that he signs in to may be called like a domain. */
-static bool is_open(const char *key)
+static bool is_open(const struct veil *v, const char *key, const char *value)
 {
-	return strcmp(key, "logon") == 0;
+	/* What he did himself is told to be his, wherever his own account is. */
+	bool is_he = strcmp(key, "who") == 0 && strcasecmp(value, v->own) == 0;
+
+	return is_he || strcmp(key, "logon") == 0;
 }
 
 static void put_field(struct out *o, const char *key, const char *value)
 {
-	bool hidden = value && !is_open(key) && veil_hides(of(o)->veil, value);
+	const struct veil *v = of(o)->veil;
+	bool hidden = value && !is_open(v, key, value) && veil_hides(v, value);
 
 	out_field(of(o)->to, key, hidden ? "elsewhere" : value);
 }

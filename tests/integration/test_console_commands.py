@@ -120,10 +120,10 @@ def test_who_while_sessions_come_and_go(admin):
     assert [p.returncode for p in looking] == [0, 0]
 
 
-def seen_by(server, build, domains, *args):
+def seen_by(server, build, domains, *args, by="pat@example.com"):
     """What somebody who administers these domains alone is told, by a front end other than the shell."""
     done = subprocess.run([build / "tests/unit/admin/delegate", domains, *args, "--json"], capture_output=True, text=True, timeout=PATIENCE,
-                          env={**server.environment(), "WINPOP_CONFIG": str(server.conf)})
+                          env={**server.environment(), "WINPOP_CONFIG": str(server.conf), "DELEGATE_NAME": by})
     return json.loads(done.stdout), done.stderr.splitlines()[-1]
 
 
@@ -147,8 +147,11 @@ def test_a_delegate_sees_his_domains_alone(admin, build):
     assert seen_by(admin, build, "example.org", "history", "example.com")[1] == "denied"
     seen_by(admin, build, "example.org", "lock", "lee@example.org")
     last = seen_by(admin, build, "example.org", "history", "/limit", "1")[0]["actions"][0]
-    assert (last["who"], last["from"], last["command"]) == ("elsewhere", "192.0.2.7", "lock"), "pat is of a domain that is not his"
-    assert asked(admin, "history")["actions"][0]["who"] == "pat@example.com"
+    assert (last["who"], last["from"], last["command"]) == ("pat@example.com", "192.0.2.7", "lock"), "what he did himself"
+    seen_by(admin, build, "*", "unlock", "lee@example.org", by="boss@example.com")
+    last = seen_by(admin, build, "example.org", "history", "/limit", "1")[0]["actions"][0]
+    assert (last["who"], last["command"]) == ("elsewhere", "unlock"), "who else did it, of a domain that is not his"
+    assert [r["who"] for r in asked(admin, "history")["actions"][:2]] == ["boss@example.com", "pat@example.com"]
     assert [r["domain"] for r in seen_by(admin, build, "example.org", "list", "/limit", "5")[0]["domains"]] == ["example.org"]
     assert seen_by(admin, build, "example.org", "list", "example.com", "/limit", "5")[1] == "denied"
     assert seen_by(admin, build, "*", "status", "/watch")[1] == "denied"

@@ -1,6 +1,8 @@
 /* delegate.c - a front end for the tests of scope.h: performs a command line for somebody who signed in.
  *
  *	delegate {DOMAIN,DOMAIN... | "*"} COMMAND...		the outcome's class is the last line of standard error
+ *
+ * Who he is stands in DELEGATE_NAME.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +24,8 @@ int main(int argc, char **argv)
 {
 	struct arena *mem = arena_new("delegate", 1024);
 	struct scope only = scope_of(mem, argv[1]);
-	const struct wp_caller by = { "pat@example.com", "192.0.2.7", &only };
+	const char *name = getenv("DELEGATE_NAME");
+	const struct wp_caller by = { name ? name : "pat@example.com", "192.0.2.7", &only };
 	struct wp_result r = { 0 };
 	struct wp_args a;
 

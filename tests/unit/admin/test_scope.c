@@ -219,7 +219,10 @@ static void hides_names_of_others_and_nothing_else(void **state)
 		{ ".example.org", true },
 	};
 	struct catalog all = { .ops = &all_ops };
-	struct wp w = { .mem = arena_new("test", 1024), .everyone = &all, .only = &only };
+	const struct wp_caller by = { .name = "pat@example.org", .only = &only };
+	struct wp w = {
+		.mem = arena_new("test", 1024), .everyone = &all, .by = &by, .only = &only
+	};
 	struct wp_args a = { .argc = 1, .argv = { "kim@example.org" } };
 	struct err e = { .class = EC_ABSENT, .text = "there is no kim@example.org" };
 	struct veil *v;
