@@ -210,29 +210,8 @@ static enum ec stat_server(struct tally *t)
 	return outcome(t);
 }
 
-static enum ec stat_domain(struct tally *t, const char *arg)
-{
-	struct catalog *cat = t->w->backends.catalog;
-	struct name domain;
-	struct entry found;
-	enum ec rc = wp_domain(t->w, arg, &domain, t->e);
-
-	if (rc == EC_OK)
-		rc = cat->ops->find(cat, &domain, &found, t->e);
-	if (rc != EC_OK)
-		return rc;
-	t->show = true;
-	out_list(t->w->out, "per_mailbox");
-	count_domain(t, &domain);
-	out_end(t->w->out);
-	out_field(t->w->out, "domain", domain.domain);
-	out_field(t->w->out, "state", wp_state(&found));
-	show_totals(t, &t->domain);
-	return outcome(t);
-}
-
-/* No totals: they would cost a look at all the others. */
-static enum ec stat_page(struct tally *t, const char *arg, const struct page *page)
+/* A page has no totals: they would cost a look at all the others. */
+static enum ec stat_domain(struct tally *t, const char *arg, const struct page *page)
 {
 	struct catalog *cat = t->w->backends.catalog;
 	struct name domain;
@@ -247,12 +226,17 @@ static enum ec stat_page(struct tally *t, const char *arg, const struct page *pa
 		return rc;
 	t->show = true;
 	out_list(t->w->out, "per_mailbox");
-	if (page_each(cat, &domain, page, count_mailbox, t, &at, &why) != EC_OK)
+	if (!page->asked)
+		count_domain(t, &domain);
+	else if (page_each(cat, &domain, page, count_mailbox, t, &at, &why) != EC_OK)
 		failed(t, &why);
 	out_end(t->w->out);
 	out_field(t->w->out, "domain", domain.domain);
 	out_field(t->w->out, "state", wp_state(&found));
-	page_tell(t->w->out, &at);
+	if (page->asked)
+		page_tell(t->w->out, &at);
+	else
+		show_totals(t, &t->domain);
 	return outcome(t);
 }
 
@@ -274,9 +258,7 @@ static enum ec run(struct wp *w, const struct wp_args *a, struct err *e)
 		return err_set(e, EC_USAGE, "/quota is about all domains: leave out the domain");
 	if (a->given[QUOTA])
 		return quota_list(w, e);
-	if (page.asked)
-		return stat_page(&t, a->argv[0], &page);
-	return a->argc == 0 ? stat_server(&t) : stat_domain(&t, a->argv[0]);
+	return a->argc == 0 ? stat_server(&t) : stat_domain(&t, a->argv[0], &page);
 }
 
 const struct wp_cmd wp_stat = {

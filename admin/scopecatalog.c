@@ -127,9 +127,9 @@ static struct name his(const struct narrowed *s, size_t i)
 }
 
 /* Of the domains only his are looked at, so that nothing that is wrong with another is told. As in the catalog below, one that
- * is damaged is passed on, and its text is told at the end. */
-static enum ec each_domain(struct narrowed *s, bool (*fn)(void *ctx, const struct entry *),
-			   void *ctx, struct err *e)
+ * is damaged is passed on, and its text is told at the end; its name alone is good for whoever wants names. */
+static enum ec each_domain(struct narrowed *s, bool names,
+			   bool (*fn)(void *ctx, const struct entry *), void *ctx, struct err *e)
 {
 	enum ec first = EC_OK;
 	bool on = true;
@@ -141,9 +141,10 @@ static enum ec each_domain(struct narrowed *s, bool (*fn)(void *ctx, const struc
 		enum ec rc = s->all->ops->find(s->all, &n, &found, &why);
 		if (rc == EC_ABSENT)
 			continue;
-		if (rc != EC_OK && first == EC_OK)
+		bool known = rc == EC_OK || found.name.domain[0];
+		if (rc != EC_OK && !(names && known) && first == EC_OK)
 			first = err_set(e, rc, "%s", why.text);
-		if (rc == EC_OK || found.name.domain[0])
+		if (known)
 			on = fn(ctx, &found);
 	}
 	return first;
@@ -155,29 +156,22 @@ static enum ec each(struct catalog *c, const struct name *domain,
 	struct narrowed *s = of(c);
 
 	if (!domain)
-		return each_domain(s, fn, ctx, e);
+		return each_domain(s, false, fn, ctx, e);
 	if (!scope_has(s->only, domain->domain))
 		return absent(domain, e);
 	return s->all->ops->each(s->all, domain, fn, ctx, e);
 }
 
-static enum ec each_own_name(struct narrowed *s, bool (*fn)(void *ctx, const struct name *),
-			     void *ctx, struct err *e)
-{
-	enum ec first = EC_OK;
-	bool on = true;
+struct naming {
+	bool (*fn)(void *ctx, const struct name *);
+	void *ctx;
+};
 
-	for (size_t i = 0; i < s->n_domains && on; i++) {
-		const struct name n = his(s, i);
-		struct entry found = { 0 };
-		struct err why;
-		enum ec rc = s->all->ops->find(s->all, &n, &found, &why);
-		if (rc == EC_OK || found.name.domain[0])
-			on = fn(ctx, &n);
-		else if (rc != EC_ABSENT && first == EC_OK)
-			first = err_set(e, rc, "%s", why.text);
-	}
-	return first;
+static bool pass_name(void *ctx, const struct entry *en)
+{
+	const struct naming *n = ctx;
+
+	return n->fn(n->ctx, &en->name);
 }
 
 static enum ec names(struct catalog *c, const struct name *domain,
@@ -186,7 +180,7 @@ static enum ec names(struct catalog *c, const struct name *domain,
 	struct narrowed *s = of(c);
 
 	if (!domain)
-		return each_own_name(s, fn, ctx, e);
+		return each_domain(s, true, pass_name, &(struct naming){ fn, ctx }, e);
 	if (!scope_has(s->only, domain->domain))
 		return absent(domain, e);
 	return s->all->ops->names(s->all, domain, fn, ctx, e);
