@@ -41,6 +41,12 @@ bool args_is_help(const char *word)
 	return false;
 }
 
+/* Only before a command: behind one it may be anything. */
+static bool is_version(const struct wp_args *a, const char *word)
+{
+	return !a->cmd && (strcasecmp(word, "--version") == 0 || strcasecmp(word, "/version") == 0);
+}
+
 /* The name behind '/' or "--", or NULL. */
 static char *switch_name(char *word)
 {
@@ -185,6 +191,10 @@ static enum ec read_next(struct reader *r)
 
 	if (args_is_help(word) && !is_secret_place(r->out)) {
 		r->out->help = true;
+		return EC_OK;
+	}
+	if (is_version(r->out, word)) {
+		r->out->version = true;
 		return EC_OK;
 	}
 	if (is_raw(r->out, word))

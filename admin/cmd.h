@@ -68,7 +68,7 @@ struct wp_args {
 	const char *config; /* NULL = default */
 	const char
 		*bind_as; /* the administrator's own name in the directory; NULL = the service's */
-	bool json, csv, help;
+	bool json, csv, help, version;
 };
 
 /* How a command asks a person. `secret` asks for a new password, twice where a person types it; `known` for one that exists

@@ -91,6 +91,10 @@ int main(int argc, char **argv)
 	enum ec rc = args_parse(argc, argv, &args, &e);
 	if (rc != EC_OK)
 		return refuse_line(argc, argv, &e);
+	if (args.version) {
+		puts("winpop " WINPOP_VERSION);
+		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_TROUBLE;
+	}
 	turn_to_help(&args);
 	enum exit_code code = perform(&args);
 	secret_drop(&args.secret);

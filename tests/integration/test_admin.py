@@ -429,3 +429,4 @@ def test_every_command_has_help(admin):
     for spelling in ("help", "HELP", "--help", "/?", "-?", "-h"):
         assert admin.winpop_ok(spelling) == overview
     assert admin.winpop().out == overview
+    assert admin.winpop_ok("--version").split()[1] in overview

@@ -18,7 +18,7 @@ struct row {
 	const char *argv[4];
 	const char *given0; /* value of the command's first switch; NULL = absent */
 	const char *secret; /* NULL = none was given */
-	bool json, help;
+	bool json, help, version;
 	const char *bind_as;
 	bool csv;
 };
@@ -38,6 +38,8 @@ static const struct row rows[] = {
 	{ { "/?", NULL }, .help = true },
 	{ { "-?", NULL }, .help = true },
 	{ { "--help", NULL }, .help = true },
+	{ { "--version", NULL }, .version = true },
+	{ { "/VERSION", NULL }, .version = true },
 	{ { "add", "/?", NULL }, .cmd = &wp_add, .help = true },
 	{ { "add", "-?", NULL }, .cmd = &wp_add, .help = true },
 	/* switches with a value, in all four spellings, before and behind the argument */
@@ -180,6 +182,7 @@ static void check_row(const struct row *r, const struct wp_args *a)
 	assert_int_equal(a->json, r->json);
 	assert_int_equal(a->csv, r->csv);
 	assert_int_equal(a->help, r->help);
+	assert_int_equal(a->version, r->version);
 }
 
 static void reads_every_spelling(void **state)
