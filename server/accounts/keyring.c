@@ -109,7 +109,7 @@ static enum ec reread_fd(struct keyring *r, int fd, struct err *e)
 	return EC_OK;
 }
 
-static enum ec reread(struct keyring *r, struct err *e)
+enum ec keyring_check(struct keyring *r, struct err *e)
 {
 	int fd;
 	enum ec rc = open_file(r->path, &fd, e);
@@ -127,7 +127,7 @@ enum ec keyring_open(const char *path, struct keyring **out, struct err *e)
 
 	r->path = mem_strz(path);
 	pthread_mutex_init(&r->mutex, NULL);
-	enum ec rc = reread(r, e);
+	enum ec rc = keyring_check(r, e);
 	if (rc == EC_OK)
 		*out = r;
 	else
@@ -188,7 +188,7 @@ enum ec keyring_get(struct keyring *r, const char *id, unsigned char key[AEAD_KE
 	if (copy_key(r, id, key, id_out))
 		return EC_OK;
 	if (has_changed(r)) {
-		enum ec rc = reread(r, e);
+		enum ec rc = keyring_check(r, e);
 		if (rc != EC_OK)
 			return rc;
 		if (copy_key(r, id, key, id_out))
@@ -255,7 +255,7 @@ static enum ec rewrite(struct keyring *r, const char *oldest, struct err *e)
 	else
 		rc = write_changed(&k, oldest, r->path, st.st_uid, st.st_gid, e);
 	if (rc == EC_OK)
-		rc = reread(r, e);
+		rc = keyring_check(r, e);
 	keyring_unlock(r, token);
 	wipe(&k, sizeof(k));
 	return rc;

@@ -17,6 +17,8 @@ struct keyring;
 
 enum ec keyring_open(const char *path, struct keyring **out,
 		     struct err *e); /* refuses a file others can read */
+/* Reads it again. A file that is damaged or gone is an error, and what was read before stays in use. */
+enum ec keyring_check(struct keyring *r, struct err *e);
 void keyring_close(struct keyring **r);
 /* Makes the file with one fresh key, 0600, owned by uid/gid; EC_EXISTS if it is there. */
 enum ec keyring_create(const char *path, unsigned uid, unsigned gid, struct err *e);

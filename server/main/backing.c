@@ -40,11 +40,17 @@ static void destroy(struct backing **pb)
 	free(b);
 }
 
+/* Damage would else come to light at the next start, when nobody can sign in. */
+static enum ec look_at_keys(struct backing *b, struct err *e)
+{
+	return b->backends.ring ? keyring_check(b->backends.ring, e) : EC_OK;
+}
+
 enum ec backing_open(struct winpopd *w, struct conf *c, struct backing **out, struct err *e)
 {
 	*out = w->backing;
 	if (w->backing && conf_same_backends(w->backing->conf, c))
-		return EC_OK;
+		return look_at_keys(w->backing, e);
 	struct backing *b = mem_new(sizeof(*b));
 
 	share_begin(&b->share);

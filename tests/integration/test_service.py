@@ -1,6 +1,7 @@
 """The service as a process: checking settings, reload, drain, sockets from the manager, privileges, logging."""
 import base64
 import os
+import pathlib
 import pwd
 import resource
 import signal
@@ -124,6 +125,18 @@ def test_a_bad_reload_changes_nothing(server):
     server.write_conf(logging=3)
     server.reload()
     assert server.events("reload")
+
+
+def test_a_reload_finds_a_damaged_key_file(server):
+    """Before the next start does, when nobody could sign in."""
+    keys = pathlib.Path(server.settings["key_file"])
+    good = keys.read_text()
+    keys.write_text(good.replace("key = ", "kex = "))
+    assert server.winpop("reload").code != 0
+    assert str(keys) in server.events("reload-failed")[-1]["text"]
+    server.session("kim@example.com").quit()
+    keys.write_text(good)
+    server.winpop_ok("reload")
 
 
 def test_reload_tells_what_needs_a_restart(server):
