@@ -4,6 +4,7 @@
 #include "server/base/file.h"
 #include "server/base/kv.h"
 #include "admin/setup.h"
+#include "admin/setup_kept.h"
 
 enum { ANSWERS, DRY_RUN, REMOVE, YES };
 #define FILE_MAX_BYTES (1 << 20)
@@ -98,6 +99,7 @@ static enum ec apply(struct setup *s, struct err *e)
 	if (rc != EC_OK)
 		return rc;
 	log_answers(s);
+	kept_sweep(setup_file(s, "."));
 	rc = setup_apply(s, setup_steps, e);
 	if (rc == EC_OK)
 		setup_finish(s);

@@ -168,19 +168,17 @@ static enum ec keep(struct arena *mem, const char *path, const char *stamp, stru
 	return rc;
 }
 
-static const char *stamp_now(struct arena *mem)
+enum ec postconf_keep(struct arena *mem, const struct pf_now *now, const char *as,
+		      const char **kept, struct err *e)
 {
+	const char *dir = pf_get(&now->worth, "config_directory");
+	const char *main_cf = arena_fmt(mem, "%s/main.cf", dir), *stamp;
 	char text[32];
-	time_t now = time(NULL);
+	time_t seconds = time(NULL);
 	struct tm tm;
 
-	strftime(text, sizeof(text), "%Y%m%d-%H%M%S", gmtime_r(&now, &tm));
-	return arena_fmt(mem, "before-winpop-%s", text);
-}
-
-static enum ec keep_both(struct arena *mem, const char *dir, const char **kept, struct err *e)
-{
-	const char *stamp = stamp_now(mem), *main_cf = arena_fmt(mem, "%s/main.cf", dir);
+	strftime(text, sizeof(text), "%Y%m%d-%H%M%S", gmtime_r(&seconds, &tm));
+	stamp = arena_fmt(mem, "%s-%s", as, text);
 	enum ec rc = keep(mem, main_cf, stamp, e);
 
 	if (rc == EC_OK)
@@ -223,7 +221,7 @@ enum ec postconf_write(struct arena *mem, const char *dir, const struct pf_now *
 	for (size_t i = 0; i < n; i++)
 		any |= wants[i].state != PF_GOOD;
 	if (any)
-		rc = keep_both(mem, pf_get(&now->worth, "config_directory"), kept, e);
+		rc = postconf_keep(mem, now, "before-winpop", kept, e);
 	for (enum pf_kind kind = PF_MAIN; any && kind <= PF_OPTION && rc == EC_OK; kind++)
 		rc = tell(mem, dir, kind, wants, n, e);
 	return rc;

@@ -11,5 +11,8 @@ enum ec postconf_read(struct arena *mem, const char *dir, struct pf_now *out, st
 /* Sets what is not PF_GOOD. *kept: where main.cf and master.cf as they were are kept beside them, "" if nothing was to be done. */
 enum ec postconf_write(struct arena *mem, const char *dir, const struct pf_now *now,
 		       const struct pf_want *wants, size_t n, const char **kept, struct err *e);
+/* main.cf and master.cf as they are, beside them under a name of their own: "main.cf.AS-20260131-235959". */
+enum ec postconf_keep(struct arena *mem, const struct pf_now *now, const char *as,
+		      const char **kept, struct err *e);
 /* Has it been started? */
 bool postconf_is_running(struct arena *mem, const char *dir);

@@ -35,6 +35,7 @@ struct setup {
 	struct setup_log log;
 	struct secret directory_password, mailbox_password; /* empty: none was asked for */
 	const char *password_of;                            /* whose mailbox_password is */
+	bool postfix_set;                                   /* by us, just now */
 	bool person;                                        /* somebody sits at a terminal */
 	bool dry; /* nothing will be done: passwords for later are not asked for */
 };

@@ -1,7 +1,9 @@
 /* setup_kept.c - see setup_kept.h. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "server/base/file.h"
@@ -47,4 +49,17 @@ enum ec kept_put_back(const struct kept_file *k, struct err *e)
 	if (unlink(k->path) < 0 && errno != ENOENT)
 		return err_sys(e, "cannot remove %s", k->path);
 	return EC_OK;
+}
+
+/* Of somebody else at work there is nothing to see for longer than a moment; he would be told, and try again. */
+void kept_sweep(const char *dir)
+{
+	DIR *d = opendir(dir);
+
+	for (const struct dirent *en; d && (en = readdir(d)) != NULL;) {
+		if (strncmp(en->d_name, FILE_TEMP_PREFIX, sizeof(FILE_TEMP_PREFIX) - 1) == 0)
+			unlinkat(dirfd(d), en->d_name, 0);
+	}
+	if (d)
+		closedir(d);
 }

@@ -21,3 +21,5 @@ enum ec kept_put_back(const struct kept_file *k, struct err *e);
 /* A file of this mode and owner, at once: nobody can read it before it is theirs. */
 enum ec kept_write(const char *path, const void *text, size_t len, mode_t mode,
 		   const struct owner *o, struct err *e);
+/* Removes from a directory of root's what writing a file left there when we were killed: it may be a copy of a secret. */
+void kept_sweep(const char *dir);

@@ -77,7 +77,9 @@ enum ec setup_apply_postfix(struct setup *s, void *kept, struct err *e)
 		return rc;
 	const char *dir = postfix_socket_dir(s->w->mem, &now);
 	k->dir = access(dir, F_OK) == 0 ? NULL : dir;
-	return setup_command(s, words, NULL, e);
+	rc = setup_command(s, words, NULL, e);
+	s->postfix_set = rc == EC_OK;
+	return rc;
 }
 
 static enum ec reload(struct setup *s, struct err *e)
@@ -167,6 +169,11 @@ static bool is_our_cert(const struct setup *s, const struct pf_pair *p)
 		strcmp(p->value, c->tls_key) == 0);
 }
 
+static bool is_ours(const struct setup *s, const struct pf_pair *p)
+{
+	return is_our_cert(s, p) || strstr(p->value, OURS);
+}
+
 /* A service in which senders sign in by us has all of its settings from us: see postfix.c. */
 static enum ec leave_service(struct setup *s, const struct pf_pair *path, struct err *e)
 {
@@ -182,44 +189,62 @@ static bool is_sasl_path(const struct pf_pair *p)
 	return name && strcmp(name + 1, "smtpd_sasl_path") == 0 && strstr(p->value, OURS);
 }
 
-static enum ec keep_copy(struct setup *s, const struct pf_now *now, const char *name, struct err *e)
+/* Each is gone by itself: whoever ends us in between finds the others when he begins anew. */
+static enum ec leave_all(struct setup *s, const struct pf_now *now, size_t *n, struct err *e)
 {
-	struct kept_file was;
-	const char *path = config_file(s, now, name);
-	enum ec rc = kept_take(s->w->mem, path, &was, e);
+	enum ec rc = EC_OK;
 
-	return rc == EC_OK ? kept_write(arena_fmt(s->w->mem, "%s.with-winpop", path), was.text,
-					was.len, was.mode, &was.owner, e)
-			   : rc;
+	for (size_t i = 0; i < now->set.n && rc == EC_OK; i++) {
+		const struct pf_pair *p = &now->set.at[i];
+		if (!is_ours(s, p))
+			continue;
+		rc = is_our_cert(s, p) ? change(s, "-X", p->key, e) : leave_main(s, p, e);
+		++*n;
+	}
+	for (size_t i = 0; i < now->options.n && rc == EC_OK; i++) {
+		if (!is_sasl_path(&now->options.at[i]))
+			continue;
+		rc = leave_service(s, &now->options.at[i], e);
+		++*n;
+	}
+	return rc;
 }
 
+static bool is_any_ours(const struct setup *s, const struct pf_now *now)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < now->set.n; i++)
+		any |= is_ours(s, &now->set.at[i]);
+	for (size_t i = 0; i < now->options.n; i++)
+		any |= is_sasl_path(&now->options.at[i]);
+	return any;
+}
+
+/* It reads its settings anew also where an earlier try took them out, and did not come so far. */
 enum ec setup_leave_postfix(struct setup *s, size_t *n, struct err *e)
 {
 	struct pf_now now;
+	const char *kept = "";
 	enum ec rc = postconf_read(s->w->mem, NULL, &now, e);
 
 	*n = 0;
-	if (rc == EC_OK)
-		rc = keep_copy(s, &now, "main.cf", e);
-	if (rc == EC_OK)
-		rc = keep_copy(s, &now, "master.cf", e);
-	if (rc != EC_OK)
-		return rc;
-	for (size_t i = 0; i < now.set.n && rc == EC_OK; i++) {
-		const struct pf_pair *p = &now.set.at[i];
-		if (is_our_cert(s, p))
-			rc = change(s, "-X", p->key, e);
-		else if (strstr(p->value, OURS))
-			rc = leave_main(s, p, e);
-		else
-			continue;
-		++*n;
+	if (rc == EC_OK && is_any_ours(s, &now)) {
+		rc = postconf_keep(s->w->mem, &now, "with-winpop", &kept, e);
+		setup_log_line(&s->log, "  the files as they were: %s", kept);
 	}
-	for (size_t i = 0; i < now.options.n && rc == EC_OK; i++) {
-		if (!is_sasl_path(&now.options.at[i]))
-			continue;
-		rc = leave_service(s, &now.options.at[i], e);
-		++*n;
-	}
-	return rc == EC_OK && *n > 0 ? reload(s, e) : rc;
+	if (rc == EC_OK)
+		rc = leave_all(s, &now, n, e);
+	if (rc == EC_OK && (*n > 0 || sockets_are_set(s->w->mem, s->found.conf, &now)))
+		rc = reload(s, e);
+	return rc;
+}
+
+/* Sockets in it are gone with the service; what is not empty is somebody else's, and stays. */
+void setup_leave_sockets(struct setup *s)
+{
+	struct pf_now now;
+
+	if (postconf_read(s->w->mem, NULL, &now, NULL) == EC_OK)
+		rmdir(postfix_socket_dir(s->w->mem, &now));
 }

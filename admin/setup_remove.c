@@ -123,6 +123,8 @@ static enum ec remove_all(struct setup *s, struct err *e)
 		rc = stop_all(s, e);
 	if (rc == EC_OK)
 		tell(s, "Stops the service, and starts it no more", "done");
+	if (rc == EC_OK && s->found.postfix)
+		setup_leave_sockets(s);
 	return rc == EC_OK ? put_aside(s, e) : rc;
 }
 
@@ -140,6 +142,7 @@ enum ec setup_remove(struct setup *s, bool yes, struct err *e)
 		return rc;
 	setup_log_line(&s->log, "winpop setup /remove");
 	wp_hold_signals();
+	kept_sweep(setup_file(s, "."));
 	out_list(o, "steps");
 	rc = remove_all(s, e);
 	out_end(o);

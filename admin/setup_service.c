@@ -1,5 +1,6 @@
 /* setup_service.c - the services, started now and at every start of the computer, where systemd is in charge of that. Elsewhere
  * the last page says how to start them. */
+#include <unistd.h>
 #include "admin/setup_steps.h"
 
 static bool asks_well(const struct setup *s, const char *verb, const char *unit)
@@ -39,17 +40,35 @@ static enum ec undo(struct setup *s, const char *unit, const struct kept_unit *w
 	return rc;
 }
 
-const char *setup_what_service(const struct setup *s)
+/* One that runs without a socket that it is to have was begun before that was set. */
+static bool has_all_sockets(const struct conf *c)
+{
+	const char *const paths[] = { c->lmtp_socket, c->maps_socket, c->auth_socket };
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (*paths[i] && access(paths[i], F_OK) < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool waits_for_restart(const struct setup *s)
 {
 	struct setup_pair pairs[SETUP_PAIRS_MAX];
+
+	return s->postfix_set || setup_settings(s, pairs) > 0 || setup_what_postfix(s) ||
+	       !has_all_sockets(s->found.conf);
+}
+
+const char *setup_what_service(const struct setup *s)
+{
 
 	if (!s->found.systemd)
 		return NULL;
 	struct kept_unit now = setup_unit_now(s, SETUP_UNIT);
 	if (!now.active || !now.enabled)
 		return "Starts the service, now and at every start of this computer";
-	return setup_settings(s, pairs) > 0 || setup_what_postfix(s) ? "Restarts the service"
-								     : NULL;
+	return waits_for_restart(s) ? "Restarts the service" : NULL;
 }
 
 enum ec setup_start_service(struct setup *s, void *kept, struct err *e)

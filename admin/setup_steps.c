@@ -344,21 +344,15 @@ static const char *what_domain(const struct setup *s)
 	return arena_fmt(s->w->mem, "Adds the e-mail domain %s", domain);
 }
 
-/* It may be there all the same. */
-static enum ec add(struct setup *s, const char *const words[], const struct secret *password,
-		   struct kept_name *k, struct err *e)
-{
-	enum ec rc = setup_command(s, words, password, e);
-
-	k->made = rc == EC_OK;
-	return rc == EC_EXISTS ? EC_OK : rc;
-}
-
+/* One in a directory's catalog may be there all the same. */
 static enum ec add_domain(struct setup *s, void *kept, struct err *e)
 {
 	const char *const words[] = { "add", wizard_answer(&s->z, "domain"), NULL };
+	struct kept_name *k = kept;
+	enum ec rc = setup_command(s, words, NULL, e);
 
-	return add(s, words, NULL, kept, e);
+	k->made = rc == EC_OK;
+	return rc == EC_EXISTS ? EC_OK : rc;
 }
 
 static enum ec undo_domain(struct setup *s, void *kept, struct err *e)
@@ -380,13 +374,31 @@ static const char *what_mailbox(const struct setup *s)
 			 s->mailbox_password.len > 0 ? " and its account" : "");
 }
 
+static bool is_mailbox(struct setup *s)
+{
+	const char *const words[] = { "messages", setup_mailbox(s), "/limit", "1", NULL };
+
+	return setup_command(s, words, NULL, NULL) == EC_OK;
+}
+
+/* It may be there all the same; or it is its account that is, and nobody's password is changed here. */
 static enum ec add_mailbox(struct setup *s, void *kept, struct err *e)
 {
 	bool create = s->mailbox_password.len > 0;
 	const char *const words[] = { "add", setup_mailbox(s), create ? "/createuser" : NULL,
 				      NULL };
+	struct kept_name *k = kept;
+	enum ec rc = setup_command(s, words, create ? &s->mailbox_password : NULL, e);
 
-	return add(s, words, create ? &s->mailbox_password : NULL, kept, e);
+	k->made = rc == EC_OK;
+	if (rc != EC_EXISTS)
+		return rc;
+	s->w->hint = NULL;
+	if (is_mailbox(s))
+		return EC_OK;
+	return wp_hint(s->w, rc,
+		       "answer createuser with no to give the account that exists this mailbox, "
+		       "and set its password with winpop changepwd if it has none");
 }
 
 static enum ec undo_mailbox(struct setup *s, void *kept, struct err *e)
@@ -441,8 +453,9 @@ static enum ec write_rights(struct setup *s, void *kept, struct err *e)
 /* ---- all of them ---- */
 
 const struct setup_step setup_steps[] = {
-	{ setup_what_user, setup_make_user, setup_undo_user, sizeof(bool) },
-	{ setup_what_console_user, setup_make_console_user, setup_undo_console_user, sizeof(bool) },
+	{ setup_what_user, setup_make_user, setup_undo_user, sizeof(struct kept_user) },
+	{ setup_what_console_user, setup_make_console_user, setup_undo_console_user,
+	  sizeof(struct kept_user) },
 	{ setup_what_shadow, setup_join_shadow, setup_undo_shadow, sizeof(bool) },
 	{ what_conf_dir, make_conf_dir, undo_dirs, sizeof(struct kept_dirs) },
 	{ what_password, write_password, undo_file, sizeof(struct kept_file) },

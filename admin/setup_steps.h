@@ -9,6 +9,9 @@ enum ec setup_owner(const struct setup *s, struct owner *out, struct err *e);
 enum ec setup_run(struct setup *s, const char *const argv[], struct err *e);
 
 /* setup_users.c */
+struct kept_user {
+	bool user, group; /* made by us */
+};
 const char *setup_what_user(const struct setup *s);
 enum ec setup_make_user(struct setup *s, void *kept, struct err *e);
 enum ec setup_undo_user(struct setup *s, void *kept, struct err *e);
@@ -45,3 +48,5 @@ const char *setup_what_reload(const struct setup *s);
 enum ec setup_reload_postfix(struct setup *s, void *kept, struct err *e);
 /* Takes our settings out of Postfix again. *n: how many there were. */
 enum ec setup_leave_postfix(struct setup *s, size_t *n, struct err *e);
+/* Once the service has stopped: the directory of its sockets. */
+void setup_leave_sockets(struct setup *s);

@@ -4,7 +4,6 @@ import contextlib
 import os
 import pathlib
 import re
-import signal
 import stat
 import subprocess
 
@@ -298,22 +297,3 @@ def test_what_fails_is_taken_back(bare):
     bare.ok("setup", "/remove", "/y")
     assert "disable --now winpopd.service" in bare.systemctl_calls()
     assert bare.winpop("status").code != 0
-
-
-def test_killed_in_the_middle_it_goes_on_from_there(bare):
-    """kill -9 after the user was made, as far as that can be hit: whatever is there, the next run is content with it."""
-    answers = bare.answers(mailbox="kim", **basics())
-    for n in range(1, 6):
-        run = subprocess.Popen([*bare.space.prefix, bare.tool, "setup", "--answers", answers], stdin=subprocess.PIPE, env=bare.environment(),
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        run.stdin.write(f"{PASSWORD}\n".encode())
-        run.stdin.close()
-        log = bare.path("/var/log/winpop-setup.log")
-        with contextlib.suppress(AssertionError):
-            wait_until(lambda: log.exists() and log.read_text().count(": done") >= n or run.poll() is not None)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(run.pid, signal.SIGKILL)
-        run.wait(PATIENCE)
-    bare.ok("setup", "--answers", answers, stdin=PASSWORD + "\n")
-    bare.start()
-    mail_goes_in_and_out(bare)
