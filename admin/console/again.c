@@ -17,11 +17,13 @@
 
 #define LOOKS_MAX 16
 #define LOOK_MS 20000
+#define WAITING_MAX 64 /* a browser asks six things at a time */
 
 struct again {
 	struct again *next;
 	struct keeper *keeper;
 	struct ask *waiting; /* at least one, whose cookie says which session it is */
+	unsigned n_waiting;
 };
 
 static void leave(struct again *g)
@@ -105,7 +107,9 @@ static void begin(struct ask *a)
 	struct proc *proc;
 	struct err e;
 
-	*g = (struct again){ .next = a->keeper->looks, .keeper = a->keeper, .waiting = a };
+	*g = (struct again){
+		.next = a->keeper->looks, .keeper = a->keeper, .waiting = a, .n_waiting = 1
+	};
 	a->keeper->looks = g;
 	a->next = NULL;
 	if (proc_start(a->keeper->procs, &work, &proc, &e) == EC_OK)
@@ -114,16 +118,26 @@ static void begin(struct ask *a)
 	ask_err(a, &e);
 }
 
+static void wait_too(struct again *g, struct ask *a)
+{
+	if (g->n_waiting >= WAITING_MAX) {
+		ask_refuse(a, 503, EC_BUSY, "too much at once: try again in a moment");
+		return;
+	}
+	a->next = g->waiting->next;
+	g->waiting->next = a;
+	g->n_waiting++;
+}
+
 void again_look(struct ask *a)
 {
 	unsigned n = 0;
 
 	for (struct again *g = a->keeper->looks; g; g = g->next, n++) {
-		if (strcmp(g->waiting->cookie, a->cookie) != 0)
-			continue;
-		a->next = g->waiting->next;
-		g->waiting->next = a;
-		return;
+		if (strcmp(g->waiting->cookie, a->cookie) == 0) {
+			wait_too(g, a);
+			return;
+		}
 	}
 	if (n < LOOKS_MAX)
 		begin(a);

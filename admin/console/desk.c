@@ -96,6 +96,10 @@ static void command_done(void *ctx, const struct proc_end *end)
 	if (end->out_of_time)
 		ask_refuse(a, 504, EC_TEMP,
 			   "it took more than a minute and was ended: run it as a job (?job=1)");
+	else if (end->too_long)
+		ask_refuse(a, 500, EC_BROKEN,
+			   "the answer is longer than 16 MiB: ask for a part of it, or in a shell "
+			   "of the host");
 	else if (end->status < 0 || end->len == 0)
 		ask_refuse(a, 500, EC_BROKEN, "the command did not end well; the log says more");
 	else

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include "server/base/buf.h"
 
-#define FRAME_MAX (17u << 20) /* an answer of 16 MiB, and its head */
-#define FRAME_HEAD_MAX (32u << 10)
+#define FRAME_MAX (17u << 20)       /* an answer of 16 MiB, and its head */
+#define FRAME_HEAD_MAX (112u << 10) /* a whole head of HTTP, of whose octets JSON makes six each */
 
 struct json_t;
 

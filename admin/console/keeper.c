@@ -28,6 +28,7 @@
 
 #define QUESTION_MAX (HTTP_BODY_MAX + FRAME_HEAD_MAX)
 #define AGAIN_MS 1000
+_Static_assert(FRAME_HEAD_MAX > 6 * HTTP_HEAD_MAX, "no request makes a frame that is too long");
 #define END_MS 10000 /* longer than it waits for those who take their answers */
 #define UNREAD_MAX (128u << 20)
 

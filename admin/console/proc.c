@@ -87,6 +87,7 @@ static void tell(struct proc *p)
 	const struct proc_end end = {
 		.status = whole ? WEXITSTATUS(p->wait_status) : -1,
 		.out_of_time = p->out_of_time,
+		.too_long = p->cut,
 		.answer = buf_at(&p->answer),
 		.len = p->answer.len,
 	};
@@ -247,14 +248,15 @@ static void default_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Standard input and output are nobody's; 3 is where the answer goes. */
+/* Standard input and output are nobody's; 3 is where the answer goes, and no program that is run here has it. */
 static _Noreturn void be_child(const struct proc_work *work, const struct ends *ends)
 {
 	int null = open("/dev/null", O_RDWR);
 
 	closelog(); /* or its socket's number would be the next file's */
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-	    (ends->err[1] >= 0 && dup2(ends->err[1], 2) < 0) || dup2(ends->out[1], 3) < 0)
+	    (ends->err[1] >= 0 && dup2(ends->err[1], 2) < 0) || dup2(ends->out[1], 3) < 0 ||
+	    fcntl(3, F_SETFD, FD_CLOEXEC) < 0)
 		_exit(EC_TEMP);
 	close_range(4, ~0U, 0);
 	setpgid(0, 0);

@@ -19,6 +19,7 @@ struct procs;
 struct proc_end {
 	int status; /* what `run` returned, 0..255; -1: it was killed, or its answer is too long */
 	bool out_of_time; /* it was ended, because it took too long */
+	bool too_long;    /* it was ended, because its answer was above PROC_ANSWER_MAX */
 	const char *answer;
 	size_t len;
 };

@@ -232,6 +232,34 @@ static void frames_come_in_pieces(void **state)
 	buf_drop(&b);
 }
 
+/* What a stranger has sent is no reason to hang up: JSON makes more of it, and it is still a frame. */
+static void whatever_http_holds_fits(void **state)
+{
+	static const char worst[] = { '\x01', '"', '\t' };
+
+	(void)state;
+	for (size_t i = 0; i < N(worst); i++) {
+		char *field = malloc(HTTP_HEAD_MAX);
+		struct buf b = { 0 };
+		struct frame f;
+		size_t used;
+
+		memset(field, worst[i], HTTP_HEAD_MAX);
+		frame_put(&b,
+			  json_pack("{s:s, s:o}", "peer", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+				    "cookie", json_stringn(field, HTTP_HEAD_MAX)),
+			  "", 0);
+		assert_int_equal(
+			frame_read(buf_at(&b), b.len, HTTP_BODY_MAX + FRAME_HEAD_MAX, &f, &used),
+			FRAME_WHOLE);
+		assert_int_equal(json_string_length(json_object_get(f.head, "cookie")),
+				 HTTP_HEAD_MAX);
+		json_decref(f.head);
+		buf_drop(&b);
+		free(field);
+	}
+}
+
 static void frames_that_are_none(void **state)
 {
 	static const struct {
@@ -553,6 +581,7 @@ int main(void)
 		cmocka_unit_test(paths_lead_to_routes),
 		cmocka_unit_test(the_document_is_whole),
 		cmocka_unit_test(frames_come_in_pieces),
+		cmocka_unit_test(whatever_http_holds_fits),
 		cmocka_unit_test(frames_that_are_none),
 		cmocka_unit_test(orders_follow_the_row),
 		cmocka_unit_test(what_became_of_it),
