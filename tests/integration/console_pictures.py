@@ -6,7 +6,7 @@ import pathlib
 import time
 
 from fixtures.browser import PHONE
-from test_console_page import BODY, CHIEF, LEE, browser_on, console, console_on, server  # noqa: F401
+from fixtures.desk import BODY, CHIEF, LEE, browser_on, console, console_on, server  # noqa: F401
 
 TO = pathlib.Path(__file__).parents[2] / "admin/console/screens"
 PEOPLE = ("ada", "ben", "cleo", "dan", "eve", "fay", "gus")

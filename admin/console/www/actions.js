@@ -1,5 +1,5 @@
 /* actions.js - what can be done with the computer, a domain, a mailbox: one list each for menus and toolbars. */
-import { COMPUTER, domainOf, domainPlace, href, mailboxPlace } from "./place.js";
+import { COMPUTER, checkPlace, domainOf, domainPlace, href, mailboxPlace } from "./place.js";
 import { count, size } from "./format.js";
 import { askFor } from "./dialog.js";
 import { newDomain, newMailbox } from "./create.js";
@@ -32,9 +32,13 @@ function holdItem(app, name, held) {
 		run: () => app.act({ text: held ? `New mail for ${name} is let in.` : `New mail for ${name} waits.`, command, args: [name] }) };
 }
 
+function checkItem(name) {
+	return { label: "Check", needs: "check", run: () => go(checkPlace(name)) };
+}
+
 /** @param {App} app */
 export function kickItem(app, name) {
-	return { label: "End sessions", needs: "kick", run: () => askFor({
+	return { label: "End sessions", needs: "kick", run: () => askFor(app, {
 		title: "End sessions", action: "End sessions", danger: true,
 		text: [`Ends open sessions of ${name}. What a mail program was fetching, it fetches again; messages that it marked as deleted stay.`],
 		run: () => app.perform({ text: `Sessions of ${name} were ended.`, command: "kick", args: [name] }),
@@ -54,7 +58,7 @@ export function computerItems(app) {
 }
 
 function deleteDomain(app, row) {
-	askFor({
+	askFor(app, {
 		title: `Delete ${row.domain}`, action: "Delete domain", danger: true,
 		text: [`Deletes the domain ${row.domain}, its ${count(row.mailboxes, "mailbox", "mailboxes")}, and all mail stored in them. `
 			+ "This cannot be undone."],
@@ -76,6 +80,7 @@ export function domainItems(app, row) {
 		holdItem(app, row.domain, row.delivery === "held"),
 		kickItem(app, row.domain),
 		{ label: "Expiry", needs: "setexpire", run: () => setExpiry(app, row) },
+		checkItem(row.domain),
 		app.session.whole && { label: "Delete", needs: "delete", danger: true, apart: true, run: () => deleteDomain(app, row) },
 		refreshItem(app),
 		{ label: "Properties", run: () => go(domainPlace(row.domain, "properties")) },
@@ -86,7 +91,7 @@ function deleteMailbox(app, row) {
 	const deleteUser = { name: "deleteuser", label: "Delete the associated user account too", type: "checkbox" };
 	const fields = [{ name: "now", label: "End open sessions first", type: "checkbox" }];
 	const withAccount = app.session.authentication === "file";
-	askFor({
+	askFor(app, {
 		title: `Delete ${row.mailbox}`, action: "Delete mailbox", danger: true,
 		text: [`Deletes the mailbox ${row.mailbox}${withAccount ? ", its account," : ""} and `
 			+ `${count(row.messages, "message", "messages")} in it (${size(row.disk_use)}). This cannot be undone.`],
@@ -112,6 +117,7 @@ export function mailboxItems(app, row) {
 		{ label: "Change password", needs: "changepwd", apart: true, run: () => changePassword(app, row.mailbox) },
 		{ label: "Quota", needs: "setquota", run: () => setQuota(app, row.quota_account) },
 		{ label: "Quota account", needs: "createquotafile", run: () => chooseQuotaAccount(app, row) },
+		checkItem(row.mailbox),
 		{ label: "Delete", needs: "delete", danger: true, apart: true, run: () => deleteMailbox(app, row) },
 		refreshItem(app),
 		{ label: "Properties", run: () => go(mailboxPlace(row.mailbox)) },

@@ -15,6 +15,9 @@ export class Refusal extends Error {
 const AWAY = { error: { class: "temp", text: "The console does not answer.", hint: "Try again; is winpop console running?" } };
 const GARBLED = { error: { class: "broken", text: "The answer is not that of a winpop console." } };
 
+/** What windows of one session share: when it was last kept alive. */
+const ASKED = "winpop asked";
+
 /**
  * @typedef {object} How
  * @property {string} [password]
@@ -25,8 +28,14 @@ const GARBLED = { error: { class: "broken", text: "The answer is not that of a w
 export class Api {
 	#csrf = "";
 
-	/** When somebody last did something: the server counts from here. */
-	lastAsked = Date.now();
+	/** When somebody last did something, here or in another window of the same session: the server counts from there. */
+	get lastAsked() {
+		return Number(localStorage.getItem(ASKED));
+	}
+
+	#asks() {
+		localStorage.setItem(ASKED, String(Date.now()));
+	}
 
 	/** Called when the session is over, with what to tell. @type {(why: string) => void} */
 	onEnded = () => {};
@@ -36,7 +45,7 @@ export class Api {
 		if (body !== undefined) headers["Content-Type"] = "application/json";
 		if (this.#csrf) headers["X-Winpop-CSRF"] = this.#csrf;
 		if (quiet) headers["X-Winpop-Idle"] = "1";
-		else this.lastAsked = Date.now();
+		else this.#asks();
 		const init = { method, headers, signal, credentials: "same-origin", cache: "no-store" };
 		if (body !== undefined) init.body = JSON.stringify(body);
 		const answer = await fetch(`/api/v1${path}`, init).catch((error) => {

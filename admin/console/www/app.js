@@ -6,7 +6,9 @@
  */
 import { Refusal } from "./api.js";
 import { button, el } from "./dom.js";
+import { closeDialogs } from "./dialog.js";
 import { focusedKey, restoreFocus } from "./focus.js";
+import { closeMenu } from "./menu.js";
 import { Notices, problem, sentences } from "./notice.js";
 import { href, parse } from "./place.js";
 import { Tree } from "./tree.js";
@@ -33,10 +35,15 @@ import { VIEWS } from "./views.js";
  * @property {import("./place.js").Place} [then] where to go afterwards
  */
 
+/** As a shell wants it. */
+function quoted(word) {
+	return /^[\p{L}\p{M}\p{N}@%+=:,./_-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 /** @param {Deed} deed as one would type it; never a password */
 function commandLine({ command, args, switches = {} }) {
 	const given = Object.entries(switches).flatMap(([name, value]) => (value === true ? [`/${name}`] : [`/${name}`, value]));
-	return ["winpop", command, ...args, ...given].map((word) => (/[\s"'\\$]/.test(word) ? `'${word}'` : word)).join(" ");
+	return ["winpop", command, ...args, ...given].map(quoted).join(" ");
 }
 
 export class App {
@@ -90,7 +97,8 @@ export class App {
 		this.#leaving.abort();
 		this.ended.abort();
 		this.idle.close();
-		for (const open of document.querySelectorAll("dialog, [role=menu]")) open.remove();
+		closeMenu();
+		for (const open of document.querySelectorAll("dialog")) open.remove();
 	}
 
 	async signOut() {
@@ -114,25 +122,29 @@ export class App {
 		return new Refusal(0, { error: { class: "usage", text, hint } });
 	}
 
-	/** Asks; what is only partly known is shown with a word about that. */
+	/** Asks, for the view that is shown; what is only partly known is shown with a word about that. */
 	async ask(command, args = [], switches = {}, how = {}) {
-		const body = await this.api.run(command, args, switches, how);
+		const body = await this.api.run(command, args, switches, { signal: this.#leaving.signal, ...how });
 		if (body.error) this.notices.failed(new Refusal(207, body));
 		return body;
 	}
 
-	/** Changes something, says so and shows how things are now. @param {Deed} deed */
+	#goOn(place) {
+		if (!place || href(place) === href(this.place)) return;
+		history.pushState(null, "", href(place));
+		this.place = place;
+	}
+
+	/** Changes something, says so and shows how things are now. What was done in part only is not called done. @param {Deed} deed */
 	async perform(deed) {
 		const { text, command, args, switches, password, then } = deed;
 		const body = await this.api.run(command, args, switches, { password });
-		this.notices.done(text, commandLine(deed), sentences(body));
-		if (then && href(then) !== href(this.place)) {
-			history.pushState(null, "", href(then));
-			this.place = then;
+		if (!body.error) {
+			this.notices.done(text, commandLine(deed), sentences(body));
+			this.#goOn(then);
 		}
 		await this.refresh();
 		if (body.error) throw new Refusal(207, body);
-		return body;
 	}
 
 	/** The same where no window is open that could show what went wrong. @param {Deed} deed */
@@ -155,6 +167,8 @@ export class App {
 
 	async #moved() {
 		this.place = parse(location.hash);
+		closeMenu();
+		closeDialogs();
 		this.notices.clear();
 		this.#fold(false);
 		this.tree.draw();

@@ -6,7 +6,7 @@ import { passwordFields, samePassword } from "./create.js";
 
 /** @param {App} app */
 export function changePassword(app, mailbox) {
-	askFor({
+	askFor(app, {
 		title: `Change the password of ${mailbox}`, action: "Change password", fields: passwordFields(),
 		text: ["Open sessions go on. Mail programs must be told the new password."],
 		run: (typed) => app.perform({ text: `The password of ${mailbox} is changed.`, command: "changepwd", args: [mailbox],
@@ -16,7 +16,7 @@ export function changePassword(app, mailbox) {
 
 /** An empty field leaves a limit as it is. @param {App} app */
 export function setQuota(app, account) {
-	askFor({
+	askFor(app, {
 		title: `Quota of ${account}`, action: "Set quota",
 		text: ["What the mailboxes that count against this account may hold together. A limit holds from the next message on; nothing is deleted for it."],
 		fields: [
@@ -34,7 +34,7 @@ export function setQuota(app, account) {
 
 /** @param {App} app */
 export function chooseQuotaAccount(app, row) {
-	askFor({
+	askFor(app, {
 		title: `Quota account of ${row.mailbox}`, action: "Create quota file",
 		text: ["Mailboxes that count against one account share its limit. It is used for quotas only, not for signing in."],
 		fields: [{ name: "user", label: "Account", value: row.quota_account === row.mailbox ? "" : row.quota_account,
@@ -46,7 +46,7 @@ export function chooseQuotaAccount(app, row) {
 
 /** @param {App} app */
 export function setExpiry(app, row) {
-	askFor({
+	askFor(app, {
 		title: `Expiry of fetched mail of ${row.domain}`, action: "Set expiry",
 		text: ["A message goes once its user retrieved it whole and it is older than this. What nobody has retrieved stays."],
 		fields: [{ name: "days", label: "Days", value: row.expire, required: true,

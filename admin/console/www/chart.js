@@ -1,5 +1,5 @@
 /* chart.js - a small line over the last minutes, drawn as SVG. The number beside it says how things are now. */
-import { el, newId, svg } from "./dom.js";
+import { el, svg } from "./dom.js";
 
 const POINTS = 60;
 const WIDTH = 240;
@@ -10,14 +10,12 @@ export class Chart {
 
 	/** @param {string} title @param {(value: number) => string} format */
 	constructor(title, format) {
-		const titleId = newId();
 		this.format = format;
 		this.now = el("strong", {}, "-");
 		this.most = el("span", { class: "most" });
 		this.area = svg("polygon", { class: "area" });
 		this.line = svg("polyline", { class: "line" });
-		this.node = el("figure", { class: "chart", role: "group", "aria-labelledby": titleId },
-			el("figcaption", { id: titleId }, title), this.now,
+		this.node = el("figure", { class: "chart" }, el("figcaption", {}, title), this.now,
 			svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, this.area, this.line),
 			this.most);
 	}

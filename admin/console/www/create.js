@@ -8,7 +8,7 @@ const NAME_MAX = { local: 20, file: 64, ad: 64 };
 
 /** @param {App} app */
 export function newDomain(app) {
-	askFor({
+	askFor(app, {
 		title: "New domain", action: "Create",
 		fields: [{ name: "domain", label: "Domain name", required: true, maxlength: 253, help: "The whole name, for example example.com." }],
 		run: ({ domain }) => app.perform({ text: `The domain ${domain.trim()} is created.`, command: "add", args: [domain.trim()] }),
@@ -39,7 +39,7 @@ function userField(app) {
 
 /** @param {App} app @param {string} domain */
 export function newMailbox(app, domain) {
-	askFor({
+	askFor(app, {
 		title: `New mailbox in ${domain}`, action: "Create",
 		fields: [
 			{ name: "name", label: "Mailbox name", required: true, maxlength: NAME_MAX[app.session.authentication],

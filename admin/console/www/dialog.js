@@ -47,7 +47,9 @@ function valuesOf(form) {
 }
 
 /**
- * Asks, and does what was asked for; closes once that worked, and shows the server's words if it did not.
+ * Asks, and does what was asked for; closes once that worked, and shows the server's words if it did not. Who left it meanwhile
+ * finds them above the view.
+ * @param {import("./app.js").App} app
  * @param {object} what
  * @param {string} what.title
  * @param {(string | Node)[]} [what.text]
@@ -56,7 +58,7 @@ function valuesOf(form) {
  * @param {boolean} [what.danger]
  * @param {(values: Record<string, any>) => Promise<void>} what.run
  */
-export function askFor({ title, text = [], fields = [], action, danger = false, run }) {
+export function askFor(app, { title, text = [], fields = [], action, danger = false, run }) {
 	const titleId = newId();
 	const opener = focusedKey();
 	const trouble = el("div", { role: "alert" });
@@ -68,11 +70,20 @@ export function askFor({ title, text = [], fields = [], action, danger = false, 
 		fields.map(labelled),
 		trouble,
 		el("div", { class: "buttons" }, cancel, submit));
-	const dialog = el("dialog", { "aria-labelledby": titleId, on: { close: () => gone() } }, form);
+	const dialog = el("dialog", { class: "asking", "aria-labelledby": titleId, on: { close: () => gone() } }, form);
 
 	function gone() {
 		dialog.remove();
 		restoreFocus(opener);
+	}
+
+	function fail(error) {
+		if (!dialog.open) {
+			app.notices.failed(error);
+			return;
+		}
+		trouble.append(problem(error));
+		(form.querySelector("input") ?? cancel).focus();
 	}
 
 	async function act(event) {
@@ -84,8 +95,7 @@ export function askFor({ title, text = [], fields = [], action, danger = false, 
 			await run(valuesOf(form));
 			dialog.close();
 		} catch (error) {
-			trouble.append(problem(error));
-			form.querySelector("input")?.focus();
+			fail(error);
 		} finally {
 			submit.disabled = false;
 		}
@@ -96,4 +106,9 @@ export function askFor({ title, text = [], fields = [], action, danger = false, 
 	/* What cannot be taken back is not one Enter away. */
 	if (danger) cancel.focus();
 	return dialog;
+}
+
+/** Where one is has changed: what they ask may not be about anything any more. */
+export function closeDialogs() {
+	for (const open of document.querySelectorAll("dialog.asking")) open.close();
 }

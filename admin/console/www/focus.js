@@ -8,6 +8,7 @@ export function focusedKey() {
 /** Only where the focus was lost. @param {string | undefined} key */
 export function restoreFocus(key) {
 	if (document.activeElement && document.activeElement !== document.body) return;
-	const same = key !== undefined && document.querySelector(`[data-key="${CSS.escape(key)}"]:not([disabled])`);
-	(same || document.querySelector("h1"))?.focus();
+	if (key !== undefined) document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+	/* What is disabled, or folded away, does not take it. */
+	if (document.activeElement === document.body) document.querySelector("h1")?.focus();
 }

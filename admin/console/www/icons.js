@@ -13,6 +13,7 @@ const PATHS = {
 	quotas: "M2 5h12v6H2zM3.5 6.5h6v3h-6z",
 	history: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zM8 5v3.5l2.5 1.5",
 	migration: "M2 8h11M9.5 4.5 13 8l-3.5 3.5",
+	check: "M3 8.5 6.5 12 13 4.5",
 	more: "M3 8h.01M8 8h.01M13 8h.01",
 	closed: "M6 4l4 4-4 4",
 	open: "M4 6l4 4 4-4",

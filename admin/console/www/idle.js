@@ -36,16 +36,18 @@ class Idle {
 		this.left.textContent = `${left} s`;
 		if (this.dialog) return;
 		const titleId = newId();
-		const stay = () => {
-			this.dialog.close();
-			this.app.attempt(() => this.app.api.session());
-		};
-		this.dialog = el("dialog", { "aria-labelledby": titleId, on: { close: () => this.#gone() } },
+		this.dialog = el("dialog", { "aria-labelledby": titleId, on: { close: () => this.#gone(), cancel: () => this.#stay() } },
 			el("h2", { id: titleId }, "Still there?"),
 			el("p", {}, "The session ends in ", this.left, "."),
-			el("div", { class: "buttons" }, button("Stay signed in", stay, { class: "primary" })));
+			el("div", { class: "buttons" }, button("Stay signed in", () => this.#stay(), { class: "primary" })));
 		document.body.append(this.dialog);
 		this.dialog.showModal();
+	}
+
+	/** By the button, or by Escape: who can press a key is there. */
+	#stay() {
+		this.dialog.close();
+		this.app.attempt(() => this.app.api.session());
 	}
 
 	#gone() {

@@ -1,6 +1,7 @@
-/* job.js - a long command: begun, watched with a bar, ended early if wanted. It goes on when the page is left. */
+/* job.js - a long command: begun, watched with a bar, ended early if wanted. It goes on when the page is left, and is found again. */
 import { button, el } from "./dom.js";
-import { number } from "./format.js";
+import { number, time } from "./format.js";
+import { problem } from "./notice.js";
 
 const LOOK_MS = 1000;
 
@@ -15,35 +16,83 @@ function progressText({ done, of, failed, planning }) {
 }
 
 /** A bar, its words and a button. @param {import("./app.js").App} app */
-function watcher(app, id, title) {
-	const bar = el("progress", { "aria-label": title });
+function bar(app, id, title) {
+	const filled = el("progress", { "aria-label": title });
 	const words = el("span", { role: "status" }, "working");
 	const end = button("Stop", () => app.attempt(() => app.api.endJob(id)));
 	const show = (progress = {}) => {
 		if (progress.of) {
-			bar.max = progress.of;
-			bar.value = progress.done;
+			filled.max = progress.of;
+			filled.value = progress.done;
 		}
 		words.textContent = progressText(progress);
 	};
-	return { node: el("div", { class: "job" }, bar, words, end), show };
+	const away = () => { words.textContent = "the console does not answer; asking again"; };
+	return { node: el("div", { class: "job" }, filled, words, end), show, away };
 }
 
 /**
- * Shows the job in `place` until it is over.
- * @param {import("./app.js").App} app
- * @param {string} id
- * @param {{title: string, place: HTMLElement, signal: AbortSignal}} how
- * @returns {Promise<object | null>} how it ended; null: nobody looks any more
+ * The buttons that begin a job, and the place where it is watched and its end is told: one at a time.
+ * @typedef {object} Of
+ * @property {HTMLButtonElement[]} buttons
+ * @property {AbortSignal} signal of the view
+ * @property {(title: string, result: object) => Promise<(Node | false)[]>} report how it ended
  */
-export async function follow(app, id, { title, place, signal }) {
-	const { node, show } = watcher(app, id, title);
-	place.replaceChildren(node);
-	while (!signal.aborted) {
-		const job = await app.api.job(id, { quiet: true, signal });
-		if (job.state !== "running") return job;
-		show(job.progress);
-		await pause(signal);
+export class Job {
+	/** @param {import("./app.js").App} app @param {Of} of */
+	constructor(app, { buttons, signal, report }) {
+		this.app = app;
+		this.buttons = buttons;
+		this.signal = signal;
+		this.report = report;
+		this.place = el("div", { class: "report" });
 	}
-	return null;
+
+	/** @param {string} title @param {string} command @param {string[]} args @param {Record<string, string | true>} switches */
+	begin(title, command, args, switches) {
+		return this.#watched(title, () => this.app.api.start(command, args, switches));
+	}
+
+	/** The newest that is like this: it is under way, whoever began it, or it ended while nobody looked. */
+	async resume(title, isLike) {
+		const job = (await this.app.api.jobs()).find(isLike);
+		if (!job) return;
+		const about = el("p", { class: "hint" }, "Begun ", time(job.began), ` by ${job.who}.`);
+		if (job.state === "running") this.#watched(title, async () => job.job, about);
+		else await this.#tell(title, await this.app.api.job(job.job, { signal: this.signal }), about);
+	}
+
+	async #watched(title, begin, about) {
+		const pressed = this.buttons.find((one) => one === document.activeElement);
+		for (const one of this.buttons) one.disabled = true;
+		try {
+			const ended = await this.#follow(title, await begin());
+			if (ended) await this.#tell(title, ended, about);
+		} catch (error) {
+			if (error.name !== "AbortError") this.place.replaceChildren(problem(error));
+		}
+		for (const one of this.buttons) one.disabled = false;
+		if (document.activeElement === document.body) pressed?.focus();
+	}
+
+	/** How it ended; null: nobody looks any more. A console that is away for a moment ends no job. */
+	async #follow(title, id) {
+		const { node, show, away } = bar(this.app, id, title);
+		this.place.replaceChildren(node);
+		while (!this.signal.aborted) {
+			const job = await this.app.api.job(id, { quiet: true, signal: this.signal }).catch((error) => {
+				if (error.status !== 0) throw error;
+				away();
+			});
+			if (job && job.state !== "running") return job;
+			if (job) show(job.progress);
+			await pause(this.signal);
+		}
+		return null;
+	}
+
+	async #tell(title, { result = {} }, about) {
+		this.place.replaceChildren(el("section", {}, el("h2", {}, title), about, await this.report(title, result)));
+		this.place.scrollIntoView({ block: "nearest" });
+	}
 }

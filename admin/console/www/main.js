@@ -1,7 +1,7 @@
 /* main.js - from the sign-in page to the console and back. */
 import { Api } from "./api.js";
 import { App } from "./app.js";
-import { el } from "./dom.js";
+import { button, el } from "./dom.js";
 import { problem } from "./notice.js";
 import { signInPage } from "./signin.js";
 
@@ -23,11 +23,22 @@ async function enter(session) {
 	app?.title.focus();
 }
 
+/** Not even known whether somebody is signed in. */
+function stuck(error) {
+	document.title = "No answer - winpop";
+	document.body.replaceChildren(el("main", { class: "sign-in" },
+		el("div", {}, el("h1", {}, "winpop"), problem(error), button("Try again", begin))));
+}
+
 async function begin() {
-	const session = await api.session();
-	if (session) await enter(session);
-	else signIn("");
+	try {
+		const session = await api.session();
+		if (session) await enter(session);
+		else signIn("");
+	} catch (error) {
+		stuck(error);
+	}
 }
 
 api.onEnded = signIn;
-begin().catch((error) => document.body.replaceChildren(el("main", { class: "sign-in" }, problem(error))));
+begin();

@@ -29,10 +29,14 @@ function row(item, menu) {
 }
 
 class Menu {
-	/** @param {Item[]} items @param {string} label @param {Menu | null} parent */
-	constructor(items, label, parent) {
+	/**
+	 * @param {Item[]} items
+	 * @param {string} label
+	 * @param {{menu: Menu, row: HTMLElement} | null} from the row of another menu that opens it
+	 */
+	constructor(items, label, from) {
 		this.items = items;
-		this.parent = parent;
+		this.from = from;
 		this.child = null;
 		this.node = el("ul", { role: "menu", class: "menu", popover: "manual", "aria-label": label,
 			on: { keydown: (event) => this.key(event) } },
@@ -43,8 +47,9 @@ class Menu {
 		return [...this.node.querySelectorAll("[role=menuitem]")];
 	}
 
-	show(x, y) {
-		document.body.append(this.node);
+	/** @param {Element} within the part of the page that it belongs to */
+	show(within, x, y) {
+		within.append(this.node);
 		this.node.showPopover();
 		const box = this.node.getBoundingClientRect();
 		const left = Math.min(x, window.innerWidth - box.width - EDGE);
@@ -57,7 +62,9 @@ class Menu {
 	hide() {
 		this.child?.hide();
 		this.node.remove();
-		if (this.parent) this.parent.child = null;
+		if (!this.from) return;
+		this.from.menu.child = null;
+		this.from.row.setAttribute("aria-expanded", "false");
 	}
 
 	choose(item) {
@@ -73,18 +80,14 @@ class Menu {
 		const at = this.rows[this.items.indexOf(item)];
 		const box = at.getBoundingClientRect();
 		this.child?.hide();
-		this.child = new Menu(item.items, item.label, this);
+		this.child = new Menu(item.items, item.label, { menu: this, row: at });
 		at.setAttribute("aria-expanded", "true");
-		this.child.show(box.right, box.top);
+		this.child.show(this.node.parentNode, box.right, box.top);
 	}
 
 	ascend() {
 		this.hide();
-		this.parent.rows.forEach((other) => {
-			if (other.getAttribute("aria-expanded") !== "true") return;
-			other.setAttribute("aria-expanded", "false");
-			other.focus();
-		});
+		this.from.row.focus();
 	}
 
 	step(to) {
@@ -110,8 +113,8 @@ class Menu {
 			Home: () => this.step(0),
 			End: () => this.step(-1),
 			ArrowRight: () => item?.items && this.descend(item),
-			ArrowLeft: () => this.parent && this.ascend(),
-			Escape: () => (this.parent ? this.ascend() : closeOpen()),
+			ArrowLeft: () => this.from && this.ascend(),
+			Escape: () => (this.from ? this.ascend() : closeOpen()),
 			Tab: () => closeOpen(),
 		};
 		event.stopPropagation();
@@ -124,12 +127,18 @@ class Menu {
 	}
 }
 
+/** Where one is has changed: what it is about may not be there any more. */
+export function closeMenu() {
+	closeOpen();
+}
+
 /**
+ * @param {Element} owner what has the menu
  * @param {Item[]} items
  * @param {string} label what the menu is about
  * @param {{x: number, y: number}} at
  */
-export function openMenu(items, label, at) {
+export function openMenu(owner, items, label, at) {
 	closeOpen();
 	if (items.length === 0) return;
 	const before = document.activeElement;
@@ -144,18 +153,19 @@ export function openMenu(items, label, at) {
 	const outside = (event) => event.target.closest?.("[role=menu]") ?? closeOpen();
 	document.addEventListener("pointerdown", outside, { signal: away.signal, capture: true });
 	window.addEventListener("resize", () => closeOpen(), { signal: away.signal });
-	menu.show(at.x, at.y);
+	menu.show(owner.closest("main, nav"), at.x, at.y);
 }
 
-function below(node) {
+export function below(node) {
 	const box = node.getBoundingClientRect();
 	return { x: box.left, y: box.bottom };
 }
 
-/** The "..." button. */
-export function menuButton(items, label) {
-	return el("button", { type: "button", class: "more", "data-key": `more ${label}`, "aria-haspopup": "menu", "aria-label": `Actions for ${label}`, title: "Actions",
-		on: { click: (event) => openMenu(items(), label, below(event.currentTarget)) } }, icon("more"));
+/** The "..." button. @param {() => Item[]} items @param {string} label @param {string} key for the focus */
+export function menuButton(items, label, key) {
+	return el("button", { type: "button", class: "more", "data-key": key, "aria-haspopup": "menu",
+		"aria-label": `Actions for ${label}`, title: "Actions",
+		on: { click: ({ currentTarget }) => openMenu(currentTarget, items(), label, below(currentTarget)) } }, icon("more"));
 }
 
 /** Right click, the menu key and Shift+F10 on `node` open its menu. */
@@ -163,13 +173,13 @@ export function giveMenu(node, items, label) {
 	node.addEventListener("contextmenu", (event) => {
 		event.preventDefault();
 		event.stopPropagation();
-		openMenu(items(), label, event.clientX || event.clientY ? { x: event.clientX, y: event.clientY } : below(event.target));
+		openMenu(node, items(), label, event.clientX || event.clientY ? { x: event.clientX, y: event.clientY } : below(event.target));
 	});
 	node.addEventListener("keydown", (event) => {
 		if (event.key !== "ContextMenu" && !(event.key === "F10" && event.shiftKey)) return;
 		event.preventDefault();
 		event.stopPropagation();
-		openMenu(items(), label, below(document.activeElement));
+		openMenu(node, items(), label, below(document.activeElement));
 	});
 	return node;
 }

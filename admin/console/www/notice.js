@@ -10,18 +10,26 @@ function details(body) {
 		el("ul", {}, rows.map((row) => el("li", {}, Object.values(row).join(" · "))))));
 }
 
-/** @param {Error} error */
-export function problem(error) {
-	if (!(error instanceof Refusal)) throw error;
-	return el("div", { class: "notice bad" },
-		el("p", {}, error.message),
-		error.hint && el("p", { class: "hint" }, error.hint),
-		details(error.body));
-}
-
 /** Sentences and notes of an answer. */
 export function sentences(body) {
 	return [...(body.text ?? []), ...(body.notes ?? [])];
+}
+
+/** A fault of this page is told too, and is in the browser's console with where it was. */
+function fault(error) {
+	reportError(error);
+	return el("div", { class: "notice bad" },
+		el("p", {}, `This page has a fault: ${error.message}`),
+		el("p", { class: "hint" }, "Load it again. What was asked for may have been done; the history tells."));
+}
+
+/** @param {Error} error */
+export function problem(error) {
+	if (!(error instanceof Refusal)) return fault(error);
+	return el("div", { class: "notice bad" },
+		el("p", {}, error.message),
+		[error.hint, ...sentences(error.body)].filter(Boolean).map((words) => el("p", { class: "hint" }, words)),
+		details(error.body));
 }
 
 /** The place in the frame where results are told, to eyes and to screen readers. */

@@ -7,6 +7,7 @@ import { button, el } from "./dom.js";
 import { focusedKey, restoreFocus } from "./focus.js";
 import { labelled } from "./dialog.js";
 import { count, number } from "./format.js";
+import { Newest } from "./newest.js";
 import { makeTable } from "./table.js";
 import { problem } from "./notice.js";
 
@@ -26,6 +27,7 @@ const TYPING_MS = 250;
  * @property {string} caption
  * @property {import("./table.js").Column[]} columns
  * @property {(row: any) => string} key
+ * @property {(row: any) => string} [name]
  * @property {(row: any) => string} [link]
  * @property {(row: any) => import("./menu.js").Item[]} [items]
  * @property {string} [search] label of the search; without it there is none
@@ -41,7 +43,7 @@ class Paged {
 	constructor(source, state) {
 		this.source = source;
 		this.state = Object.assign(state, { match: "", starts: [null], ...state });
-		this.asked = 0;
+		this.question = new Newest((isOld) => this.#ask(isOld));
 		this.place = el("div", { class: "table-place" });
 		this.told = el("p", { role: "status", class: "page-told" });
 		this.back = button("Previous", () => this.turn(-1), { "data-key": "previous" });
@@ -58,7 +60,7 @@ class Paged {
 		input.dataset.key = "search";
 		input.addEventListener("input", () => {
 			clearTimeout(timer);
-			timer = setTimeout(() => this.seek(input.value.trim()), TYPING_MS);
+			timer = setTimeout(() => this.node.isConnected && this.seek(input.value.trim()), TYPING_MS);
 		});
 		field.classList.add("search");
 		return field;
@@ -77,20 +79,27 @@ class Paged {
 		this.reload();
 	}
 
+	/** Not before the page that is left has come: it says where the next one begins. */
 	turn(by) {
+		if (this.isBusy) return;
 		const { starts } = this.state;
 		if (by > 0) starts.push(this.page.next);
 		else starts.pop();
 		this.reload();
 	}
 
+	get isBusy() {
+		return this.place.hasAttribute("aria-busy");
+	}
+
 	/** Throws what the server refused. */
 	async load() {
-		const { starts, match, order } = this.state;
-		this.asked += 1;
-		const mine = this.asked;
-		const page = await this.source.load({ from: starts.at(-1), match, order });
-		if (mine === this.asked) this.#show(page);
+		this.place.setAttribute("aria-busy", "true");
+		try {
+			await this.question.run();
+		} finally {
+			this.place.removeAttribute("aria-busy");
+		}
 	}
 
 	async reload() {
@@ -98,9 +107,37 @@ class Paged {
 		try {
 			await this.load();
 		} catch (error) {
-			this.place.replaceChildren(problem(error));
+			this.#fail(error);
 		}
-		restoreFocus(key);
+		this.#keepFocus(key);
+	}
+
+	/** At either end, the button that led there can hold it no longer. @param {string | undefined} key */
+	#keepFocus(key) {
+		if (key === "next" && this.forth.disabled) this.back.focus();
+		else if (key === "previous" && this.back.disabled) this.forth.focus();
+		else restoreFocus(key);
+	}
+
+	async #ask(isOld) {
+		const { starts, match, order } = this.state;
+		const page = await this.source.load({ from: starts.at(-1), match, order });
+		if (isOld()) return;
+		if (page.rows.length > 0 || starts.length === 1) {
+			this.#show(page);
+			return;
+		}
+		/* What was on the last page has been deleted. */
+		starts.pop();
+		await this.#ask(isOld);
+	}
+
+	/** Refresh asks for the same once more. */
+	#fail(error) {
+		if (error.name === "AbortError") return;
+		this.place.replaceChildren(problem(error));
+		this.told.replaceChildren();
+		this.back.disabled = this.forth.disabled = true;
 	}
 
 	#show(page) {
@@ -130,7 +167,7 @@ export async function pagedTable(source, state) {
 	return paged.node;
 }
 
-/** The switches that ask for a page of `list` and `stat`. */
+/** The switches that ask for a page. */
 export function pageSwitches({ from, match }) {
 	return { limit: String(PAGE), ...(from !== null && { from }), ...(match && { match }) };
 }

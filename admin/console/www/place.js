@@ -3,7 +3,7 @@
 /** @typedef {{kind: string, name?: string, tab?: string}} Place */
 
 /** What belongs to the server as a whole, in the order of the tree. */
-export const SERVER_PLACES = ["statistics", "sessions", "quotas", "history", "migration"];
+export const SERVER_PLACES = ["statistics", "sessions", "quotas", "history", "migration", "check"];
 const KINDS = ["computer", "properties", ...SERVER_PLACES, "domain", "mailbox"];
 
 /** @param {Place} place */
@@ -30,9 +30,12 @@ export const COMPUTER = { kind: "computer" };
 
 export const domainPlace = (name, tab) => ({ kind: "domain", name, tab });
 
+/** @param {string} name of a domain or a mailbox */
+export const checkPlace = (name) => ({ kind: "check", name });
+
 export const mailboxPlace = (name, tab) => ({ kind: "mailbox", name, tab });
 
-/** The domain of an address. */
+/** The domain of an address; of a domain, itself. */
 export function domainOf(address) {
 	return address.slice(address.lastIndexOf("@") + 1);
 }

@@ -12,6 +12,8 @@ export function poll(ask, every, signal) {
 		clearTimeout(timer);
 		if (signal.aborted || document.hidden) return;
 		await ask();
+		/* It may have been hidden and shown again meanwhile, and asked twice: one of the two goes on. */
+		clearTimeout(timer);
 		timer = setTimeout(turn, every);
 	}
 

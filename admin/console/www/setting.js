@@ -7,7 +7,7 @@ import { LABELS, LOGGING, METHODS } from "./words.js";
  * @property {string} name
  * @property {string} group
  * @property {string} help
- * @property {"number" | "switch" | "word" | "text" | "path" | "size" | "authentication"} type
+ * @property {"number" | "switch" | "word" | "text" | "path" | "size" | "expire" | "authentication"} type
  * @property {string[] | null} choices
  * @property {number | null} min
  * @property {number | null} max
@@ -84,6 +84,16 @@ export class Setting {
 		if (this.option.type === "authentication") return this.node.querySelector("input:checked")?.value ?? this.was;
 		if (this.option.type === "switch") return this.input.checked ? "1" : "0";
 		return this.input.value.trim();
+	}
+
+	set value(value) {
+		if (this.option.type === "authentication") this.node.querySelector(`input[value="${CSS.escape(value)}"]`).checked = true;
+		else if (this.option.type === "switch") this.input.checked = value === "1";
+		else this.input.value = value;
+	}
+
+	focus() {
+		(this.input ?? this.node.querySelector("input:checked")).focus();
 	}
 
 	get changed() {

@@ -18,17 +18,17 @@ import { giveMenu, menuButton } from "./menu.js";
  * @property {Column[]} columns the first one names the row
  * @property {any[]} rows
  * @property {(row: any) => string} key
+ * @property {(row: any) => string} [name] what its menu is called by; without it, the key
  * @property {(row: any) => string} [link] where the row leads
  * @property {(row: any) => import("./menu.js").Item[]} [items]
  * @property {{by: number, down: boolean}} [order]
  * @property {(by: number) => void} [onOrder]
  */
 
-/** A row's name: what arrow keys go to. */
 function head(table, row, first) {
 	const text = table.columns[0].cell(row);
-	const props = { "data-key": table.key(row), tabindex: first ? "0" : "-1", class: "row-name" };
-	return table.link ? el("a", { ...props, href: table.link(row) }, text) : el("span", props, text);
+	if (!table.link) return el("span", { class: "row-name" }, text);
+	return el("a", { href: table.link(row), "data-key": table.key(row), tabindex: first ? "0" : "-1", class: "row-name" }, text);
 }
 
 function cellClass(column) {
@@ -41,10 +41,15 @@ function bodyRow(table, row, index) {
 		el("th", { scope: "row" }, head(table, row, index === 0)),
 		others.map((column) => el("td", { class: cellClass(column) }, column.cell(row))));
 	if (!table.items) return tr;
-	const more = menuButton(() => table.items(row), table.key(row));
+	if (table.items(row).length === 0) {
+		tr.append(el("td", { class: "row-menu" }));
+		return tr;
+	}
+	const name = (table.name ?? table.key)(row);
+	const more = menuButton(() => table.items(row), name, `more ${table.key(row)}`);
 	more.tabIndex = index === 0 ? 0 : -1;
 	tr.append(el("td", { class: "row-menu" }, more));
-	return giveMenu(tr, () => table.items(row), table.key(row));
+	return giveMenu(tr, () => table.items(row), name);
 }
 
 function sortMark(table, index) {
@@ -58,25 +63,28 @@ function headCell(table, column, index) {
 		sortable ? button(column.title, () => table.onOrder(index), { "data-key": `sort ${column.title}` }) : column.title);
 }
 
+/** What of a row, or of all, the focus can be on: its link, its menu. */
+const STOPS = "a.row-name, .more";
+
 /** One row at a time is a stop for Tab. */
-function makeCurrent(body, name) {
-	for (const stop of body.querySelectorAll(".row-name, .more"))
-		stop.tabIndex = stop.closest("tr") === name.closest("tr") ? 0 : -1;
-	name.focus();
+function stopAt(event) {
+	const row = event.target.closest("tr");
+	for (const stop of event.currentTarget.querySelectorAll(STOPS)) stop.tabIndex = row.contains(stop) ? 0 : -1;
 }
 
 function onKey(event) {
-	const names = [...event.currentTarget.querySelectorAll(".row-name")];
-	const at = names.indexOf(event.target.closest("tr")?.querySelector(".row-name"));
-	const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: names.length - 1 }[event.key];
-	if (at < 0 || to === undefined || !names[to]) return;
+	const rows = [...event.currentTarget.rows];
+	const at = rows.indexOf(event.target.closest("tr"));
+	const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
+	const stop = rows[to]?.querySelector(STOPS);
+	if (!stop) return;
 	event.preventDefault();
-	makeCurrent(event.currentTarget, names[to]);
+	stop.focus();
 }
 
 /** @param {TableOf} table @returns {HTMLTableElement} */
 export function makeTable(table) {
-	const body = el("tbody", { on: { keydown: onKey } }, table.rows.map((row, index) => bodyRow(table, row, index)));
+	const body = el("tbody", { on: { keydown: onKey, focusin: stopAt } }, table.rows.map((row, index) => bodyRow(table, row, index)));
 	return el("table", {},
 		el("caption", { class: "hidden-text" }, table.caption),
 		el("thead", {}, el("tr", {},

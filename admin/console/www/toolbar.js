@@ -1,14 +1,12 @@
 /* toolbar.js - the actions of what is shown, as buttons; those with a menu of their own open it. */
 import { button, el } from "./dom.js";
 import { icon } from "./icons.js";
-import { openMenu } from "./menu.js";
+import { below, openMenu } from "./menu.js";
 
 function opener(item) {
 	return el("button", { type: "button", "aria-haspopup": "menu", "data-key": `tool ${item.label}`,
-		on: { click: ({ currentTarget }) => {
-			const box = currentTarget.getBoundingClientRect();
-			openMenu(item.items, item.label, { x: box.left, y: box.bottom });
-		} } }, item.label, icon("open"));
+		on: { click: ({ currentTarget }) => openMenu(currentTarget, item.items, item.label, below(currentTarget)) } },
+	item.label, icon("open"));
 }
 
 /** @param {import("./menu.js").Item[]} items */

@@ -6,10 +6,12 @@ import { el } from "./dom.js";
 import { icon } from "./icons.js";
 import { labelled } from "./dialog.js";
 import { giveMenu } from "./menu.js";
+import { Newest } from "./newest.js";
 import { COMPUTER, SERVER_PLACES, domainOf, domainPlace, href } from "./place.js";
 
 export const TITLES = {
 	statistics: "Statistics", sessions: "Sessions", quotas: "Quotas", history: "History", migration: "Migration",
+	check: "Check",
 };
 const TYPING_MS = 250;
 const SHOWN = 100;
@@ -27,6 +29,9 @@ const SHOWN = 100;
  * @property {() => import("./menu.js").Item[]} [items]
  */
 
+/** What tells its row from others, to the focus too. @param {Node} node */
+const keyOf = (node) => `tree ${node.id}`;
+
 export class Tree {
 	/**
 	 * @param {import("./app.js").App} app
@@ -39,7 +44,9 @@ export class Tree {
 		this.domains = [];
 		this.limit = SHOWN;
 		this.match = "";
-		this.list = el("ul", { role: "tree", "aria-label": "winpop", class: "tree", on: { keydown: (event) => this.#key(event) } });
+		this.question = new Newest((isOld) => this.#ask(isOld));
+		this.list = el("ul", { role: "tree", "aria-label": "winpop", class: "tree", 
+			on: { keydown: (event) => this.#key(event), focusin: ({ target }) => this.#stopAt(target) } });
 		this.filter = this.#filterBox();
 		this.node = el("div", {}, this.filter, this.list);
 	}
@@ -54,7 +61,7 @@ export class Tree {
 			timer = setTimeout(() => {
 				this.match = input.value.trim();
 				this.limit = SHOWN;
-				this.app.attempt(() => this.load());
+				if (this.node.isConnected) this.app.attempt(() => this.load());
 			}, TYPING_MS);
 		});
 		field.classList.add("search");
@@ -62,14 +69,20 @@ export class Tree {
 		return field;
 	}
 
-	async load() {
+	/** What is shown stays if there is no answer. */
+	async #ask(isOld) {
 		const switches = { limit: String(this.limit), ...(this.match && { match: this.match }) };
+		const { domains, more } = await this.app.ask("list", [], switches, { quiet: true, signal: null });
+		if (isOld()) return;
+		this.more = more !== undefined;
+		this.domains = domains;
+		if (this.more) this.filter.hidden = false;
+	}
+
+	async load() {
 		this.list.setAttribute("aria-busy", "true");
 		try {
-			const { domains, more } = await this.app.ask("list", [], switches, { quiet: true });
-			this.more = more !== undefined;
-			this.domains = domains;
-			if (this.more) this.filter.hidden = false;
+			await this.question.run();
 		} finally {
 			this.list.removeAttribute("aria-busy");
 			this.draw();
@@ -106,24 +119,24 @@ export class Tree {
 	#here() {
 		const { kind, name } = this.app.place;
 		if (kind === "properties") return "computer";
-		if (kind === "mailbox") return `domain ${domainOf(name)}`;
+		if (kind === "mailbox" || (kind === "check" && name)) return `domain ${domainOf(name)}`;
 		return kind === "domain" ? `domain ${name}` : kind;
 	}
 
 	draw() {
 		const nodes = this.#nodes();
 		const here = this.#here();
-		const held = this.list.contains(document.activeElement) ? document.activeElement.dataset.id : null;
-		const stop = nodes.find((node) => node.id === (held ?? here)) ?? nodes[0];
-		this.byId = new Map(nodes.map((node) => [node.id, node]));
+		const held = this.list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+		const stop = nodes.find((node) => keyOf(node) === held) ?? nodes.find((node) => node.id === here) ?? nodes[0];
+		this.byKey = new Map(nodes.map((node) => [keyOf(node), node]));
 		this.list.replaceChildren(...nodes.map((node) => this.#row(node, node.id === here, node === stop)));
-		if (held) this.#focus(this.#rows().find((row) => row.dataset.id === stop.id));
+		if (held) this.#rows()[nodes.indexOf(stop)].focus();
 	}
 
 	#row(node, selected, stop) {
 		const open = node.parent && !this.closed.has(node.id);
 		const row = el("li", {
-			role: "treeitem", class: `level-${node.level}`, tabindex: stop ? "0" : "-1", "data-id": node.id,
+			role: "treeitem", class: `level-${node.level}`, tabindex: stop ? "0" : "-1", "data-key": keyOf(node),
 			"aria-level": node.level, "aria-selected": String(selected), "aria-expanded": node.parent ? String(open) : null,
 			on: { click: (event) => this.#click(node, event) },
 		},
@@ -137,15 +150,13 @@ export class Tree {
 		return [...this.list.children];
 	}
 
-	#focus(row) {
-		if (!row) return;
-		for (const other of this.#rows()) other.tabIndex = -1;
-		row.tabIndex = 0;
-		row.focus();
+	/** One row at a time is a stop for Tab. */
+	#stopAt(row) {
+		for (const other of this.#rows()) other.tabIndex = other === row ? 0 : -1;
 	}
 
 	#click(node, event) {
-		this.#focus(event.currentTarget);
+		event.currentTarget.focus();
 		if (event.target.closest(".twisty")) this.#toggle(node);
 		else this.#enter(node);
 	}
@@ -165,7 +176,7 @@ export class Tree {
 	#right(node, at) {
 		if (!node.parent) return;
 		if (this.closed.has(node.id)) this.#toggle(node);
-		else this.#focus(this.#rows()[at + 1]);
+		else this.#rows()[at + 1]?.focus();
 	}
 
 	/** To the left: close it, or go to what it belongs to. */
@@ -175,25 +186,25 @@ export class Tree {
 			return;
 		}
 		const above = this.#rows().slice(0, at).reverse();
-		this.#focus(above.find((row) => Number(row.getAttribute("aria-level")) < node.level));
+		above.find((row) => Number(row.getAttribute("aria-level")) < node.level)?.focus();
 	}
 
 	#seek(letter, at) {
 		const rows = this.#rows();
 		const order = [...rows.slice(at + 1), ...rows.slice(0, at + 1)];
-		this.#focus(order.find((row) => row.textContent.toLowerCase().startsWith(letter.toLowerCase())));
+		order.find((row) => row.textContent.toLowerCase().startsWith(letter.toLowerCase()))?.focus();
 	}
 
 	#key(event) {
 		const rows = this.#rows();
 		const at = rows.indexOf(document.activeElement);
-		const node = this.byId.get(rows[at]?.dataset.id);
+		const node = this.byKey.get(rows[at]?.dataset.key);
 		if (!node || event.ctrlKey || event.altKey || event.metaKey) return;
 		const keys = {
-			ArrowDown: () => this.#focus(rows[at + 1]),
-			ArrowUp: () => this.#focus(rows[at - 1]),
-			Home: () => this.#focus(rows[0]),
-			End: () => this.#focus(rows.at(-1)),
+			ArrowDown: () => rows[at + 1]?.focus(),
+			ArrowUp: () => rows[at - 1]?.focus(),
+			Home: () => rows[0].focus(),
+			End: () => rows.at(-1).focus(),
 			ArrowRight: () => this.#right(node, at),
 			ArrowLeft: () => this.#left(node, at),
 			Enter: () => this.#enter(node),

@@ -3,7 +3,7 @@ import { Refusal } from "./api.js";
 import { mailboxItems } from "./actions.js";
 import { el } from "./dom.js";
 import { duration, number, size, time } from "./format.js";
-import { pagedTable } from "./paged.js";
+import { pageSwitches, pagedTable } from "./paged.js";
 import { bar, properties, section, state } from "./parts.js";
 import { domainOf, domainPlace, href } from "./place.js";
 import { mailboxRows } from "./view_domain.js";
@@ -56,10 +56,9 @@ async function messagePart(app, name) {
 	return section("Messages", await pagedTable({
 		caption: `Messages of ${name}`, columns: MESSAGE_COLUMNS, empty: "There is no message.",
 		key: (row) => String(row.number),
-		load: async ({ from }) => {
-			const switches = { limit: "100", ...(from !== null && { from }) };
-			const { messages, total, more } = await app.ask("messages", [name], switches);
-			return { rows: messages, next: more === undefined ? null : String(more), total, before: Number(from ?? 1) - 1 };
+		load: async (query) => {
+			const { messages, total, more } = await app.ask("messages", [name], pageSwitches(query));
+			return { rows: messages, next: more === undefined ? null : String(more), total, before: Number(query.from ?? 1) - 1 };
 		},
 	}, app.state));
 }

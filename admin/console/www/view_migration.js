@@ -8,15 +8,15 @@ import { askFor, labelled } from "./dialog.js";
 import { button, el } from "./dom.js";
 import { csv, download } from "./download.js";
 import { number } from "./format.js";
-import { follow } from "./job.js";
+import { Job } from "./job.js";
 import { problem, sentences } from "./notice.js";
 import { fromList, pagedTable } from "./paged.js";
-import { properties, section } from "./parts.js";
+import { address, properties } from "./parts.js";
 
 const COMMAND = "migrateToAD";
 
 const COLUMNS = [
-	{ title: "Mailbox", cell: (row) => row.mailbox, sort: (row) => row.mailbox },
+	{ title: "Mailbox", cell: (row) => address(row.mailbox), sort: (row) => row.mailbox },
 	{ title: "Result", cell: (row) => row.result, sort: (row) => row.result },
 	{ title: "Logon name", cell: (row) => row.logon, sort: (row) => row.logon },
 	{ title: "Why", cell: (row) => row.why ?? "", sort: (row) => row.why ?? "" },
@@ -36,8 +36,6 @@ class Migration {
 	/** @param {import("./app.js").App} app @param {AbortSignal} signal */
 	constructor(app, signal) {
 		this.app = app;
-		this.signal = signal;
-		this.place = el("div", { class: "report" });
 		this.plan = el("button", { type: "submit", class: "primary" }, "Plan");
 		this.go = button("Migrate", () => this.#confirm({ title: "Migrate", switches: {}, danger: false,
 			text: "Accounts are made in the directory with the passwords they have. The password file stays, and people sign in by it until the method is changed." }));
@@ -47,6 +45,7 @@ class Migration {
 			event.preventDefault();
 			this.#run("Plan", { "dry-run": true });
 		} } }, FIELDS.map(labelled), el("div", { class: "buttons" }, this.plan, this.go, this.undo));
+		this.job = new Job(app, { buttons: [this.plan, this.go, this.undo], signal, report });
 	}
 
 	#arguments() {
@@ -63,68 +62,46 @@ class Migration {
 
 	#confirm({ title, text, switches, danger }) {
 		const whom = this.form.elements.who.value.trim() || "all accounts";
-		askFor({ title, action: title, danger, text: [text, `This is about ${whom}.`],
+		askFor(this.app, { title, action: title, danger, text: [text, `This is about ${whom}.`],
 			run: async () => { this.#run(title, switches); } });
 	}
 
-	async #run(title, more) {
+	#run(title, more) {
 		const { args, switches } = this.#arguments();
 		if (more.undo) delete switches.link, delete switches.newpassword;
-		await this.#watched(title, () => this.app.api.start(COMMAND, args, { ...switches, ...more }));
+		return this.job.begin(title, COMMAND, args, { ...switches, ...more });
 	}
+}
 
-	/** @param {string} title @param {() => Promise<string>} begin gives the job's id */
-	async #watched(title, begin) {
-		this.#busy(true);
-		try {
-			const job = await follow(this.app, await begin(), { title, place: this.place, signal: this.signal });
-			if (job) await this.#show(title, job.result ?? {});
-		} catch (error) {
-			if (error.name !== "AbortError") this.place.replaceChildren(problem(error));
-		}
-		this.#busy(false);
-	}
-
-	#busy(busy) {
-		for (const one of [this.plan, this.go, this.undo]) one.disabled = busy;
-	}
-
-	async #show(title, result) {
-		const rows = result.accounts ?? [];
-		const totals = result.totals ?? result.plan ?? [];
-		const name = `migration-${new Date().toISOString().slice(0, 16).replace(":", "")}`;
-		const table = rows.length > 0 && await pagedTable({
-			caption: title, columns: COLUMNS, search: "Search accounts", empty: "No account is concerned.", sorts: true,
-			key: (row) => row.mailbox,
-			load: fromList(rows, { columns: COLUMNS, text: (row) => `${row.mailbox} ${row.result} ${row.why ?? ""}` }),
-		}, {});
-		const files = rows.length > 0 && el("div", { class: "buttons" },
-			button("Download as JSON", () => download(`${name}.json`, "application/json", JSON.stringify(result, null, "\t"))),
-			button("Download as CSV", () => download(`${name}.csv`, "text/csv", csv(rows))));
-		this.place.replaceChildren(section(title,
-			result.error && problem(new Refusal(0, { error: result.error })),
-			sentences(result).map((words) => el("p", {}, words)),
-			totals.length > 0 && properties(totals.map((row) => [row.result, number(row.accounts)])), files, table));
-		this.place.scrollIntoView({ block: "nearest" });
-	}
-
-	/** A migration that is under way, whoever began it. */
-	async resume() {
-		const running = (await this.app.api.jobs()).find((job) => job.command === COMMAND && job.state === "running");
-		if (running) this.#watched("Migration", async () => running.job);
-	}
+async function report(title, result) {
+	const rows = result.accounts ?? [];
+	const totals = result.totals ?? result.plan ?? [];
+	const name = `migration-${new Date().toISOString().slice(0, 16).replace(":", "")}`;
+	const table = rows.length > 0 && await pagedTable({
+		caption: title, columns: COLUMNS, search: "Search accounts", empty: "No account is concerned.", sorts: true,
+		key: (row) => row.mailbox,
+		load: fromList(rows, { columns: COLUMNS, text: (row) => `${row.mailbox} ${row.result} ${row.why ?? ""}` }),
+	}, {});
+	const files = rows.length > 0 && el("div", { class: "buttons" },
+		button("Download as JSON", () => download(`${name}.json`, "application/json", JSON.stringify(result, null, "\t"))),
+		button("Download as CSV", () => download(`${name}.csv`, "text/csv", csv(rows))));
+	return [
+		result.error && problem(new Refusal(0, { error: result.error })),
+		...sentences(result).map((words) => el("p", {}, words)),
+		totals.length > 0 && properties(totals.map((row) => [row.result, number(row.accounts)])), files, table,
+	];
 }
 
 /** @type {typeof import("./views.js").VIEWS.migration} */
 export async function migrationView(app, _, signal) {
 	const migration = new Migration(app, signal);
-	await migration.resume();
+	await migration.job.resume("Migration", (job) => job.command === COMMAND);
 	return {
 		title: "Migration",
 		nodes: [
 			el("p", {}, "Migrates accounts of the encrypted password file, with their passwords, to user accounts of Active Directory or of OpenLDAP. "
 				+ "Plan shows what would happen and touches nothing."),
-			migration.form, migration.place,
+			migration.form, migration.job.place,
 		],
 	};
 }

@@ -1,6 +1,7 @@
 /* view_properties.js - properties of the server: every setting there is, in the groups of the option table.
  *
  * What is changed is saved in one `set`, which checks all of it together with what stays, and writes nothing if anything is wrong.
+ * What was typed and not saved is there again when one comes back.
  */
 import { Refusal } from "./api.js";
 import { refreshItem } from "./actions.js";
@@ -20,17 +21,33 @@ class Form {
 	/** @param {import("./app.js").App} app @param {Record<string, string>} values */
 	constructor(app, values) {
 		this.app = app;
+		this.state = app.state;
 		this.settings = app.settings.filter((option) => option.name in values).map((option) => new Setting(option, values[option.name]));
 		this.result = el("div", { role: "alert" });
 		this.notes = el("div", { role: "status" });
 		this.save = el("button", { type: "submit", class: "primary" }, "Save");
-		this.undo = button("Discard", () => app.refresh());
+		this.undo = button("Discard", () => this.#discard());
 		this.said = el("span", { role: "status" });
 		this.node = el("form", { class: "settings", novalidate: true,
 			on: { submit: (event) => this.#submit(event), input: () => this.#count() } },
 		this.#find(), this.#groups(),
 		el("div", { class: "save-bar" }, this.result, this.notes, el("div", { class: "buttons" }, this.save, this.undo, this.said)));
+		this.#recall();
 		this.#count();
+	}
+
+	#recall() {
+		for (const setting of this.settings) {
+			const typed = this.state.typed?.[setting.option.name];
+			if (typed === undefined) continue;
+			setting.value = typed;
+			setting.node.closest("details").open = true;
+		}
+	}
+
+	#discard() {
+		this.state.typed = {};
+		this.app.refresh();
 	}
 
 	#find() {
@@ -66,6 +83,7 @@ class Form {
 
 	#count() {
 		const n = this.changed.length;
+		this.state.typed = Object.fromEntries(this.changed.map((setting) => [setting.option.name, setting.value]));
 		this.save.disabled = this.undo.disabled = n === 0;
 		this.said.textContent = n > 0 ? count(n, "change", "changes") : "";
 	}
@@ -73,6 +91,7 @@ class Form {
 	async #submit(event) {
 		event.preventDefault();
 		const { changed } = this;
+		const pressed = document.activeElement === this.save;
 		this.result.replaceChildren();
 		this.notes.replaceChildren();
 		this.save.disabled = true;
@@ -83,6 +102,7 @@ class Form {
 			this.result.append(problem(error));
 		}
 		this.#count();
+		if (pressed) (this.save.disabled ? changed[0] : this.save).focus();
 	}
 
 	#saved(changed, body) {

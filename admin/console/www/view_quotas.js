@@ -3,13 +3,13 @@ import { refreshItem } from "./actions.js";
 import { setQuota } from "./change.js";
 import { number, size } from "./format.js";
 import { fromList, pagedTable } from "./paged.js";
-import { bar } from "./parts.js";
+import { address, bar } from "./parts.js";
 
 /** What is no number, because there is no limit or it could not be read, is less than any. */
 const amount = (value) => (typeof value === "number" ? value : -1);
 
 const COLUMNS = [
-	{ title: "Account", cell: (row) => row.quota_account, sort: (row) => row.quota_account },
+	{ title: "Account", cell: (row) => address(row.quota_account), sort: (row) => row.quota_account },
 	{ title: "In use", cell: (row) => bar(row.percent), largestFirst: true, sort: (row) => amount(row.percent) },
 	{ title: "Used", number: true, cell: (row) => size(row.used), largestFirst: true, sort: (row) => amount(row.used) },
 	{ title: "Limit", number: true, cell: (row) => (row.limit === "-" ? "none" : size(row.limit)), largestFirst: true, sort: (row) => amount(row.limit) },

@@ -1,14 +1,14 @@
 /* view_sessions.js - who is signed in, of the server or of one domain. */
-import { kickItem } from "./actions.js";
+import { kickItem, refreshItem } from "./actions.js";
+import { el, hiddenText } from "./dom.js";
 import { duration, number, size } from "./format.js";
-import { pagedTable } from "./paged.js";
-import { hiddenText, el } from "./dom.js";
-import { refreshItem } from "./actions.js";
+import { pageSwitches, pagedTable } from "./paged.js";
+import { address } from "./parts.js";
 
 /** @typedef {import("./app.js").App} App */
 
 const COLUMNS = [
-	{ title: "Mailbox", cell: (row) => (row.mailbox === "-" ? "not signed in" : row.mailbox) },
+	{ title: "Mailbox", cell: (row) => (row.mailbox === "-" ? "not signed in" : address(row.mailbox)) },
 	{ title: "From", cell: (row) => row.peer },
 	{ title: "Sign-in", minor: true, cell: (row) => row.mechanism },
 	{ title: "TLS", minor: true, cell: (row) => row.tls },
@@ -22,11 +22,10 @@ const COLUMNS = [
 export function sessionsTable(app, domain) {
 	return pagedTable({
 		caption: domain ? `Sessions of ${domain}` : "Sessions", columns: COLUMNS, empty: "Nobody is signed in.",
-		key: (row) => row.sid,
+		key: (row) => row.sid, name: (row) => `${row.mailbox} from ${row.peer}`,
 		items: (row) => (row.mailbox !== "-" && app.can("kick") ? [kickItem(app, row.mailbox)] : []),
-		load: async ({ from }) => {
-			const switches = from === null ? {} : { from };
-			const { sessions, more } = await app.ask("who", domain ? [domain] : [], switches);
+		load: async (query) => {
+			const { sessions, more } = await app.ask("who", domain ? [domain] : [], pageSwitches(query));
 			return { rows: sessions, next: more ?? null };
 		},
 	}, app.state);

@@ -1,4 +1,5 @@
 /* views.js - which view shows which kind of place. */
+import { checkView } from "./view_check.js";
 import { computerView } from "./view_computer.js";
 import { domainView } from "./view_domain.js";
 import { historyView } from "./view_history.js";
@@ -23,4 +24,5 @@ export const VIEWS = {
 	quotas: quotasView,
 	history: historyView,
 	migration: migrationView,
+	check: checkView,
 };

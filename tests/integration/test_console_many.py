@@ -1,0 +1,85 @@
+"""A domain of 100,000 mailboxes in the browser: pages, search as one types, a change, and no more on the page than is to be seen."""
+import os
+
+import pytest
+
+from fixtures.desk import CHIEF, KIM, browser_on, console, console_on, page, server  # noqa: F401
+from test_console_page import reply_to, state_of
+
+MANY, DOMAIN = 100_000, "second.example"
+FOUND = f"user050000@{DOMAIN}"
+NODES_MAX = 4000
+
+
+@pytest.fixture
+def crowd(server):
+    """A mailbox is its directory, as the mail root has it; one of them has an account too."""
+    server.winpop_ok("add", FOUND, "/createuser", "pw")
+    for n in range(MANY):
+        if n != 50_000:
+            os.mkdir(server.mailroot / DOMAIN / f"P3_user{n:06}.mbx", 0o700)
+    return server
+
+
+def numbers(page):
+    return [int(name.removeprefix("user")) for name in page.rows()]
+
+
+def nodes(page):
+    return page.run("return document.querySelectorAll('*').length")
+
+
+def walk(page, crowd):
+    """Open, page on and back, search, lock what was found, look at it: each answers, and the page stays small."""
+    page.visit(f"domain/{DOMAIN}")
+    assert numbers(page) == list(range(100))
+    assert "1 to 100 of 100,000" in page.text(".pager")
+    for first in (100, 200, 300):
+        page.press("Next")
+        page.wait(lambda: numbers(page)[0] == first)
+        assert nodes(page) < NODES_MAX
+    page.press("Previous")
+    page.wait(lambda: numbers(page)[0] == 200)
+
+    page.fill("Search mailboxes", "05000")
+    page.wait(lambda: numbers(page) == [5000, *range(50_000, 50_010)])
+    page.right_click(page.row("user050000"))
+    page.choose("Lock")
+    page.done(f"{FOUND} is locked.")
+    assert page.cells("user050000")["State"] == "locked"
+    assert state_of(crowd, DOMAIN, "/from", FOUND, "/limit", "1") == {FOUND: "locked"}
+    assert reply_to(crowd, FOUND, "pw").startswith("-ERR [SYS/PERM]")
+    assert reply_to(crowd, KIM).startswith("+OK")
+
+    page.right_click(page.row("user050000"))
+    page.choose("Properties")
+    page.wait(lambda: page.heading() == FOUND)
+    page.wait_calm()
+    assert page.property("State") == "locked"
+    page.driver.back()
+    page.wait(lambda: page.heading() == DOMAIN and numbers(page)[0] == 5000)
+    assert page.field("Search mailboxes").get_attribute("value") == "05000", "the search is kept"
+    page.visit("computer")
+    assert page.cells(DOMAIN)["Mailboxes"] == "100,000"
+    assert nodes(page) < NODES_MAX
+
+
+def type_fast(page):
+    """One question at a time, however slow the answers are; the last one typed is what is shown, and asked, in the end."""
+    page.visit(f"domain/{DOMAIN}")
+    page.fill("Search mailboxes", "")
+    page.wait(lambda: numbers(page) == list(range(100)))
+    page.between("/commands/stat", "async (go) => { await late(400); return go(); }")
+    search = page.field("Search mailboxes")
+    for letter in "user099999":
+        search.send_keys(letter)
+    page.wait(lambda: numbers(page) == [99_999] and page.seen("flying") == 0)
+    asked = [question["switches"].get("match") for question in page.seen("asked")]
+    assert asked[-1] == "user099999"
+    assert len(asked) < len("user099999"), "each letter was asked about"
+    assert page.seen("most") == 1
+
+
+def test_a_hundred_thousand(page, crowd):
+    walk(page, crowd)
+    type_fast(page)
