@@ -1,8 +1,9 @@
 /* cmd_history.c - what administrators did, newest first. */
 #include <string.h>
-#include "admin/cmd.h"
+#include <strings.h>
 #include "admin/history.h"
 #include "admin/page.h"
+#include "admin/veil.h"
 
 enum { BEFORE, LIMIT };
 
@@ -36,6 +37,15 @@ static const char *dash(const char *z)
 	return *z ? z : "-";
 }
 
+/* Where somebody sits whose name is veiled is as little a delegate's to know. */
+static const char *from_of(const struct wp *w, const struct history_line *line)
+{
+	bool open = !w->veil || strcasecmp(line->who, w->by->name) == 0 ||
+		    !veil_hides(w->veil, line->who);
+
+	return open ? dash(line->from) : "elsewhere";
+}
+
 static void show(void *ctx, const struct history_line *line)
 {
 	const struct telling *t = ctx;
@@ -44,7 +54,7 @@ static void show(void *ctx, const struct history_line *line)
 	out_record(o);
 	out_field(o, "time", line->time);
 	out_field(o, "who", dash(line->who));
-	out_field(o, "from", dash(line->from));
+	out_field(o, "from", from_of(t->w, line));
 	out_field(o, "command", line->command);
 	out_field(o, "target", dash(line->target));
 	out_field(o, "result", dash(line->result));

@@ -370,6 +370,12 @@ static void ask_trouble(struct ask *a, const struct err *e)
 		   "tokens cannot be looked up just now; the console's log says why");
 }
 
+static void refuse_token(struct ask *a)
+{
+	log_event(a->keeper->log, LV_INFO, "console-token-refused", KV("peer", a->peer));
+	ask_refuse(a, 401, EC_DENIED, "this token is not known, or its time is over");
+}
+
 void desk_go_on(struct ask *a)
 {
 	if (admit(a))
@@ -396,7 +402,7 @@ void desk_take(struct ask *a)
 	enum ec rc = a->route->who == FOR_ALL ? EC_OK : find_caller(a, &e);
 
 	if (rc == EC_DENIED)
-		ask_refuse(a, 401, EC_DENIED, "this token is not known, or its time is over");
+		refuse_token(a);
 	else if (rc != EC_OK)
 		ask_trouble(a, &e);
 	else if (a->by.by_token || a->route->who == FOR_PAGE)

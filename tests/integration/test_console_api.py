@@ -120,7 +120,7 @@ def test_tokens_are_for_scripts(console):
     assert console.ask("GET", "/api/v1/session", headers={"Authorization": f"Basic {text}"}).status == 401
     server.winpop_ok("token", "delete", "backup")
     assert console.ask("GET", "/api/v1/session", headers=bearer).status == 401
-    assert text not in console.log_text()
+    assert text not in console.log_text() and console.events("console-token-refused")
 
 
 # ---- jobs ----
@@ -174,6 +174,18 @@ def test_load_balancers_and_monitors(console, whole):
     assert console.get("/metrics").status == 401
     told = whole.ask("GET", "/metrics")
     assert told.status == 200 and told.headers["Content-Type"].startswith("application/openmetrics-text") and b"# EOF" in told.body, told
+
+
+def test_health_is_what_the_service_says(console):
+    """It answers, and is not well: clients should be sent elsewhere."""
+    root = console.server.mailroot
+    root.rename(root.with_name("away"))
+    try:
+        wait_until(lambda: console.get("/health").status == 503, why="a service without its mail root is healthy")
+        assert str(root) not in console.get("/health").body.decode()
+    finally:
+        root.with_name("away").rename(root)
+    wait_until(lambda: console.get("/health").status == 200, why="it is well again")
 
 
 def test_thunderbird_finds_its_settings(console):
