@@ -191,8 +191,12 @@ static void watch(struct conn *c)
 	c->watch_out = out;
 }
 
-static size_t turn_bytes(const struct conn *c)
+/* What begins may be sent whole. What goes on after that, a giant or a long list, would cost all others some tenths of a millisecond
+ * in each pass, and a session takes five of them. */
+static size_t turn_bytes(const struct conn *c, bool alone)
 {
+	if (c->goes_on && !alone)
+		return TURN_BYTES_SHARED;
 	return c->tls ? TURN_BYTES_TLS : TURN_BYTES_PLAIN;
 }
 
@@ -202,7 +206,7 @@ static void settle(struct conn *c)
 
 	turn_cancel(&c->turn);
 	c->settling = true;
-	c->budget = turn_bytes(c);
+	c->budget = turn_bytes(c, loop_is_alone(c->loop, &c->turn));
 	for (unsigned calls = 0;; calls++) {
 		conn_send(c);
 		if (c->phase != P_FREED && !(c->due & 1u << CONN_DATA))
@@ -218,6 +222,7 @@ static void settle(struct conn *c)
 	conn_keep_lent(c);
 	watch(c);
 	c->settling = false;
+	c->goes_on = c->out.first;
 	if (next_event(c, &ev) || (c->out.first && !c->stuck && c->phase < P_FINISHED))
 		loop_again(c->loop, &c->turn);
 }
@@ -229,7 +234,7 @@ void conn_flush(struct conn *c)
 	if (c->settling && !c->calling)
 		return; /* from a file's done(): it is being flushed */
 	c->settling = true;
-	c->budget = turn_bytes(c);
+	c->budget = turn_bytes(c, true);
 	conn_send(c);
 	if (!outside)
 		return;

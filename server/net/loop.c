@@ -33,7 +33,8 @@ struct loop {
 	unsigned index;
 	int wake_fd;
 	struct event wake, soon_ev, again_ev;
-	struct turn soon, again; /* heads of circular lists */
+	struct turn soon, again;   /* heads of circular lists */
+	const struct turn *latest; /* who had the last turn; may be gone */
 	_Atomic(struct job *) posted;
 	atomic_bool stop;
 	atomic_bool running;
@@ -95,6 +96,14 @@ void loop_again(struct loop *l, struct turn *t)
 	if (l->again.next == &l->again)
 		event_add(&l->again_ev, &at_once);
 	list_append(&l->again, t);
+}
+
+bool loop_is_alone(struct loop *l, const struct turn *t)
+{
+	bool alone = l->latest == t;
+
+	l->latest = t;
+	return alone;
 }
 
 /* Runs those that are in the list now. They may add, cancel and free others: so everything goes

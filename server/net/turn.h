@@ -18,6 +18,8 @@ struct turn { /* embed it; zero is "in no list" */
 void loop_soon(struct loop *l, struct turn *t);  /* nothing happens if it is in a list already */
 void loop_again(struct loop *l, struct turn *t); /* moves it if it is */
 void turn_cancel(struct turn *t);
+/* A turn begins: whether nobody else on this loop had one since its own last. */
+bool loop_is_alone(struct loop *l, const struct turn *t);
 
 /* Whatever is in here is valid until the running callback returns, and no longer. */
 #define SCRATCH_IN (16u << 10)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "server/base/clock.h"
 #include "server/base/mem.h"
+#include "server/base/pace.h"
 #include "server/store/files.h"
 #include "server/store/tally.h"
 
@@ -123,6 +124,7 @@ enum ec files_commit(struct box *box, const struct marks *marks, struct commit *
 {
 	struct files_box *fb = files_box_of(box);
 	struct work w = { .fb = fb, .marks = marks, .out = out, .e = e };
+	struct pace p = { 0 };
 
 	*out = (struct commit){ 0 };
 	w.removes = any_marked(marks->removed, box->n_msgs);
@@ -131,7 +133,7 @@ enum ec files_commit(struct box *box, const struct marks *marks, struct commit *
 	enum ec rc = box->msgs ? EC_OK : box->ops->table(box, e);
 	if (rc != EC_OK)
 		return rc;
-	for (uint32_t i = 0; i < fb->table->n;)
+	for (uint32_t i = 0; i < fb->table->n; pace(&p, BATCH * PACE_FILE))
 		run_batch(&w, &i);
 	if (out->n_removed > 0 && fsync(fb->claim.dir) < 0 && w.rc == EC_OK)
 		w.rc = err_sys(e, "cannot make removals durable") == EC_BROKEN ? EC_BROKEN

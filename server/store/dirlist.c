@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "server/base/err.h"
+#include "server/base/pace.h"
 #include "server/store/dirlist.h"
 
 char *dirlist_name(const struct dirlist *l, size_t i)
@@ -15,18 +16,26 @@ char *dirlist_name(const struct dirlist *l, size_t i)
 	return l->names.mem + l->names.off + l->items[i].name;
 }
 
-static int by_name(const void *a, const void *b, void *names)
+struct sorting {
+	const char *names;
+	struct pace pace;
+};
+
+static int by_name(const void *a, const void *b, void *arg)
 {
 	const struct dirlist_item *x = a, *y = b;
-	const char *base = names;
+	struct sorting *s = arg;
 
-	return strcmp(base + x->name, base + y->name);
+	pace(&s->pace, PACE_ENTRY);
+	return strcmp(s->names + x->name, s->names + y->name);
 }
 
 void dirlist_sort(struct dirlist *l)
 {
+	struct sorting s = { .names = l->names.mem + l->names.off };
+
 	if (l->n > 1)
-		qsort_r(l->items, l->n, sizeof(*l->items), by_name, l->names.mem + l->names.off);
+		qsort_r(l->items, l->n, sizeof(*l->items), by_name, &s);
 }
 
 static void add(struct dirlist *l, const struct dirent *d)
@@ -57,6 +66,7 @@ int dirlist_read(int dirfd, bool (*want)(const char *name), struct dirlist *out)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct pace p = { 0 };
 	struct dirent *d;
 
 	*out = (struct dirlist){ 0 };
@@ -66,6 +76,7 @@ int dirlist_read(int dirfd, bool (*want)(const char *name), struct dirlist *out)
 		return -1;
 	}
 	while (errno = 0, (d = readdir(dir))) {
+		pace(&p, PACE_DIRENT);
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
 		if (!want || want(d->d_name))

@@ -20,12 +20,16 @@
 #include <unistd.h>
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
+#include "server/base/pace.h"
 #include "server/store/beneath.h"
 #include "server/store/index.h"
 
 #define INDEX_FILE "index"
 #define TAKE_TRIES 8
 #define COMPACT_MIN 32
+#define PAGE_BYTES 4096
+#define PIECE_BYTES                                                                                \
+	(256u << 10) /* read or written by one call, then others may have the processor */
 
 uint64_t index_boot_id(void)
 {
@@ -197,14 +201,28 @@ bool index_glance_now(int dir, const struct stat *dir_is, uint64_t boot, struct 
 	       !is_due(out);
 }
 
+static size_t piece_of(uint64_t len)
+{
+	return len < PIECE_BYTES ? (size_t)len : PIECE_BYTES;
+}
+
+static void moved(struct pace *p, size_t octets)
+{
+	pace(p, (unsigned)(octets / PAGE_BYTES) * PACE_PAGE);
+}
+
 static bool write_at(const struct index_hold *h, const void *p, size_t len, uint64_t off)
 {
+	struct pace so_far = { 0 };
+
 	for (size_t done = 0; done < len;) {
-		ssize_t n = pwrite(h->fd, (const char *)p + done, len - done, (off_t)(off + done));
+		ssize_t n = pwrite(h->fd, (const char *)p + done, piece_of(len - done),
+				   (off_t)(off + done));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return false;
+		moved(&so_far, (size_t)n);
 		done += (size_t)n;
 	}
 	return true;
@@ -324,20 +342,24 @@ bool index_mark(struct index_hold *h, uint64_t at, const char *name, uint32_t fl
 
 bool index_records(const struct index_hold *h, uint64_t end, struct buf *out)
 {
+	struct pace so_far = { 0 };
 	struct stat st;
 
 	if (h->fd < 0 || fstat(h->fd, &st) < 0 || st.st_size <= INDEX_HEAD_LEN ||
 	    (uint64_t)st.st_size > INDEX_BYTES_MAX)
 		return h->fd >= 0;
 	uint64_t upto = end < (uint64_t)st.st_size ? end : (uint64_t)st.st_size;
+	if (upto > INDEX_HEAD_LEN)
+		buf_room(out, (size_t)(upto - INDEX_HEAD_LEN)); /* at once: growing copies */
 	for (uint64_t at = INDEX_HEAD_LEN; at < upto;) {
-		char *to = buf_room(out, (size_t)(upto - at));
-		ssize_t n = pread(h->fd, to, (size_t)(upto - at), (off_t)at);
+		size_t want = piece_of(upto - at);
+		ssize_t n = pread(h->fd, buf_room(out, want), want, (off_t)at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return n == 0;
 		buf_grew(out, (size_t)n);
+		moved(&so_far, (size_t)n);
 		at += (uint64_t)n;
 	}
 	return true;

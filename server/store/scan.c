@@ -22,6 +22,7 @@
 #include "server/base/clock.h"
 #include "server/base/file.h"
 #include "server/base/mem.h"
+#include "server/base/pace.h"
 #include "server/store/beneath.h"
 #include "server/store/canon.h"
 #include "server/store/dirlist.h"
@@ -54,6 +55,7 @@ struct scan {
 	size_t n, n_unknown;
 	int64_t mtime_ns, look_again_s;
 	uint64_t dir_ino;
+	struct pace pace;
 };
 
 static void drop(struct scan *s)
@@ -128,25 +130,27 @@ static int list_messages(struct scan *s)
 	return 0;
 }
 
-static int by_name(const void *a, const void *b)
+static int by_name(const void *a, const void *b, void *p)
 {
 	const struct index_rec *x = a, *y = b;
 
+	pace(p, PACE_ENTRY);
 	return strcmp(x->name, y->name);
 }
 
 /* The live records of an index image, sorted by name; as many as are sound. */
-static struct index_rec *old_records(const struct buf *old, size_t *n)
+static struct index_rec *old_records(const struct buf *old, size_t *n, struct pace *p)
 {
 	size_t pos = 0, cap = old->len / INDEX_REC_MIN + 1;
 	struct index_rec *recs = mem_new(cap * sizeof(*recs));
 
 	*n = 0;
 	while (old->len > 0 && index_next(buf_at(old), old->len, &pos, &recs[*n])) {
+		pace(p, PACE_ENTRY);
 		if (!(recs[*n].flags & INDEX_DEAD))
 			++*n;
 	}
-	qsort(recs, *n, sizeof(*recs), by_name);
+	qsort_r(recs, *n, sizeof(*recs), by_name, p);
 	return recs;
 }
 
@@ -154,11 +158,12 @@ static struct index_rec *old_records(const struct buf *old, size_t *n)
 static void keep_known(struct scan *s, const struct buf *old, bool believe)
 {
 	size_t n_old, k = 0;
-	struct index_rec *recs = old_records(old, &n_old);
+	struct index_rec *recs = old_records(old, &n_old, &s->pace);
 
 	s->n_unknown = s->n;
 	for (size_t i = 0; i < s->n; i++) {
 		struct found *f = &s->found[i];
+		pace(&s->pace, PACE_ENTRY);
 		while (k < n_old && strcmp(recs[k].name, f->rec.name) < 0)
 			k++;
 		if (k == n_old || strcmp(recs[k].name, f->rec.name) != 0 ||
@@ -251,6 +256,7 @@ static enum ec count_unknown(struct scan *s, struct err *e)
 
 	for (size_t i = 0; i < s->n && rc == EC_OK; i++) {
 		struct found *f = &s->found[i];
+		pace(&s->pace, f->known ? PACE_ENTRY : PACE_FILE);
 		int is = f->known ? 1 : count_message(s, &f->rec);
 		if (is < 0)
 			rc = leave_out(s, f->rec.name, e);
@@ -261,10 +267,11 @@ static enum ec count_unknown(struct scan *s, struct err *e)
 	return rc;
 }
 
-static int by_arrival(const void *a, const void *b)
+static int by_arrival(const void *a, const void *b, void *p)
 {
 	const struct found *x = a, *y = b;
 
+	pace(p, PACE_ENTRY);
 	if (x->rec.arrived_us != y->rec.arrived_us)
 		return x->rec.arrived_us < y->rec.arrived_us ? -1 : 1;
 	return strcmp(x->rec.name, y->rec.name);
@@ -279,9 +286,10 @@ static void form_records(struct scan *s, struct buf *out, struct index_head *hea
 		.look_again_s = s->look_again_s,
 	};
 	if (s->n > 0)
-		qsort(s->found, s->n, sizeof(*s->found), by_arrival);
+		qsort_r(s->found, s->n, sizeof(*s->found), by_arrival, &s->pace);
 	for (size_t i = 0; i < s->n; i++) {
 		const struct index_rec *r = &s->found[i].rec;
+		pace(&s->pace, PACE_ENTRY);
 		index_rec_form(r, out);
 		head->n++;
 		head->octets += r->octets;

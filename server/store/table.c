@@ -10,6 +10,7 @@
 #include <string.h>
 #include "server/base/err.h"
 #include "server/base/mem.h"
+#include "server/base/pace.h"
 #include "server/store/indexread.h"
 #include "server/store/table.h"
 #include "server/store/uidl.h"
@@ -112,9 +113,11 @@ static struct msg_table *table_from(struct index_reader *r, size_t n_wanted, int
 {
 	struct filling f = filling_new(r, n_wanted);
 	struct index_rec rec;
+	struct pace p = { 0 };
 	bool fits = true;
 
 	while (fits && index_read_next(r, &rec)) {
+		pace(&p, PACE_ENTRY);
 		if ((rec.flags & INDEX_DEAD) || rec.arrived_us > last_us)
 			continue;
 		fits = f.t->n < f.n_max;

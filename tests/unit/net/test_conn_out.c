@@ -296,6 +296,70 @@ static void leaving_in_the_middle_of_a_file_warns_nobody(void **state)
 	loop_free(&l);
 }
 
+/* ---- a giant, and others ---- */
+
+static void drain(int fd)
+{
+	static char gone[1u << 20];
+
+	while (recv(fd, gone, sizeof(gone), MSG_DONTWAIT) > 0)
+		;
+}
+
+/* Octets that the giant's connection sends in one pass of the loop; the other, if any, has something to hear in it. */
+static size_t sent_in_a_pass(struct loop *l, struct owner *giant, const int fd[2], const int *other)
+{
+	size_t before = conn_queued(giant->c);
+
+	drain(fd[1]);
+	if (other)
+		rig_send(*other, "NOOP\r\n");
+	event_base_loop(loop_base(l), EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	return before - conn_queued(giant->c);
+}
+
+/* The most that it sends in one of many passes. With another one: in those in which that one was heard, as in the pass before; the
+ * kernel may be late with what was sent to it. */
+static size_t most_in_a_pass(struct loop *l, struct owner *giant, const int fd[2],
+			     const struct owner *other, const int *others_fd)
+{
+	size_t most = 0;
+	bool heard = !other;
+
+	for (unsigned i = 0; i < 40; i++) {
+		unsigned told = other ? other->told[CONN_DATA] : 0;
+		size_t n = sent_in_a_pass(l, giant, fd, others_fd);
+		bool counts = heard && (!other || other->told[CONN_DATA] > told);
+
+		heard = !other || other->told[CONN_DATA] > told;
+		most = counts && n > most ? n : most;
+	}
+	return most;
+}
+
+static void a_giant_takes_small_turns_while_others_have_theirs(void **state)
+{
+	struct loop *l = rig_loop();
+	struct owner giant = { 0 }, other = { 0 };
+	int fd[2], others_fd[2], file = rig_file(64u << 20);
+
+	(void)state;
+	rig_tcp_pair(fd);
+	rig_tcp_pair(others_fd);
+	owner_start(&giant, l, fd[0], 1000);
+	owner_start(&other, l, others_fd[0], 1000);
+	conn_put_file(giant.c, file, 0, 64u << 20, NULL, NULL);
+	sent_in_a_pass(l, &giant, fd, NULL); /* what begins, begins with a large turn */
+	assert_in_range(most_in_a_pass(l, &giant, fd, &other, &others_fd[1]), 1, 64u << 10);
+	assert_in_range(most_in_a_pass(l, &giant, fd, NULL, NULL), 128u << 10, SIZE_MAX);
+	owner_drop(&giant);
+	owner_drop(&other);
+	close(fd[1]);
+	close(others_fd[1]);
+	close(file);
+	loop_free(&l);
+}
+
 /* LIST of a large mailbox: it stops above the mark and goes on from CONN_DRAINED. */
 #define LINES 100000
 static void put_lines(struct owner *o, enum conn_ev ev)
@@ -403,6 +467,7 @@ int main(void)
 		cmocka_unit_test(many_pieces_keep_their_order),
 		cmocka_unit_test(a_truncated_file_breaks_the_connection),
 		cmocka_unit_test(leaving_in_the_middle_of_a_file_warns_nobody),
+		cmocka_unit_test(a_giant_takes_small_turns_while_others_have_theirs),
 		cmocka_unit_test(long_answers_are_resumed),
 		cmocka_unit_test(echo_of_random_pieces),
 	};
