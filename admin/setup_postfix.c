@@ -69,8 +69,10 @@ enum ec setup_apply_postfix(struct setup *s, void *kept, struct err *e)
 	const char *const words[] = { "mta", "postfix", "/apply", replace ? "/y" : NULL, NULL };
 	enum ec rc = postconf_read(s->w->mem, NULL, &now, e);
 
-	if (rc == EC_OK)
-		rc = kept_take(s->w->mem, config_file(s, &now, "main.cf"), &k->main_cf, e);
+	if (rc != EC_OK)
+		return rc;
+	kept_sweep(config_file(s, &now, "."));
+	rc = kept_take(s->w->mem, config_file(s, &now, "main.cf"), &k->main_cf, e);
 	if (rc == EC_OK)
 		rc = kept_take(s->w->mem, config_file(s, &now, "master.cf"), &k->master_cf, e);
 	if (rc != EC_OK)
@@ -230,6 +232,7 @@ enum ec setup_leave_postfix(struct setup *s, size_t *n, struct err *e)
 
 	*n = 0;
 	if (rc == EC_OK && is_any_ours(s, &now)) {
+		kept_sweep(config_file(s, &now, "."));
 		rc = postconf_keep(s->w->mem, &now, "with-winpop", &kept, e);
 		setup_log_line(&s->log, "  the files as they were: %s", kept);
 	}
