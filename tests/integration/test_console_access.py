@@ -11,6 +11,7 @@ from selenium.webdriver.common.keys import Keys
 from fixtures.axe import Axe, NoAxe, literal_of
 from fixtures.browser import DESK, PHONE, SCRIPT
 from fixtures.desk import BODY, CHIEF, DORA, KIM, LEE, browser_on, console, console_on, page, server  # noqa: F401
+from test_console_page import state_of
 
 SCHEMES = ["light", "dark"]
 WINDOWS = pytest.mark.parametrize("window", [DESK, PHONE], ids=["desk", "phone"])
@@ -274,6 +275,12 @@ def test_keyboard_alone(page, server):
     assert page.active().text == "Lock"
     page.keys(Keys.ESCAPE)
     assert page.active().text == "example.com", "the focus goes back"
+    page.menu_key()
+    page.keys(Keys.ARROW_RIGHT)
+    assert page.active().text == "Mailbox"
+    page.keys(Keys.ARROW_LEFT)
+    assert (page.active().text, page.active().get_attribute("aria-expanded")) == ("New", "false")
+    page.keys(Keys.ESCAPE)
     page.menu_key()
     page.keys("d")
     assert page.active().text == "Delete"

@@ -16,7 +16,7 @@ import { LABELS, LOGGING, METHODS } from "./words.js";
  */
 
 /** "2 (file)" as `get` shows the method; the name alone is what stays the same on every computer. */
-export function methodName(value) {
+function methodName(value) {
 	return /\((\w+)\)$/.exec(value)?.[1] ?? value;
 }
 

@@ -9,7 +9,7 @@ import { giveMenu } from "./menu.js";
 import { Newest } from "./newest.js";
 import { COMPUTER, SERVER_PLACES, domainOf, domainPlace, href } from "./place.js";
 
-export const TITLES = {
+const TITLES = {
 	statistics: "Statistics", sessions: "Sessions", quotas: "Quotas", history: "History", migration: "Migration",
 	check: "Check",
 };
