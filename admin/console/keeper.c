@@ -81,13 +81,24 @@ static _Noreturn void fail_web(const struct log *log, const struct err *e)
 	_exit(1);
 }
 
-static _Noreturn void be_web(const struct keeper *k, int link)
+static void ask_free(struct ask *a);
+
+/* What the keeper knows when it is forked is no business of a process that strangers speak to: this is its copy. */
+static void forget(struct keeper *k)
+{
+	while (k->asks)
+		ask_free(k->asks);
+	jobs_free(&k->jobs);
+	sessions_free(&k->sessions);
+}
+
+static _Noreturn void be_web(struct keeper *k, int link)
 {
 	struct tls *tls = NULL;
 	struct err e;
 
 	cage_signals();
-
+	forget(k);
 	if (enter_cage(k, link, &tls, &e) != EC_OK)
 		fail_web(k->log, &e);
 	/* The keeper's own way to the log was closed with everything else. */
@@ -450,12 +461,25 @@ void keeper_look_at_rights(struct keeper *k)
 	keeper_end_sessions(k);
 }
 
+/* Settings that nobody could serve by are not taken, or the next half that ends would be the last. */
+static enum ec load_settings(const struct keeper *k, struct conf **out, struct err *e)
+{
+	enum ec rc = conf_load(k->conf_path, out, e);
+
+	if (rc != EC_OK)
+		return rc;
+	rc = cage_check((*out)->console_user, e);
+	if (rc != EC_OK)
+		conf_unref(out);
+	return rc;
+}
+
 /* Whoever is signed in signs in again: what he may do can be another thing now. */
 void keeper_reload(struct keeper *k)
 {
 	struct conf *now;
 	struct err e;
-	enum ec rc = conf_load(k->conf_path, &now, &e);
+	enum ec rc = load_settings(k, &now, &e);
 
 	if (rc == EC_OK) {
 		conf_unref(&k->conf);

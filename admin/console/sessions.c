@@ -145,14 +145,14 @@ enum ec sessions_add(struct sessions *s, const struct session *new, uint64_t now
 static struct row **find(struct sessions *s, const char *id)
 {
 	unsigned char hash[32];
+	struct row **at = &s->first;
 
 	if (!hash_of(id, hash))
 		return NULL;
-	for (struct row **at = &s->first; *at; at = &(*at)->next) {
-		if (same_bytes((*at)->hash, hash, sizeof(hash)))
-			return at;
-	}
-	return NULL;
+	while (*at && !same_bytes((*at)->hash, hash, sizeof(hash)))
+		at = &(*at)->next;
+	wipe(hash, sizeof(hash));
+	return *at ? at : NULL;
 }
 
 const struct session *sessions_get(struct sessions *s, const char *id, bool touch, uint64_t now_ms)

@@ -4,6 +4,7 @@ What a delegate can ask for is not listed here: it is read from the server's own
 the day it is added.
 """
 import concurrent.futures
+import hashlib
 import http.client
 import json
 import os
@@ -532,11 +533,11 @@ def test_a_reload_that_would_make_it_root_changes_nothing(console, whole):
     console.server.write_conf(console_user="")
     try:
         os.kill(console.process.pid, signal.SIGHUP)
-        wait_until(lambda: console.events("console-failed"), why="no complaint")
-        wait_until(lambda: web_of(console) == [web], why="the half that served goes on")
+        wait_until(lambda: console.events("console-reload-failed"), why="no complaint")
     finally:
         console.server.write_conf(console_user="nobody")
-    assert console.ask("GET", "/").status == 200
+    assert web_of(console) == [web]
+    assert whole.ask("GET", "/api/v1/session").status == 200
 
 
 def test_a_killed_half_is_replaced_and_sessions_stay(console, whole):
@@ -547,6 +548,32 @@ def test_a_killed_half_is_replaced_and_sessions_stay(console, whole):
     console.n_starts += 1
     assert web_of(console) != [web]
     assert whole.run("list").status == 200
+
+
+def memory_holds(pid, what):
+    """In what the process may write to; what a sanitizer keeps beside is too large to look at."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            (begin, _, end), how = line.split()[0].partition("-"), line.split()[1]
+            begin, end = int(begin, 16), int(end, 16)
+            if not how.startswith("rw") or end - begin > 256 << 20:
+                continue
+            memory.seek(begin)
+            if what in memory.read(end - begin):
+                return True
+    return False
+
+
+def test_a_new_half_knows_nobody(console, whole):
+    """It is a fork of the keeper, which knows who is signed in."""
+    known = hashlib.sha256(bytes.fromhex(whole.cookie.split("=")[1])).digest()
+    ready = len(console.events("console-ready"))
+    os.kill(web_of(console)[0], signal.SIGKILL)
+    wait_until(lambda: len(console.events("console-ready")) > ready, why="no other half was started")
+    console.n_starts += 1
+    [web] = web_of(console)
+    assert memory_holds(console.process.pid, known), "the test looks in the wrong place"
+    assert not memory_holds(web, known)
 
 
 def test_new_rights_sign_everybody_out(console, whole):
