@@ -5,7 +5,7 @@ import smtplib
 
 import pytest
 from fixtures.barehost import BareHost
-from fixtures.waiting import wait_until
+from fixtures.waiting import PATIENCE, wait_until
 
 HOST = "mail.example.com"
 KIM, PASSWORD = "kim@example.com", "pw-of-kim-7731"
@@ -81,7 +81,7 @@ def test_by_a_person_and_out_again(bare):
     assert [line for line in said.splitlines() if line.strip() and "will_be_done" not in line] == ["Has Postfix read its settings"], said
     done = worth(bare)
     bare.ok("setup", "/remove", "/y")
-    assert bare.process.wait(60) == 0
+    assert bare.process.wait(PATIENCE) == 0
     bare.process = None
     # Limits of size are no harm, and may be an administrator's by now; all that leads to us is gone.
     left = {key: value for key, value in worth(bare).items() if before.get(key) != value}
