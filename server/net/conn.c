@@ -191,11 +191,11 @@ static void watch(struct conn *c)
 	c->watch_out = out;
 }
 
-/* What begins may be sent whole. What goes on after that, a giant or a long list, would cost all others some tenths of a millisecond
- * in each pass, and a session takes five of them. */
+/* A message of the usual size goes in one turn. A giant or a long list would cost all others some tenths of a millisecond in each
+ * pass, and a session takes five of them. */
 static size_t turn_bytes(const struct conn *c, bool alone)
 {
-	if (c->goes_on && !alone)
+	if (c->streak >= TURN_BYTES_PLAIN && !alone)
 		return TURN_BYTES_SHARED;
 	return c->tls ? TURN_BYTES_TLS : TURN_BYTES_PLAIN;
 }
@@ -222,7 +222,8 @@ static void settle(struct conn *c)
 	conn_keep_lent(c);
 	watch(c);
 	c->settling = false;
-	c->goes_on = c->out.first;
+	if (!c->out.first)
+		c->streak = 0;
 	if (next_event(c, &ev) || (c->out.first && !c->stuck && c->phase < P_FINISHED))
 		loop_again(c->loop, &c->turn);
 }

@@ -66,6 +66,7 @@ void conn_push(struct conn *c)
 static void sent(struct conn *c, size_t n)
 {
 	c->n_out += n;
+	c->streak += n;
 	c->budget -= n < c->budget ? n : c->budget;
 	conn_touch(c);
 	outq_sent(&c->out, c->loop, n);

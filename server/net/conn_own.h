@@ -13,7 +13,7 @@
 /* Sent per turn, then the others are looked at: a tenth of a millisecond of sendfile, a quarter of one of encrypting. */
 #define TURN_BYTES_PLAIN (1088u << 10) /* a message of 1 MiB with all that is said around it */
 #define TURN_BYTES_TLS (256u << 10)
-#define TURN_BYTES_SHARED (64u << 10) /* of what goes on while others have turns, too */
+#define TURN_BYTES_SHARED (64u << 10) /* what is longer, while others have turns */
 
 enum phase {
 	P_OPEN,
@@ -39,7 +39,6 @@ struct conn {
 	bool stuck;    /* the kernel took less than offered */
 	bool above;    /* over CONN_HIGH since the last CONN_DRAINED */
 	bool ended;    /* the peer's end was received */
-	bool goes_on;  /* not all was sent when its last turn ended */
 	bool watch_in, watch_out;
 	bool corked; /* the kernel sends full segments only */
 	struct event in_ev, out_ev, tick;
@@ -49,6 +48,7 @@ struct conn {
 	struct buf in; /* ... or here, when it outlived a turn; never both */
 	struct outq out;
 	size_t budget; /* octets that this turn may still send */
+	size_t streak; /* octets sent since the queue was last empty */
 	struct tls *tls_next;
 	struct tls_io *tls;
 	uint64_t idle_ms, last_ms; /* conn_timeout; when something was last moved */
