@@ -3,6 +3,7 @@
  * Most commands become the owner of the mail root for good, which who runs them must not; so each has a process. Nothing is
  * executed anew: no password is in a list of processes, and what runs is what is installed.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -46,8 +47,10 @@ static void run_in_child(const struct job *j)
 
 	ask.confirm = no_question;
 	argv[2] = arena_strz(j->w->mem, j->w->conf_path);
-	for (size_t i = 0; j->words[i]; i++)
+	for (size_t i = 0; j->words[i]; i++) {
+		assert(argc < (int)(sizeof(argv) / sizeof(argv[0])));
 		argv[argc++] = arena_strz(j->w->mem, j->words[i]);
+	}
 	struct wp_result *r = &j->told->result;
 	r->rc = args_parse(argc, argv, &args, &r->err);
 	if (r->rc != EC_OK)

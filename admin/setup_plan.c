@@ -2,6 +2,7 @@
  *
  * Only what differs from what is set becomes a change, so that the wizard run again over its own work has nothing to do.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "server/base/kv.h"
@@ -36,8 +37,10 @@ static const char *is_set(const struct setup *s, const char *key)
 
 static void put(struct pairs *p, const char *key, const char *value)
 {
-	if (value && strcmp(value, is_set(p->s, key)) != 0)
-		p->at[p->n++] = (struct setup_pair){ key, value };
+	if (!value || strcmp(value, is_set(p->s, key)) == 0)
+		return;
+	assert(p->n < SETUP_PAIRS_MAX);
+	p->at[p->n++] = (struct setup_pair){ key, value };
 }
 
 static void put_number(struct pairs *p, const char *key, unsigned value)

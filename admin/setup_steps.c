@@ -3,6 +3,7 @@
  * Users come first, since files are given to them; the settings before what is made by them; services last, when all that
  * they read is there.
  */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include "admin/run.h"
 #include "admin/setup_steps.h"
 
+#define WORDS_MAX 16 /* of a command */
 #define CERT_DAYS 3650
 #define DIR_MODE 0750
 #define CONF_MODE 0640
@@ -33,12 +35,13 @@ enum ec setup_run(struct setup *s, const char *const argv[], struct err *e)
 {
 	const char *text = "", *said;
 	const char *const *rest = argv + 1;
-	const char *words[16] = { run_find(s->w->mem, argv[0]) };
+	const char *words[WORDS_MAX + 1] = { run_find(s->w->mem, argv[0]) };
 	size_t n = 1;
 
 	if (!words[0])
 		return err_set(e, EC_ABSENT, "there is no %s on this computer", argv[0]);
 	for (; *rest; rest++) {
+		assert(n < WORDS_MAX);
 		words[n++] = *rest;
 		text = arena_fmt(s->w->mem, "%s %s", text, *rest);
 	}
@@ -264,7 +267,7 @@ static enum ec run_with_pairs(struct setup *s, const char *command, struct err *
 {
 	struct setup_pair pairs[SETUP_PAIRS_MAX];
 	size_t n = setup_settings(s, pairs);
-	const char *words[WP_ARGS_MAX + 2] = { command };
+	const char *words[2 * SETUP_PAIRS_MAX + 2] = { command };
 
 	for (size_t i = 0; i < n; i++) {
 		words[1 + 2 * i] = pairs[i].key;

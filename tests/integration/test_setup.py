@@ -297,3 +297,25 @@ def test_what_fails_is_taken_back(bare):
     bare.ok("setup", "/remove", "/y")
     assert "disable --now winpopd.service" in bare.systemctl_calls()
     assert bare.winpop("status").code != 0
+
+
+def test_an_account_that_is_there_already_is_not_taken_for_its_mailbox(bare):
+    """Nobody's password is changed, and no success is told without a mailbox."""
+    bare.run("useradd", "--no-create-home", "kim")
+    bare.run("chpasswd", stdin=f"kim:{PASSWORD}\n")
+    done = bare.winpop("setup", "--answers", bare.answers(authentication="local", mailbox="kim", **basics()), stdin="another\n")
+    assert done.code == 1 and "createuser with no" in done.err and not bare.path("/etc/winpop").exists(), done
+    bare.ok("setup", "--answers", bare.answers(authentication="local", mailbox="kim", createuser="no", **basics()))
+    bare.start()
+    mail_goes_in_and_out(bare)
+
+
+def test_a_user_without_his_group_is_completed(bare):
+    """As useradd leaves him when it is ended between its files."""
+    group = bare.etc / "group"
+    bare.run("useradd", "--system", "--user-group", "--no-create-home", "winpop")
+    group.write_text("".join(line for line in group.read_text().splitlines(True) if not line.startswith("winpop:")))
+    assert "Makes the group winpop" in bare.ok("setup", "--answers", bare.answers(mailbox="kim", **basics()), stdin=PASSWORD + "\n")
+    assert bare.run("id", "-gn", "winpop").strip() == "winpop"
+    bare.start()
+    mail_goes_in_and_out(bare)
