@@ -25,6 +25,8 @@ FOREIGN = {
     "a skipped test": r"pytest\.(?:sk" r"ip|mark\.(?:sk" r"ip|xf" r"ail))|sk" r"ipif|unittest\.sk" r"ip",
 }
 FOREIGN = {what: re.compile(pattern) for what, pattern in FOREIGN.items()}
+# To boot a system takes mounts and cgroups that a container need not have: its tests say so there, and nothing else may.
+EXCEPTED = {("a skipped test", "tests/integration/fixtures/booted.py")}
 BINARY = {".pyc", ".png", ".ico", ".der", ".pem"}
 
 
@@ -54,7 +56,7 @@ def check_c(rel, text):
 
 def check_text(rel, text):
     for what, pattern in FOREIGN.items():
-        for found in pattern.finditer(text):
+        for found in () if (what, str(rel)) in EXCEPTED else pattern.finditer(text):
             yield f"{rel}:{text.count(chr(10), 0, found.start()) + 1}: {what}: {found.group()}"
 
 
