@@ -201,6 +201,7 @@ void slapd_start_with(struct slapd *s, const char *global, const char *database)
 {
 	char text[4000], db[80];
 
+	signal(SIGPIPE, SIG_IGN); /* as the programs do: a server may go while it is written to */
 	*s = (struct slapd){ 0 };
 	strcpy(s->dir, "/tmp/winpop-ldap-XXXXXX");
 	assert_non_null(mkdtemp(s->dir));
