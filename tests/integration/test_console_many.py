@@ -1,4 +1,7 @@
-"""A domain of 100,000 mailboxes in the browser: pages, search as one types, a change, and no more on the page than is to be seen."""
+"""A domain of many mailboxes in the browser: pages, search as one types, a change, and no more on the page than is to be seen.
+
+WINPOP_MANY=100000: as many as it is meant for; that takes two minutes.
+"""
 import os
 
 import pytest
@@ -6,8 +9,9 @@ import pytest
 from fixtures.desk import KIM, browser_on, console, console_on, page, server  # noqa: F401
 from test_console_page import reply_to, state_of
 
-MANY, DOMAIN = 100_000, "second.example"
-FOUND = f"user050000@{DOMAIN}"
+MANY, DOMAIN = int(os.environ.get("WINPOP_MANY", "20000")), "second.example"
+LAST = f"user{MANY - 1:06}"
+FOUND = f"user010000@{DOMAIN}"
 NODES_MAX = 4000
 
 
@@ -16,7 +20,7 @@ def crowd(server):
     """A mailbox is its directory, as the mail root has it; one of them has an account too."""
     server.winpop_ok("add", FOUND, "/createuser", "pw")
     for n in range(MANY):
-        if n != 50_000:
+        if n != 10_000:
             os.mkdir(server.mailroot / DOMAIN / f"P3_user{n:06}.mbx", 0o700)
     return server
 
@@ -33,7 +37,7 @@ def walk(page, crowd):
     """Open, page on and back, search, lock what was found, look at it: each answers, and the page stays small."""
     page.visit(f"domain/{DOMAIN}")
     assert numbers(page) == list(range(100))
-    assert "1 to 100 of 100,000" in page.text(".pager")
+    assert f"1 to 100 of {MANY:,}" in page.text(".pager")
     for first in (100, 200, 300):
         page.press("Next")
         page.wait(lambda: numbers(page)[0] == first)
@@ -41,26 +45,26 @@ def walk(page, crowd):
     page.press("Previous")
     page.wait(lambda: numbers(page)[0] == 200)
 
-    page.fill("Search mailboxes", "05000")
-    page.wait(lambda: numbers(page) == [5000, *range(50_000, 50_010)])
-    page.right_click(page.row("user050000"))
+    page.fill("Search mailboxes", "01000")
+    page.wait(lambda: numbers(page) == [1000, *range(10_000, 10_010)])
+    page.right_click(page.row("user010000"))
     page.choose("Lock")
     page.done(f"{FOUND} is locked.")
-    assert page.cells("user050000")["State"] == "locked"
+    assert page.cells("user010000")["State"] == "locked"
     assert state_of(crowd, DOMAIN, "/from", FOUND, "/limit", "1") == {FOUND: "locked"}
     assert reply_to(crowd, FOUND, "pw").startswith("-ERR [SYS/PERM]")
     assert reply_to(crowd, KIM).startswith("+OK")
 
-    page.right_click(page.row("user050000"))
+    page.right_click(page.row("user010000"))
     page.choose("Properties")
     page.wait(lambda: page.heading() == FOUND)
     page.wait_calm()
     assert page.property("State") == "locked"
     page.driver.back()
-    page.wait(lambda: page.heading() == DOMAIN and numbers(page)[0] == 5000)
-    assert page.field("Search mailboxes").get_attribute("value") == "05000", "the search is kept"
+    page.wait(lambda: page.heading() == DOMAIN and numbers(page)[0] == 1000)
+    assert page.field("Search mailboxes").get_attribute("value") == "01000", "the search is kept"
     page.visit("computer")
-    assert page.cells(DOMAIN)["Mailboxes"] == "100,000"
+    assert page.cells(DOMAIN)["Mailboxes"] == f"{MANY:,}"
     assert nodes(page) < NODES_MAX
 
 
@@ -72,15 +76,15 @@ def type_fast(page):
     page.wait_calm()
     search = page.field("Search mailboxes")
     page.between("/commands/stat", "async (go) => { await late(400); return go(); }")
-    for letter in "user099999":
+    for letter in LAST:
         search.send_keys(letter)
-    page.wait(lambda: numbers(page) == [99_999] and page.seen("flying") == 0)
+    page.wait(lambda: numbers(page) == [MANY - 1] and page.seen("flying") == 0)
     asked = [question["switches"].get("match") for question in page.seen("asked")]
-    assert asked[-1] == "user099999"
-    assert len(asked) < len("user099999"), "each letter was asked about"
+    assert asked[-1] == LAST
+    assert len(asked) < len(LAST), "each letter was asked about"
     assert page.seen("most") == 1
 
 
-def test_a_hundred_thousand(page, crowd):
+def test_many(page, crowd):
     walk(page, crowd)
     type_fast(page)

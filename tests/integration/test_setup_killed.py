@@ -13,7 +13,7 @@ import pytest
 from fixtures.barehost import BareHost
 from fixtures.waiting import PATIENCE, wait_until
 
-ROUNDS = int(os.environ.get("WINPOP_KILL_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("WINPOP_KILL_ROUNDS", "1"))
 SEED = os.environ.get("WINPOP_KILL_SEED", "1")
 KIM, PASSWORD = "kim@example.com", "pw-of-kim-7731"
 MAIL = b"Subject: secret plans\r\n\r\nhello\r\n"
