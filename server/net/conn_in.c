@@ -84,6 +84,7 @@ static void read_plain(struct conn *c)
 		c->phase == P_OPEN && conn_room(c) < sizeof(s->in) ? conn_room(c) : sizeof(s->in);
 	ssize_t n = max ? recv(c->fd, s->in, max, 0) : -1;
 
+	c->emptied = max && n < (ssize_t)max;
 	if (n > 0)
 		received(c, s->in, n);
 	else if (n == 0)

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include "server/net/conn_own.h"
 
+#define SPLICED_BYTES (64u << 10) /* 16 pages, in sendfile's own pipe */
+
 size_t conn_queued(const struct conn *c)
 {
 	return c->out.n_bytes + (c->tls ? tls_io_queued(c->tls) : 0);
@@ -100,14 +102,39 @@ static void cork(struct conn *c, bool on)
 	c->corked = on;
 }
 
+/* Changes while a connection is young, so it is asked for each time. 0: a unix socket. */
+static size_t segment_size(const struct conn *c)
+{
+	socklen_t len = sizeof(int);
+	int size;
+
+	return getsockopt(c->fd, IPPROTO_TCP, TCP_MAXSEG, &size, &len) < 0 ? 0 : (size_t)size;
+}
+
+/* How much of a file goes now, if something follows it. What is left over in the last segment is small, as a rule: it is not sent
+ * as a file, but with what follows in one call. Beyond what the kernel passes on at once it would end in the middle of a segment
+ * again. */
+static size_t whole_segments(struct conn *c, uint64_t file_len, size_t max)
+{
+	size_t size, over;
+
+	if (max == c->out.n_bytes || c->corked)
+		return max;
+	size = max == file_len && max < 2 * SPLICED_BYTES ? segment_size(c) : 0;
+	over = size ? (c->streak + max) % size : 0;
+	if (size && over <= OUTQ_SMALL_FILE && over + OUTQ_SMALL_FILE < max &&
+	    max - over <= SPLICED_BYTES)
+		return max - over;
+	cork(c, true);
+	return max;
+}
+
 static void send_file(struct conn *c, const struct outq_file *f)
 {
 	off_t off = f->off;
-	size_t max = f->len < c->budget ? f->len : c->budget;
+	size_t max = whole_segments(c, f->len, f->len < c->budget ? f->len : c->budget);
 	ssize_t n;
 
-	if (max < c->out.n_bytes)
-		cork(c, true);
 	n = sendfile(c->fd, f->fd, &off, max);
 	if (n > 0) {
 		c->stuck = (size_t)n < max;
@@ -128,6 +155,13 @@ static size_t at_once(const struct conn *c)
 	return c->budget < SCRATCH_OUT ? c->budget : SCRATCH_OUT;
 }
 
+/* The last reply leaves in one packet with the end of the connection, which follows at once. Not where input may be unread: closing
+ * would throw away what waits here. */
+static bool is_farewell(const struct conn *c)
+{
+	return c->phase == P_FINISHING && c->emptied;
+}
+
 static void send_octets(struct conn *c)
 {
 	struct scratch *s = loop_scratch(c->loop);
@@ -142,7 +176,7 @@ static void send_octets(struct conn *c)
 		return;
 	}
 	/* More to come at once: do not send a half-filled segment. */
-	flags = MSG_NOSIGNAL | (total < c->out.n_bytes ? MSG_MORE : 0);
+	flags = MSG_NOSIGNAL | (total < c->out.n_bytes || is_farewell(c) ? MSG_MORE : 0);
 	msg.msg_iovlen = n_iov;
 	n = n_iov == 1 ? send(c->fd, iov->iov_base, total, flags) : sendmsg(c->fd, &msg, flags);
 	if (n < 0) {

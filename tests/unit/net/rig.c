@@ -3,6 +3,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -129,13 +130,16 @@ void rig_pair(int fd[2])
 	make_nonblocking(fd[0]);
 }
 
-void rig_tcp_pair(int fd[2])
+static void tcp_pair(int fd[2], int segment)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET,
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sa);
 	int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	if (segment)
+		assert_int_equal(
+			setsockopt(door, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment)), 0);
 	assert_int_equal(bind(door, (struct sockaddr *)&sa, len), 0);
 	assert_int_equal(listen(door, 1), 0);
 	getsockname(door, (struct sockaddr *)&sa, &len);
@@ -144,6 +148,19 @@ void rig_tcp_pair(int fd[2])
 	fd[0] = accept4(door, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	assert_true(fd[0] >= 0);
 	close(door);
+}
+
+void rig_tcp_pair(int fd[2])
+{
+	tcp_pair(fd, 0);
+}
+
+void rig_ethernet_pair(int fd[2])
+{
+	int room = 1 << 20;
+
+	tcp_pair(fd, 1460);
+	assert_int_equal(setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
 }
 
 /* The period is a prime, so that a piece in the wrong place shows whatever its size. */

@@ -46,9 +46,10 @@ struct wanted {
 void rig_until_told(struct loop *l, struct owner *o, enum conn_ev ev, unsigned n);
 void rig_until_input(struct loop *l, struct owner *o, size_t len);
 
-void rig_pair(int fd[2]);     /* unix sockets; [0] non-blocking */
-void rig_tcp_pair(int fd[2]); /* loopback TCP; [0] non-blocking, the server's side */
-int rig_file(uint64_t size);  /* unlinked, with the octets of rig_octet */
+void rig_pair(int fd[2]);          /* unix sockets; [0] non-blocking */
+void rig_tcp_pair(int fd[2]);      /* loopback TCP; [0] non-blocking, the server's side */
+void rig_ethernet_pair(int fd[2]); /* the same in segments as short as on a real network */
+int rig_file(uint64_t size);       /* unlinked, with the octets of rig_octet */
 unsigned char rig_octet(uint64_t at);
 uint32_t rig_random(uint32_t *state); /* repeatable */
 void rig_send(int fd, const char *z);

@@ -111,6 +111,57 @@ static void finish_sends_all_then_tells(void **state)
 	loop_free(&l);
 }
 
+static unsigned segments_in(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	return info.tcpi_segs_in;
+}
+
+/* "+OK bye" after input of which all was received, or a part (more); in how many packets it and the end came to the client. */
+static unsigned packets_of_a_farewell(bool more, bool owner_closes)
+{
+	struct loop *l = rig_loop();
+	struct owner o = { .leave_input = more, .free_now = owner_closes, .free_at = CONN_SENT };
+	unsigned before, packets;
+	char got[8];
+	int fd[2];
+
+	rig_tcp_pair(fd);
+	owner_start(&o, l, fd[0], 10);
+	rig_send(fd[1], more ? "0123456789 and more" : "QUIT\r\n");
+	rig_until_told(l, &o, CONN_DATA, 1);
+	before = segments_in(fd[1]);
+	conn_putz(o.c, "+OK bye\r\n");
+	conn_finish(o.c);
+	rig_until_told(l, &o, CONN_SENT, 1);
+	assert_reads(fd[1], "+OK bye\r\n");
+	if (!more)
+		assert_int_equal(read(fd[1], got, sizeof(got)), 0);
+	packets = segments_in(fd[1]) - before;
+	owner_drop(&o);
+	close(fd[1]);
+	loop_free(&l);
+	return packets;
+}
+
+static void the_last_reply_and_the_end_are_one_packet(void **state)
+{
+	(void)state;
+	assert_int_equal(packets_of_a_farewell(false, true), 1);
+	assert_int_equal(packets_of_a_farewell(false, false), 1);
+}
+
+/* The kernel resets what is closed with input unread, and forgets what was not sent yet. */
+static void unread_input_does_not_cost_the_last_reply(void **state)
+{
+	(void)state;
+	packets_of_a_farewell(true, true);
+	packets_of_a_farewell(true, false);
+}
+
 /* ---- files, and the marks ---- */
 
 static void count_done(void *ctx)
@@ -163,22 +214,22 @@ static void files_of_all_sizes_arrive_whole(void **state)
 	}
 }
 
-/* How many segments "+OK", a file and what is said behind it have taken. */
-static unsigned segments_of(const char *behind)
+/* A reply, a file and the final dot, in segments of a real network's size: every one but the last is full. */
+static void assert_full_segments(unsigned size)
 {
 	struct loop *l = rig_loop();
-	struct reader r = { .want = 40000 + 5 + strlen(behind) };
+	struct reader r = { .want = size + 8 };
 	struct owner o = { 0 };
-	int fd[2], file = rig_file(40000), corked = -1;
+	int fd[2], file = rig_file(size), corked = -1;
 	struct tcp_info info;
 	socklen_t len = sizeof(info), len_int = sizeof(corked);
 
-	rig_tcp_pair(fd);
+	rig_ethernet_pair(fd);
 	r.client.fd = fd[1];
 	owner_start(&o, l, fd[0], 1000);
 	conn_putz(o.c, "+OK\r\n");
-	conn_put_file(o.c, file, 0, 40000, NULL, NULL);
-	conn_putz(o.c, behind);
+	conn_put_file(o.c, file, 0, size, NULL, NULL);
+	conn_putz(o.c, ".\r\n");
 	pthread_create(&r.thread, NULL, reader_main, &r);
 	rig_until(l, reader_is_over, &r);
 	pthread_join(r.thread, NULL);
@@ -186,17 +237,21 @@ static unsigned segments_of(const char *behind)
 	assert_int_equal(getsockopt(fd[0], IPPROTO_TCP, TCP_INFO, &info, &len), 0);
 	assert_int_equal(getsockopt(fd[0], IPPROTO_TCP, TCP_CORK, &corked, &len_int), 0);
 	assert_int_equal(corked, 0);
+	assert_int_equal(info.tcpi_data_segs_out,
+			 (size + 8 + info.tcpi_snd_mss - 1) / info.tcpi_snd_mss);
 	owner_drop(&o);
 	close(fd[1]);
 	close(file);
 	loop_free(&l);
-	return info.tcpi_data_segs_out;
 }
 
 static void what_is_behind_a_file_travels_with_it(void **state)
 {
+	static const unsigned sizes[] = { 33000, 35000, 40000, 50001, 65536, 66000, 70001 };
+
 	(void)state;
-	assert_int_equal(segments_of(".\r\n"), segments_of(""));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		assert_full_segments(sizes[i]);
 }
 
 static void many_pieces_keep_their_order(void **state)
@@ -463,6 +518,8 @@ int main(void)
 		cmocka_unit_test(replies_leave_together_after_the_callback),
 		cmocka_unit_test(output_from_outside_leaves_by_itself),
 		cmocka_unit_test(finish_sends_all_then_tells),
+		cmocka_unit_test(the_last_reply_and_the_end_are_one_packet),
+		cmocka_unit_test(unread_input_does_not_cost_the_last_reply),
 		cmocka_unit_test(files_of_all_sizes_arrive_whole),
 		cmocka_unit_test(what_is_behind_a_file_travels_with_it),
 		cmocka_unit_test(many_pieces_keep_their_order),
