@@ -24,6 +24,11 @@ uint64_t clock_mono_us(void)
 	return now_us(CLOCK_MONOTONIC);
 }
 
+uint64_t clock_rough_ms(void)
+{
+	return now_us(CLOCK_MONOTONIC_COARSE) / 1000;
+}
+
 uint64_t clock_wall_us(void)
 {
 	return now_us(CLOCK_REALTIME);

@@ -82,7 +82,7 @@ void conn_fail_tls(struct conn *c)
 void conn_touch(struct conn *c)
 {
 	if (c->idle_ms)
-		c->last_ms = clock_mono_ms();
+		c->last_ms = clock_rough_ms();
 }
 
 /* A timer that fires too early costs one look; one that must fire earlier than set is moved. */

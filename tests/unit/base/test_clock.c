@@ -13,6 +13,7 @@ static void units_agree(void **state)
 	(void)state;
 	uint64_t us = clock_mono_us(), ms = clock_mono_ms(), later = clock_mono_us();
 	assert_in_range(ms, us / 1000, later / 1000);
+	assert_in_range(clock_rough_ms(), us / 1000 - 100, clock_mono_ms());
 
 	int64_t before = time(NULL);
 	int64_t wall = clock_wall_s();
