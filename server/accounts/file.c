@@ -169,39 +169,56 @@ static enum ec file_verify(struct accounts *a, const struct account *who, const 
 
 /* What is not in memory, or not as it should be, or wrong, is verify's business. One more octet than a record may have tells
  * that it has too many. */
-static enum ec read_now(struct accounts_file *f, const struct name *n, struct record *out)
+static ssize_t read_now(struct accounts_file *f, const struct name *n,
+			char text[RECORD_FILE_MAX + 1])
 {
-	char text[RECORD_FILE_MAX + 1];
-	struct iovec iov = { text, sizeof(text) };
+	struct iovec iov = { text, RECORD_FILE_MAX + 1 };
 	int fd = mailroot_file_now(f->root, n, RECORD_FILE);
 
 	if (fd < 0)
-		return EC_BUSY;
+		return -1;
 	ssize_t got = preadv2(fd, &iov, 1, 0, RWF_NOWAIT);
 	close(fd);
-	if (got <= 0 || got > RECORD_FILE_MAX)
-		return EC_BUSY;
-	return record_parse(text, (size_t)got, n, out, NULL);
+	return got > RECORD_FILE_MAX ? -1 : got;
+}
+
+static bool is_right(struct accounts_file *f, const struct name *n, const char *text, size_t len,
+		     const struct secret *s)
+{
+	unsigned char key[AEAD_KEY];
+	struct secret known = { 0 };
+	struct record r;
+	bool right = false;
+
+	if (record_parse(text, len, n, &r, NULL) == EC_OK && keyring_have(f->ring, r.key_id, key) &&
+	    record_open(&r, key, n, &known, NULL) == EC_OK)
+		right = secret_equal(&known, s);
+	else
+		pretend(f, s);
+	wipe(key, sizeof(key));
+	secret_drop(&known);
+	return right;
 }
 
 static enum ec file_verify_now(struct accounts *a, const struct account *who,
 			       const struct secret *s)
 {
 	struct accounts_file *f = file_of(a);
-	unsigned char key[AEAD_KEY];
-	struct secret known = { 0 };
-	struct record r;
-	enum ec rc = read_now(f, &who->name, &r);
-	bool right = false;
+	char text[RECORD_FILE_MAX + 1];
+	ssize_t len = read_now(f, &who->name, text);
 
-	if (rc == EC_OK && keyring_have(f->ring, r.key_id, key) &&
-	    record_open(&r, key, &who->name, &known, NULL) == EC_OK)
-		right = secret_equal(&known, s);
-	else
+	if (len < 0) {
 		pretend(f, s);
-	wipe(key, sizeof(key));
-	secret_drop(&known);
-	return right ? EC_OK : EC_BUSY;
+		return EC_BUSY;
+	}
+	struct proof proof =
+		proved_ask(f->proved, keyring_era(f->ring), &who->name, text, (size_t)len, s);
+	if (proved_has(f->proved, &proof))
+		return EC_OK;
+	if (!is_right(f, &who->name, text, (size_t)len, s))
+		return EC_BUSY;
+	proved_keep(f->proved, &proof);
+	return EC_OK;
 }
 
 /* The lock stays with the draft until that is in place: a rekeying that began meanwhile will find
@@ -297,8 +314,10 @@ static enum ec file_remove(struct accounts *a, const struct account *who, struct
 
 static void file_close(struct accounts **a)
 {
-	if (*a)
+	if (*a) {
+		proved_free(&file_of(*a)->proved);
 		wipe(file_of(*a), sizeof(*file_of(*a)));
+	}
 	free(*a);
 	*a = NULL;
 }
@@ -328,7 +347,8 @@ enum ec accounts_file_open(struct mailroot *root, struct keyring *ring, const st
 						   .reveals = 1u << SECRET_CLEAR },
 				     .root = root,
 				     .ring = ring,
-				     .log = log };
+				     .log = log,
+				     .proved = proved_new() };
 	make_stand_in(f);
 	*out = &f->accounts;
 	return EC_OK;

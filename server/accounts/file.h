@@ -2,6 +2,7 @@
 #pragma once
 #include "server/accounts/accounts.h"
 #include "server/accounts/keyring.h"
+#include "server/accounts/proved.h"
 #include "server/accounts/record.h"
 
 struct accounts_file {
@@ -9,6 +10,7 @@ struct accounts_file {
 	struct mailroot *root;
 	struct keyring *ring;
 	const struct log *log;
+	struct proved *proved;
 
 	/* Of nobody, under a key of nobody's: what an unknown account is judged by. */
 	unsigned char stand_in_key[AEAD_KEY];

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct keyring {
 	pthread_mutex_t mutex;
 	struct keys keys;
 	struct stat seen; /* the file they were read from */
+	_Atomic uint64_t era;
 };
 
 static enum ec check_file(int fd, const char *path, struct err *e)
@@ -103,6 +105,8 @@ static enum ec reread_fd(struct keyring *r, int fd, struct err *e)
 	old = r->keys;
 	r->keys = fresh;
 	r->seen = st;
+	if (!same_bytes(&old, &fresh, sizeof(old)))
+		atomic_fetch_add(&r->era, 1);
 	pthread_mutex_unlock(&r->mutex);
 	wipe(&old, sizeof(old));
 	wipe(&fresh, sizeof(fresh));
@@ -163,6 +167,11 @@ static bool copy_key(struct keyring *r, const char *id, unsigned char key[AEAD_K
 bool keyring_have(struct keyring *r, const char *id, unsigned char key[AEAD_KEY])
 {
 	return copy_key(r, id, key, NULL);
+}
+
+uint64_t keyring_era(const struct keyring *r)
+{
+	return atomic_load(&r->era);
 }
 
 /* Is it another file than the one we read? A record with a made-up key id costs no more than this

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 #include "server/base/crypto.h"
 #include "server/base/err.h"
 
@@ -33,6 +34,8 @@ enum ec keyring_get(struct keyring *r, const char *id, unsigned char key[AEAD_KE
 		    char id_out[KEY_ID_LEN + 1], struct err *e);
 /* The same for event loops: false if it is not among the keys read last. */
 bool keyring_have(struct keyring *r, const char *id, unsigned char key[AEAD_KEY]);
+/* Another number after other keys were read. */
+uint64_t keyring_era(const struct keyring *r);
 /* Held by whoever replaces a password record, so that rekey never writes back an older password. Blocks. */
 enum ec keyring_lock(struct keyring *r, int *token, struct err *e);
 void keyring_unlock(struct keyring *r, int token);
