@@ -18,6 +18,8 @@
 #include "server/store/files.h"
 
 #define SMALL_BYTES 32768
+#define AT_ONCE_BYTES                                                                              \
+	(128 << 10) /* what the kernel reads ahead, and drops, in one piece more or less */
 #define AHEAD_BYTES (1 << 20)
 #define PAGE_BYTES 4096 /* the smallest there is: where pages are larger, one read too many */
 
@@ -105,23 +107,35 @@ static enum ec look_at(const struct blob *b, struct err *e)
 	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == b->len ? EC_OK : changed(e);
 }
 
+/* One octet of two that are asked for: the file ends where it should, and its end is in memory. */
+static bool ends_in_memory(const struct blob *b)
+{
+	char octets[2];
+
+	return read_some(b->fd, octets, sizeof(octets), b->len - 1, true) == 1;
+}
+
+static bool begins_in_memory(const struct blob *b)
+{
+	uint64_t last = b->len < AHEAD_BYTES ? b->len - 1 : AHEAD_BYTES - 1;
+	char octet;
+
+	return read_some(b->fd, &octet, 1, 0, true) == 1 &&
+	       read_some(b->fd, &octet, 1, last, true) == 1;
+}
+
 /* A large file: is its beginning at hand, or shall it be fetched ahead? */
 static enum ec prepare(struct blob *b, bool nowait, struct err *e)
 {
-	char octet;
+	if (nowait && b->len <= AT_ONCE_BYTES)
+		return ends_in_memory(b) ? EC_OK : would_wait(e);
 	enum ec rc = look_at(b, e);
-
 	if (rc != EC_OK)
 		return rc;
-	if (!nowait) {
-		posix_fadvise(b->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-		readahead(b->fd, 0, AHEAD_BYTES);
-		return EC_OK;
-	}
-	uint64_t last = b->len < AHEAD_BYTES ? b->len - 1 : AHEAD_BYTES - 1;
-	if (read_some(b->fd, &octet, 1, 0, true) != 1 ||
-	    read_some(b->fd, &octet, 1, last, true) != 1)
-		return would_wait(e);
+	if (nowait)
+		return begins_in_memory(b) ? EC_OK : would_wait(e);
+	posix_fadvise(b->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	readahead(b->fd, 0, AHEAD_BYTES);
 	return EC_OK;
 }
 
