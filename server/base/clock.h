@@ -7,7 +7,8 @@
 
 uint64_t clock_mono_ms(void);
 uint64_t clock_mono_us(void);
-uint64_t clock_rough_ms(void); /* monotonic, behind by some milliseconds, for a tenth of the price */
+/* Monotonic, behind by some milliseconds, for a tenth of the price. */
+uint64_t clock_rough_ms(void);
 uint64_t clock_wall_us(void); /* since 1970 */
 int64_t clock_wall_s(void);
 
