@@ -124,6 +124,7 @@ class OurBig(Ours):
         super().prepare(users)
         for n in self.sizes:
             put_files(self.folder(n), n, file_name)
+        os.sync()  # delivery would have; else the kernel's threads do it later, for seconds, in the middle of a measurement
 
     def folder(self, n):
         return self.server.mailroot / "example.com" / f"P3_box{n}.mbx"

@@ -1,6 +1,7 @@
 /* floor.c - the server that nobody can be faster than.
  *
  *	floor --port N [--tls-port N --cert FILE --key FILE] --file FILE --box FIRST:LAST:MESSAGES:SIZE[:dots]... [--sendfile-from OCTETS] [--reply-by-reply]
+ *	      [--own-files DIRECTORY]
  *
  * It speaks POP3 to the generator and does only what no server can leave out: accept, read, send, close, and the arithmetic of TLS. No
  * sign-in, no store, no log, no limits; every answer lies ready. One thread for each processor, each with listening sockets of its own
@@ -8,13 +9,15 @@
  *
  * --sendfile-from: messages of that size and above go from the file to a plain socket by sendfile(), all others from a mapping of the
  * same file. For small ones the copy is cheaper. --reply-by-reply: each answer is sent by a call of its own, as by a server that
- * finds its messages one after the other.
+ * finds its messages one after the other. --own-files: what goes by sendfile() is opened for that, and closed: what a server cannot
+ * leave out that keeps each message in a file of its own.
  */
 #include "tests/bench/floor.h"
 
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <netinet/tcp.h>
@@ -150,9 +153,14 @@ static bool by_sendfile(const struct thread *t, const struct item *item)
 static ssize_t send_file(const struct thread *t, const struct conn *c, const struct item *item,
 			 size_t skip)
 {
-	off_t at = item->offset + (off_t)skip;
+	bool own = t->o->mail.own_files != NULL;
+	int fd = own ? openat(item->dir, item->name, O_RDONLY | O_CLOEXEC) : t->o->mail.fd;
+	off_t at = (own ? 0 : item->offset) + (off_t)skip;
+	ssize_t n = sendfile(c->fd, fd, &at, item->len - skip);
 
-	return sendfile(c->fd, t->o->mail.fd, &at, item->len - skip);
+	if (own)
+		close(fd);
+	return n;
 }
 
 /* All that lies in memory up to the next one that does not. */
@@ -455,11 +463,17 @@ static struct thread *thread_new(const struct options *o)
 static void parse_options(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "port", 1, NULL, 'p' },           { "tls-port", 1, NULL, 't' },
-		{ "cert", 1, NULL, 'c' },           { "key", 1, NULL, 'k' },
-		{ "file", 1, NULL, 'f' },           { "box", 1, NULL, 'b' },
-		{ "reply-by-reply", 0, NULL, 'r' }, { "threads", 1, NULL, 'n' },
-		{ "sendfile-from", 1, NULL, 's' },  { 0 },
+		{ "port", 1, NULL, 'p' },
+		{ "tls-port", 1, NULL, 't' },
+		{ "cert", 1, NULL, 'c' },
+		{ "key", 1, NULL, 'k' },
+		{ "file", 1, NULL, 'f' },
+		{ "box", 1, NULL, 'b' },
+		{ "reply-by-reply", 0, NULL, 'r' },
+		{ "threads", 1, NULL, 'n' },
+		{ "sendfile-from", 1, NULL, 's' },
+		{ "own-files", 1, NULL, 'o' },
+		{ 0 },
 	};
 	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
 		switch (c) {
@@ -470,6 +484,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 		case 'f': o->file = optarg; break;
 		case 'b': mail_add(&o->mail, optarg); break;
 		case 'n': o->n_threads = (unsigned)atoi(optarg); break;
+		case 'o': o->mail.own_files = optarg; break;
 		case 'r': o->reply_by_reply = true; break;
 		case 's': o->mail.sendfile_from = strtoul(optarg, NULL, 10); break;
 		default: errx(2, "see the top of floor.c");

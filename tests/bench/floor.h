@@ -14,7 +14,9 @@
 struct item {
 	const char *at;
 	size_t len;
-	off_t offset; /* -1: from memory only */
+	off_t offset;  /* -1: from memory only */
+	int dir;       /* with --own-files: where the message lies alone, */
+	char name[12]; /* under this name */
 };
 
 /* Mailboxes with numbers from first to last, with as many messages of one size in each. */
@@ -31,6 +33,7 @@ struct mail {
 	unsigned n_boxes;
 	int fd;               /* every message, with the reply's first and last line around it */
 	size_t sendfile_from; /* octets of the shortest message that goes to a plain socket by sendfile() */
+	const char *own_files; /* directory for those, each in a file; NULL: none has its own */
 };
 
 /* "FIRST:LAST:MESSAGES:SIZE[:dots]" */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void *room_for(size_t n, size_t size)
@@ -88,6 +89,54 @@ static void make_replies(struct boxes *b, const struct pattern *p)
 	reply_number(&b->stat, "+OK %u %zu\r\n", b->n, sum);
 }
 
+static int make_directory(int above, unsigned number)
+{
+	char name[12];
+	int fd;
+
+	snprintf(name, sizeof name, "%u", number);
+	if (mkdirat(above, name, 0700) != 0 ||
+	    (fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		err(1, "%s", name);
+	return fd;
+}
+
+static void write_own(const struct item *item)
+{
+	int fd = openat(item->dir, item->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		err(1, "%s", item->name);
+	write_all(fd, item->at, item->len);
+	close(fd);
+}
+
+/* What goes by sendfile() lies once more in a file of its own, with those of its mailbox in one directory. */
+static void write_own_files(const struct mail *m)
+{
+	int above = open(m->own_files, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (above < 0)
+		err(1, "%s", m->own_files);
+	for (unsigned i = 0; i < m->n_boxes; i++) {
+		const struct boxes *b = &m->boxes[i];
+		int dir = -1;
+
+		for (unsigned k = 0; k < (b->last - b->first + 1) * b->n; k++) {
+			struct item *item = &b->messages[k];
+
+			if (item->len < m->sendfile_from)
+				continue;
+			if (k % b->n == 0)
+				dir = make_directory(above, b->first + k / b->n);
+			item->dir = dir;
+			snprintf(item->name, sizeof item->name, "%u", k % b->n + 1);
+			write_own(item);
+		}
+	}
+	close(above);
+}
+
 static off_t write_messages(struct mail *m, struct boxes *b, const struct pattern *p, off_t at)
 {
 	static const char ok[] = "+OK\r\n";
@@ -142,6 +191,8 @@ void mail_fill(struct mail *m, const char *path)
 		free(p.wire);
 	}
 	map(m, (size_t)at);
+	if (m->own_files)
+		write_own_files(m);
 }
 
 #define REFUSED                                                                                    \

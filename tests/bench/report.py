@@ -57,10 +57,10 @@ def cost(got, key="server_us"):
 
 
 def print_costs(names, results):
-    print(f"\n{'CPU us per operation':20} {'dovecot':>9} {'winpopd':>9} {'floor':>9} {'floor-1':>9} {'/dovecot':>9} {'/floor':>7}   bound")
+    print(f"\n{'CPU us per operation':20} {'dovecot':>9} {'winpopd':>9} {'floor':>9} {'floor-1':>9} {'floor-n':>9} {'/dovecot':>9} {'/floor':>7}   bound")
     for name in names:
         got, r = of_row(results, name), Ratios(ROWS[name], of_row(results, name))
-        us = (number(cost(got.get(server)), ".1f") for server in ("dovecot", "winpopd", "floor", "floor-1"))
+        us = (number(cost(got.get(server)), ".1f") for server in ("dovecot", "winpopd", "floor", "floor-1", "floor-n"))
         print(f"{name:20} " + " ".join(f"{v:>9}" for v in us) + f" {number(r.dovecot, '.3f'):>9} {number(r.floor):>7}   "
               + " ".join(r.verdict()))
 
@@ -80,10 +80,10 @@ def print_table(servers, names, results):
 
 
 def print_markdown(names, results):
-    print("\n| us per operation | Dovecot | winpopd | floor | of Dovecot | of the floor | bound | |\n|---|--:|--:|--:|--:|--:|---|---|")
+    print("\n| us per operation | Dovecot | winpopd | floor | floor-n | of Dovecot | of the floor | bound | |\n|---|--:|--:|--:|--:|--:|--:|---|---|")
     for name in names:
         got, r = of_row(results, name), Ratios(ROWS[name], of_row(results, name))
-        us = (number(cost(got.get(server)), ".1f") for server in ("dovecot", "winpopd", "floor"))
+        us = (number(cost(got.get(server)), ".1f") for server in ("dovecot", "winpopd", "floor", "floor-n"))
         print(f"| {name} | " + " | ".join((*us, number(r.dovecot, ".3f"), number(r.floor), *r.verdict())) + " |")
 
 

@@ -199,7 +199,9 @@ def floor(load, program, certs, home):
     """The floor server answers rightly in every mode and way, plain and in TLS."""
     with Door({}) as one, Door({}) as other:
         ports = one.port, other.port
-    for way in (("--sendfile-from", "0"), ("--sendfile-from", "0", "--reply-by-reply"), ("--reply-by-reply",), ()):
+    for way in (("--sendfile-from", "0"), ("--sendfile-from", "0", "--reply-by-reply"), ("--reply-by-reply",), (),
+                ("--sendfile-from", "0", "--reply-by-reply", "--own-files", home / "own")):
+        (home / "own").mkdir(exist_ok=True)
         words = [program, "--port", ports[0], "--tls-port", ports[1], "--cert", certs.dir / "pop.example.com.crt",
                  "--key", certs.dir / "pop.example.com.key", "--file", home / "mail", "--box", f"1:2:{N}:{SIZE}:dots",
                  *way]
@@ -208,7 +210,7 @@ def floor(load, program, certs, home):
             for how in (LISTED, BATCH, (*LIST, "--pipeline")):
                 for port, tls in ((ports[0], ()), (ports[1], ("--tls",)), (ports[1], ("--resume",))):
                     found = look(load, port, *how, *tls, seconds="0.4" if tls else "0.1")
-                    yield f"floor {' '.join(way)}, {' '.join(how + tls)}", good(found) and (found[1]["resumed"] > 0) == (tls == ("--resume",))
+                    yield f"floor {' '.join(map(str, way))}, {' '.join(how + tls)}", good(found) and (found[1]["resumed"] > 0) == (tls == ("--resume",))
             process.kill()
 
 

@@ -129,11 +129,12 @@ class Floor(Server):
 
     def __init__(self, build, certs, boxes):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="winpop-floor-"))
+        (self.home / "own").mkdir()
         self.ports = Ports()
         self.port, self.tls_port, self.lmtp = self.ports.take(), self.ports.take(), None
         words = [pathlib.Path(build) / "tests/bench/floor", "--port", self.port, "--tls-port", self.tls_port,
                  "--cert", certs.dir / "pop.example.com.crt", "--key", certs.dir / "pop.example.com.key",
-                 "--file", self.home / "mail", "--sendfile-from", self.SENDFILE_FROM, *self.how]
+                 "--file", self.home / "mail", "--sendfile-from", self.SENDFILE_FROM, *(str(word).format(home=self.home) for word in self.how)]
         for first, last, n, size, dots in boxes:
             words += ["--box", f"{first}:{last}:{n}:{size}{':dots' if dots else ''}"]
         self.process = subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, text=True)
@@ -154,6 +155,12 @@ class FloorInOneCall(Floor):
     """All answers to a batch of commands in one call: only for a server that has its messages at hand, not each in a file."""
 
     name, how = "floor-1", []
+
+
+class FloorOfFiles(Floor):
+    """Long messages are opened and closed, each in a file of its own, as mail that other programs may read lies in ours."""
+
+    name, how = "floor-n", ["--reply-by-reply", "--own-files", "{home}/own"]
 
 
 DOVECOT_CONF = """
