@@ -18,8 +18,7 @@
 #include "server/store/files.h"
 
 #define SMALL_BYTES 32768
-#define AT_ONCE_BYTES                                                                              \
-	(128 << 10) /* what the kernel reads ahead, and drops, in one piece more or less */
+#define AT_ONCE_BYTES (128 << 10) /* is read ahead, and dropped, in about one piece */
 #define AHEAD_BYTES (1 << 20)
 #define PAGE_BYTES 4096 /* the smallest there is: where pages are larger, one read too many */
 
@@ -107,7 +106,7 @@ static enum ec look_at(const struct blob *b, struct err *e)
 	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == b->len ? EC_OK : changed(e);
 }
 
-/* One octet of two that are asked for: the file ends where it should, and its end is in memory. */
+/* One octet of two that are asked for, within a page: the file ends where it should, and its end is in memory. */
 static bool ends_in_memory(const struct blob *b)
 {
 	char octets[2];
@@ -127,7 +126,7 @@ static bool begins_in_memory(const struct blob *b)
 /* A large file: is its beginning at hand, or shall it be fetched ahead? */
 static enum ec prepare(struct blob *b, bool nowait, struct err *e)
 {
-	if (nowait && b->len <= AT_ONCE_BYTES)
+	if (nowait && b->len <= AT_ONCE_BYTES && b->len % PAGE_BYTES != 0)
 		return ends_in_memory(b) ? EC_OK : would_wait(e);
 	enum ec rc = look_at(b, e);
 	if (rc != EC_OK)
