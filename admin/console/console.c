@@ -69,7 +69,7 @@ void console_ready(struct keeper *k)
 	char port[16];
 
 	snprintf(port, sizeof(port), "%u", listen_port(k->listeners[0]));
-	log_event(k->log, LV_CRIT, "console-ready", KV("version", WINPOP_VERSION),
+	log_event(k->log, LV_NOTE, "console-ready", KV("version", WINPOP_VERSION),
 		  KV("address", k->conf->console_address), KV("port", port),
 		  KV("user", k->conf->console_user));
 	notify_manager("READY=1");
@@ -105,7 +105,8 @@ enum ec console_run(const char *conf_path, struct err *e)
 
 	k.log = &log;
 	rc = serve(&k, e);
-	log_event(&log, LV_CRIT, "console-ended", KV("text", rc == EC_OK ? NULL : e->text));
+	log_event(&log, rc == EC_OK ? LV_NOTE : LV_CRIT, "console-ended",
+		  KV("text", rc == EC_OK ? NULL : e->text));
 	log_close(&sink);
 	conf_unref(&k.conf);
 	return rc;

@@ -51,11 +51,11 @@ struct log_sink {
 static const struct {
 	const char *word;
 	int priority;
+	int from; /* `logging` */
 } levels[] = {
-	[LV_CRIT] = { "crit", LOG_CRIT },
-	[LV_WARN] = { "warn", LOG_WARNING },
-	[LV_INFO] = { "info", LOG_INFO },
-	[LV_TRACE] = { "trace", LOG_DEBUG },
+	[LV_CRIT] = { "crit", LOG_CRIT, 1 },   [LV_WARN] = { "warn", LOG_WARNING, 2 },
+	[LV_INFO] = { "info", LOG_INFO, 3 },   [LV_TRACE] = { "trace", LOG_DEBUG, 4 },
+	[LV_NOTE] = { "note", LOG_NOTICE, 1 },
 };
 
 /* ---- counters ---- */
@@ -311,7 +311,7 @@ struct meters *log_meters(const struct log *l)
 bool log_on(const struct log *l, enum lv lv)
 {
 	return l && l->sink &&
-	       (int)lv <= atomic_load_explicit(&l->sink->level, memory_order_relaxed);
+	       levels[lv].from <= atomic_load_explicit(&l->sink->level, memory_order_relaxed);
 }
 
 void log_write(const struct log *l, enum lv lv, const char *event, const struct log_kv *kv)

@@ -16,8 +16,9 @@
 struct log_sink;
 struct meters;
 
-/* winpop's `logging` 0..3 shows nothing, CRIT, +WARN, +INFO; TRACE is for developers (level 4). */
-enum lv { LV_CRIT = 1, LV_WARN, LV_INFO, LV_TRACE };
+/* winpop's `logging` 0..3 shows nothing, CRIT, +WARN, +INFO; TRACE is for developers (level 4). NOTE is no trouble, and written
+ * wherever anything is: the service is ready, it stops. */
+enum lv { LV_CRIT = 1, LV_WARN, LV_INFO, LV_TRACE, LV_NOTE };
 enum log_to { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_JOURNAL };
 
 /* A context: cheap to make, holds what its events inherit. Strings are lent and must outlive it. */

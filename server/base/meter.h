@@ -64,7 +64,7 @@ enum meter {
 	METER_DIRECTORY_FAILURES,  /* a server was put aside */
 	METER_DIRECTORY_FAILOVERS, /* work that was done again on another connection */
 	METER_LOGGED,              /* events by enum lv, 0 is none */
-	METER_COUNTS = METER_LOGGED + 5
+	METER_COUNTS = METER_LOGGED + 6
 };
 enum meter_span { SPAN_SIGNIN, SPAN_RETRIEVAL, SPAN_DELIVERY, SPAN_DIRECTORY, METER_SPANS };
 

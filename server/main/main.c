@@ -141,7 +141,7 @@ void winpopd_stop(struct winpopd *w)
 		return;
 	w->stopping = true;
 	notify_manager("STOPPING=1");
-	log_event(&w->log, LV_CRIT, "stopping");
+	log_event(&w->log, LV_NOTE, "stopping");
 	caretaker_stop(w);
 	doors_shut(w);
 	pop3_drain(w->pop3, pop3_is_idle, w);
@@ -273,7 +273,7 @@ static void say_ready(struct winpopd *w)
 	char pop3[128], pop3s[128];
 	doors_text(w, DOOR_POP3, pop3, sizeof(pop3));
 	doors_text(w, DOOR_POP3S, pop3s, sizeof(pop3s));
-	log_event(&w->log, LV_CRIT, "ready", KV("version", WINPOP_VERSION), KV("pop3", pop3),
+	log_event(&w->log, LV_NOTE, "ready", KV("version", WINPOP_VERSION), KV("pop3", pop3),
 		  KV("pop3s", pop3s), KV("lmtp", w->conf->lmtp_socket),
 		  KV("maps", w->conf->maps_socket), KV("auth", w->conf->auth_socket),
 		  KV("mailroot", w->conf->mailroot), KV_U("threads", w->n_loops),
@@ -362,7 +362,7 @@ int main(int argc, char **argv)
 	} else if (start(&w, &e) == EC_OK) {
 		serve(&w);
 		finish(&w);
-		log_event(&w.log, LV_CRIT, "stopped");
+		log_event(&w.log, LV_NOTE, "stopped");
 		status = EXIT_SUCCESS;
 	} else {
 		log_event(&w.log, LV_CRIT, "start-failed", KV("class", ec_name(e.class)),

@@ -132,7 +132,8 @@ static const struct counted {
 	  "Directory operations that were begun again on another connection",
 	  METER_DIRECTORY_FAILOVERS, 1, NULL },
 	{ "winpop_log_events", "level", "Events by level, whether written or not",
-	  METER_LOGGED + LV_CRIT, 4, (const char *const[]){ "crit", "warn", "info", "trace" } },
+	  METER_LOGGED + LV_CRIT, 5,
+	  (const char *const[]){ "crit", "warn", "info", "trace", "note" } },
 };
 
 static void put_counted(struct metrics *m, const struct meters *from)

@@ -391,7 +391,7 @@ LEVELS = [set(), {"ready", "stopping"}, {"drain-over"}, {"signin", "signin-faile
 
 @pytest.mark.parametrize("level", range(4))
 def test_logging_levels(make_server, level):
-    """0 nothing, 1 critical, 2 and warnings, 3 and information."""
+    """0 nothing, 1 critical and that it is ready, 2 and warnings, 3 and information."""
     server = make_server(start=False, logging=level, drain=0)
     server.start(wait=False)
     wait_until(lambda: server.winpop("status").code == 0)  # level 0 does not even say that it is ready
