@@ -7,9 +7,9 @@
 
 uint64_t clock_mono_ms(void);
 uint64_t clock_mono_us(void);
-/* Monotonic, behind by some milliseconds, for a tenth of the price. */
-uint64_t clock_rough_ms(void);
-uint64_t clock_wall_us(void); /* since 1970 */
+uint64_t clock_rough_ms(void); /* monotonic, for a tenth of the price, */
+#define CLOCK_ROUGH_MS 10      /* and behind by a tick of the kernel's, which is no longer */
+uint64_t clock_wall_us(void);  /* since 1970 */
 int64_t clock_wall_s(void);
 
 #define CLOCK_TEXT_LEN 24

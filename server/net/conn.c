@@ -123,7 +123,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 void conn_timeout(struct conn *c, uint64_t ms)
 {
-	c->idle_ms = ms;
+	c->idle_ms = ms ? ms + CLOCK_ROUGH_MS : 0; /* never too early */
 	c->last_ms = clock_mono_ms();
 	arm(c, c->last_ms);
 }
@@ -222,6 +222,7 @@ static void settle(struct conn *c)
 	conn_keep_lent(c);
 	watch(c);
 	c->settling = false;
+	c->emptied = false;
 	if (!c->out.first)
 		c->streak = 0;
 	if (next_event(c, &ev) || (c->out.first && !c->stuck && c->phase < P_FINISHED))

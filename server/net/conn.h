@@ -24,7 +24,7 @@ enum conn_ev {
 	CONN_TIMEOUT, /* nothing happened for the time set by conn_timeout */
 	CONN_EOF,     /* the peer ended; what was queued may still be sent */
 	CONN_ERROR,   /* broken; conn_error says why */
-	CONN_SENT,    /* conn_finish: everything is out, the connection is shut down */
+	CONN_SENT, /* conn_finish: everything is out; free it now, the last reply may wait for that. If not, it is shut down */
 };
 #define CONN_HIGH (64u << 10)
 #define CONN_LOW (16u << 10)

@@ -155,8 +155,8 @@ static size_t at_once(const struct conn *c)
 	return c->budget < SCRATCH_OUT ? c->budget : SCRATCH_OUT;
 }
 
-/* The last reply leaves in one packet with the end of the connection, which follows at once. Not where input may be unread: closing
- * would throw away what waits here. */
+/* The last reply leaves in one packet with the end of the connection, which follows at once. Not where input may be unread by now:
+ * closing would throw away what waits here. */
 static bool is_farewell(const struct conn *c)
 {
 	return c->phase == P_FINISHING && c->emptied;

@@ -39,7 +39,7 @@ struct conn {
 	bool stuck;    /* the kernel took less than offered */
 	bool above;    /* over CONN_HIGH since the last CONN_DRAINED */
 	bool ended;    /* the peer's end was received */
-	bool emptied;  /* the last recv took all there was */
+	bool emptied;  /* in this turn a recv took all there was */
 	bool watch_in, watch_out;
 	bool corked; /* the kernel sends full segments only */
 	struct event in_ev, out_ev, tick;

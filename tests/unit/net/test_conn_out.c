@@ -111,55 +111,89 @@ static void finish_sends_all_then_tells(void **state)
 	loop_free(&l);
 }
 
-static unsigned segments_in(int fd)
+static struct tcp_info info_of(int fd)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
 
 	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
-	return info.tcpi_segs_in;
+	return info;
 }
 
-/* "+OK bye" after input of which all was received, or a part (more); in how many packets it and the end came to the client. */
-static unsigned packets_of_a_farewell(bool more, bool owner_closes)
+static void say_bye(struct owner *o, enum conn_ev ev)
+{
+	if (ev != CONN_DATA)
+		return;
+	while (info_of(*(int *)o->ctx).tcpi_unacked > 0) /* its own packet is none of ours */
+		;
+	conn_putz(o->c, "+OK bye\r\n");
+	conn_finish(o->c);
+}
+
+/* What comes to a client behind its QUIT. */
+static unsigned packets_of_a_farewell(bool owner_closes)
 {
 	struct loop *l = rig_loop();
-	struct owner o = { .leave_input = more, .free_now = owner_closes, .free_at = CONN_SENT };
+	int fd[2];
+	struct owner o = { .free_now = owner_closes, .free_at = CONN_SENT, .also = say_bye };
 	unsigned before, packets;
 	char got[8];
-	int fd[2];
 
 	rig_tcp_pair(fd);
-	owner_start(&o, l, fd[0], 10);
-	rig_send(fd[1], more ? "0123456789 and more" : "QUIT\r\n");
-	rig_until_told(l, &o, CONN_DATA, 1);
-	before = segments_in(fd[1]);
-	conn_putz(o.c, "+OK bye\r\n");
-	conn_finish(o.c);
+	o.ctx = &fd[1];
+	owner_start(&o, l, fd[0], 1000);
+	before = info_of(fd[1]).tcpi_data_segs_in;
+	rig_send(fd[1], "QUIT\r\n");
 	rig_until_told(l, &o, CONN_SENT, 1);
 	assert_reads(fd[1], "+OK bye\r\n");
-	if (!more)
-		assert_int_equal(read(fd[1], got, sizeof(got)), 0);
-	packets = segments_in(fd[1]) - before;
+	assert_int_equal(read(fd[1], got, sizeof(got)), 0);
+	struct tcp_info now = info_of(fd[1]);
+	packets = now.tcpi_segs_in;
+	assert_int_equal(now.tcpi_data_segs_in - before, 1);
 	owner_drop(&o);
 	close(fd[1]);
 	loop_free(&l);
 	return packets;
 }
 
+/* The second half of the handshake, perhaps "QUIT was received", and both in one. */
 static void the_last_reply_and_the_end_are_one_packet(void **state)
 {
 	(void)state;
-	assert_int_equal(packets_of_a_farewell(false, true), 1);
-	assert_int_equal(packets_of_a_farewell(false, false), 1);
+	assert_in_range(packets_of_a_farewell(true), 2, 3);
+	assert_in_range(packets_of_a_farewell(false), 2, 3);
 }
 
-/* The kernel resets what is closed with input unread, and forgets what was not sent yet. */
+/* Some of the input was not received: there was no room for it, or it came after the turn in which the rest was. The kernel resets
+ * what is closed then, and forgets what was not sent yet. */
+static void farewell_with_input_unread(const char *first, const char *later, bool owner_closes)
+{
+	struct loop *l = rig_loop();
+	struct owner o = { .leave_input = true, .free_now = owner_closes, .free_at = CONN_SENT };
+	int fd[2];
+
+	rig_tcp_pair(fd);
+	owner_start(&o, l, fd[0], 10);
+	rig_send(fd[1], first);
+	rig_until_told(l, &o, CONN_DATA, 1);
+	rig_send(fd[1], later);
+	conn_putz(o.c, "+OK bye\r\n");
+	conn_finish(o.c);
+	conn_flush(o.c);
+	rig_until_told(l, &o, CONN_SENT, 1);
+	assert_reads(fd[1], "+OK bye\r\n");
+	owner_drop(&o);
+	close(fd[1]);
+	loop_free(&l);
+}
+
 static void unread_input_does_not_cost_the_last_reply(void **state)
 {
 	(void)state;
-	packets_of_a_farewell(true, true);
-	packets_of_a_farewell(true, false);
+	for (int closes = 0; closes < 2; closes++) {
+		farewell_with_input_unread("0123456789 and more", "", closes);
+		farewell_with_input_unread("QUIT\r\n", "NOOP\r\n", closes);
+	}
 }
 
 /* ---- files, and the marks ---- */
@@ -237,7 +271,7 @@ static void assert_full_segments(unsigned size)
 	assert_int_equal(getsockopt(fd[0], IPPROTO_TCP, TCP_INFO, &info, &len), 0);
 	assert_int_equal(getsockopt(fd[0], IPPROTO_TCP, TCP_CORK, &corked, &len_int), 0);
 	assert_int_equal(corked, 0);
-	assert_int_equal(info.tcpi_data_segs_out,
+	assert_int_equal(info.tcpi_data_segs_out - info.tcpi_total_retrans,
 			 (size + 8 + info.tcpi_snd_mss - 1) / info.tcpi_snd_mss);
 	owner_drop(&o);
 	close(fd[1]);
