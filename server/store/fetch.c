@@ -18,7 +18,6 @@
 #include "server/store/files.h"
 
 #define SMALL_BYTES 32768
-#define AT_ONCE_BYTES (128 << 10) /* is read ahead, and dropped, in about one piece */
 #define AHEAD_BYTES (1 << 20)
 #define PAGE_BYTES 4096 /* the smallest there is: where pages are larger, one read too many */
 
@@ -106,6 +105,14 @@ static enum ec look_at(const struct blob *b, struct err *e)
 	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == b->len ? EC_OK : changed(e);
 }
 
+/* Asked first: asking brings the page in question into memory, and hardly more. */
+static bool starts_in_memory(const struct blob *b)
+{
+	char octet;
+
+	return read_some(b->fd, &octet, 1, 0, true) == 1;
+}
+
 /* One octet of two that are asked for, within a page: the file ends where it should, and its end is in memory. */
 static bool ends_in_memory(const struct blob *b)
 {
@@ -119,15 +126,14 @@ static bool begins_in_memory(const struct blob *b)
 	uint64_t last = b->len < AHEAD_BYTES ? b->len - 1 : AHEAD_BYTES - 1;
 	char octet;
 
-	return read_some(b->fd, &octet, 1, 0, true) == 1 &&
-	       read_some(b->fd, &octet, 1, last, true) == 1;
+	return starts_in_memory(b) && read_some(b->fd, &octet, 1, last, true) == 1;
 }
 
 /* A large file: is its beginning at hand, or shall it be fetched ahead? */
 static enum ec prepare(struct blob *b, bool nowait, struct err *e)
 {
-	if (nowait && b->len <= AT_ONCE_BYTES && b->len % PAGE_BYTES != 0)
-		return ends_in_memory(b) ? EC_OK : would_wait(e);
+	if (nowait && b->len % PAGE_BYTES != 0 && b->len <= AHEAD_BYTES)
+		return starts_in_memory(b) && ends_in_memory(b) ? EC_OK : would_wait(e);
 	enum ec rc = look_at(b, e);
 	if (rc != EC_OK)
 		return rc;
