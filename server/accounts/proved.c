@@ -39,11 +39,12 @@ void proved_free(struct proved **p)
 	*p = NULL;
 }
 
-/* What tells one question from another, with borders that cannot move: no name has a NUL in it. */
+/* What tells one question from another, with borders that cannot move: no name has a NUL in it. The last octets are none of the
+ * password's, for siphash leaves them on the stack. */
 struct asked {
 	uint64_t era;
 	size_t len;
-	char rest[NAME_TEXT_MAX + 1 + RECORD_FILE_MAX + PASSWORD_MAX];
+	char rest[NAME_TEXT_MAX + 1 + RECORD_FILE_MAX + PASSWORD_MAX + sizeof(uint64_t)];
 };
 
 struct proof proved_ask(const struct proved *p, uint64_t era, const struct name *n,
@@ -58,7 +59,10 @@ struct proof proved_ask(const struct proved *p, uint64_t era, const struct name 
 	a.len = len;
 	char *at = a.rest + strlen(name_text(n, a.rest)) + 1;
 	at = mempcpy(at, text, len);
-	size_t total = (size_t)((char *)mempcpy(at, s->bytes, s->len) - (char *)&a);
+	if (s->len > 0)
+		memcpy(at, s->bytes, s->len);
+	memset(at + s->len, 0, sizeof(uint64_t));
+	size_t total = (size_t)(at + s->len + sizeof(uint64_t) - (char *)&a);
 	proof.half[0] = siphash(p->key[0], &a, total);
 	proof.half[1] = siphash(p->key[1], &a, total);
 	wipe(at, s->len);

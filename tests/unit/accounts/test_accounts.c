@@ -59,7 +59,7 @@ static void without_waiting(void **state)
 	assert_ec(people_change(p, LEE, "two"), EC_OK);
 	assert_ec(people_verify_now(p, LEE, "Pa55"), EC_BUSY);
 	assert_ec(people_verify_now(p, LEE, "two"), EC_OK);
-	assert_ec(people_verify_now(p, LEE, "two"), EC_OK); /* proved a moment ago */
+	assert_ec(people_verify_now(p, LEE, "two"), EC_OK);
 	assert_ec(people_verify_now(p, LEE, "Pa55"), EC_BUSY);
 	memset(large, '#', sizeof(large));
 	tree_write(&p->tree, RECORD, large, sizeof(large));

@@ -127,6 +127,34 @@ static void refused_files(void **state)
 }
 
 /* An unknown id makes us read the file again, but not for every guess. */
+static void each_set_of_keys_is_an_era(void **state)
+{
+	struct people p;
+	struct keyring *other = NULL;
+	char id[9];
+	unsigned char key[AEAD_KEY];
+	struct err e;
+	uint64_t era;
+
+	(void)state;
+	people_setup(&p);
+	assert_ec(keyring_open(p.key_file, &other, &e), EC_OK);
+	era = keyring_era(other);
+	assert_ec(keyring_check(other, &e), EC_OK);
+	assert_int_equal(keyring_era(other), era);
+	assert_ec(keyring_add(p.ring, &e), EC_OK);
+	assert_int_equal(keyring_era(other), era); /* it has not looked */
+	assert_ec(keyring_check(other, &e), EC_OK);
+	assert_int_not_equal(keyring_era(other), era);
+	era = keyring_era(p.ring);
+	assert_ec(keyring_get(p.ring, NULL, key, id, &e), EC_OK);
+	assert_int_equal(keyring_era(p.ring), era);
+	assert_ec(keyring_prune(p.ring, id, &e), EC_OK);
+	assert_int_not_equal(keyring_era(p.ring), era);
+	keyring_close(&other);
+	people_teardown(&p);
+}
+
 static void another_process_adds(void **state)
 {
 	struct people p;
@@ -179,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(made_and_rotated),
 		cmocka_unit_test(refused_files),
+		cmocka_unit_test(each_set_of_keys_is_an_era),
 		cmocka_unit_test(another_process_adds),
 		cmocka_unit_test(lock_excludes),
 	};
