@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include "server/base/clock.h"
 #include "server/base/mem.h"
 #include "server/net/turn.h"
 #include "server/net/work.h"
@@ -374,9 +375,12 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	fn(ctx);
 }
 
+/* Never too early: libevent counts by the rough clock. */
 void timer_set(struct loop *l, struct timer **where, uint64_t in_ms, void (*fn)(void *ctx),
 	       void *ctx)
 {
+	if (in_ms > 0)
+		in_ms += CLOCK_ROUGH_MS;
 	struct timeval tv = { .tv_sec = in_ms / 1000, .tv_usec = in_ms % 1000 * 1000 };
 	struct timer *t;
 
