@@ -256,4 +256,5 @@ def test_more_connections_than_allowed(make_server):
             line = third.line()
             assert line.startswith(b"421 4.") and b"lmtp_socketmax" in line
             assert third.ended()
+    wait_until(lambda: len(server.events("lmtp-end")) >= 2, why="they still have their places")
     server.deliver("kim@example.com", BODY)
