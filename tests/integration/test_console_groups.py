@@ -136,8 +136,10 @@ def test_fewer_rights_are_another_session(desk):
 @pytest.mark.parametrize("how", ["disabled", "deleted", "another password"])
 def test_an_account_that_ends_ends_its_session(desk, how):
     kim, boss = desk.office.hire(), desk.office.hire()
+    hired = int(time.time())
     desk.console.allow({kim.address: "*", boss.address: "*"})
     session, other = desk.sits(kim), desk.sits(boss)
+    wait_until(lambda: time.time() > hired + 1)  # ppolicy's pwdChangedTime counts seconds
     if how == "disabled":
         desk.directory.disable(kim.uid)
     elif how == "deleted":

@@ -481,7 +481,8 @@ def test_sending_with_openldap(make_slapd, build, certs):
 
 def test_sending_with_local_accounts(build, certs, space, tmp_path):
     """The service is not root here: the sockets are its own, and Postfix's by their group."""
-    server = LocalAccounts(space, tmp_path / "etc").winpopd(build, certs)
+    computer = LocalAccounts(space, tmp_path / "etc")
+    server = computer.winpopd(build, certs)
     try:
         flow = Flow(space, server, certs.ca)
         try:
@@ -496,7 +497,7 @@ def test_sending_with_local_accounts(build, certs, space, tmp_path):
             assert flow.mta("/check", ok=False).code == 0
             for name in "lmtp", "maps", "auth":
                 path = flow.postfix.queue / "winpop" / name
-                assert path.owner() == "winpop" and path.group() == "postfix", path
+                assert str(path.stat().st_uid) == computer.passwd("winpop")[2] and path.group() == "postfix", path
         finally:
             flow.close()
     finally:
