@@ -3,14 +3,13 @@
  * Writing is tried first, and the socket is watched for it only when the kernel is full ("stuck").
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include "server/net/conn_own.h"
-
-#define SPLICED_BYTES (64u << 10) /* 16 pages, in sendfile's own pipe */
 
 size_t conn_queued(const struct conn *c)
 {
@@ -91,8 +90,7 @@ static void file_failed(struct conn *c)
 		conn_fail_errno(c, "cannot read a file that is to be sent");
 }
 
-/* sendfile has no MSG_MORE: the final dot behind a file would be a segment of its own, with an interrupt and a wake-up of the
- * client. A unix socket knows no segments, and refuses. */
+/* For what is sent without MSG_MORE. A unix socket knows no segments, and refuses. */
 static void cork(struct conn *c, bool on)
 {
 	int value = on;
@@ -102,40 +100,52 @@ static void cork(struct conn *c, bool on)
 	c->corked = on;
 }
 
-/* Changes while a connection is young, so it is asked for each time. 0: a unix socket. */
-static size_t segment_size(const struct conn *c)
+/* sendfile has no MSG_MORE: the final dot behind a file would be a segment of its own, with an interrupt and a wake-up of the
+ * client. Its two halves have it. */
+static ssize_t splice_file(struct conn *c, const int pipe[2], const struct outq_file *f,
+			   size_t *max)
 {
-	socklen_t len = sizeof(int);
-	int size;
+	loff_t off = (loff_t)f->off;
+	ssize_t n_in, n;
 
-	return getsockopt(c->fd, IPPROTO_TCP, TCP_MAXSEG, &size, &len) < 0 ? 0 : (size_t)size;
+	n_in = splice(f->fd, &off, pipe[1], NULL, f->len, SPLICE_F_NONBLOCK);
+	if (n_in <= 0)
+		return n_in;
+	*max = (size_t)n_in;
+	n = splice(pipe[0], NULL, c->fd, NULL, *max, SPLICE_F_NONBLOCK | SPLICE_F_MORE);
+	if (n < n_in) {
+		loop_pipe_spoil(c->loop);
+		c->narrow = true;
+	}
+	return n;
 }
 
-/* How much of a file goes now, if something follows it. What is left over in the last segment is small, as a rule: it is not sent
- * as a file, but with what follows in one call. Beyond what the kernel passes on at once it would end in the middle of a segment
- * again. */
-static size_t whole_segments(struct conn *c, uint64_t file_len, size_t max)
+/* All of it, with something behind it; and to a client that is quick enough not to leave some of it in the pipe. */
+static bool may_splice(const struct conn *c, const struct outq_file *f)
 {
-	size_t size, over;
+	return f->len <= PIPE_FILE_BYTES && f->len <= c->budget && f->len < c->out.n_bytes &&
+	       !c->corked && !c->narrow;
+}
 
-	if (max == c->out.n_bytes || c->corked)
-		return max;
-	size = max == file_len && max < 2 * SPLICED_BYTES ? segment_size(c) : 0;
-	over = size ? (c->streak + max) % size : 0;
-	if (size && over <= OUTQ_SMALL_FILE && over + OUTQ_SMALL_FILE < max &&
-	    max - over <= SPLICED_BYTES)
-		return max - over;
-	cork(c, true);
-	return max;
+/* *max: what the kernel was offered. A long file goes by sendfile: one call for many pipes. */
+static ssize_t send_some(struct conn *c, const struct outq_file *f, size_t *max)
+{
+	const int *pipe = may_splice(c, f) ? loop_pipe(c->loop) : NULL;
+	off_t off = (off_t)f->off;
+
+	if (pipe && pipe[0] >= 0)
+		return splice_file(c, pipe, f, max);
+	*max = f->len < c->budget ? f->len : c->budget;
+	if (*max < c->out.n_bytes)
+		cork(c, true);
+	return sendfile(c->fd, f->fd, &off, *max);
 }
 
 static void send_file(struct conn *c, const struct outq_file *f)
 {
-	off_t off = f->off;
-	size_t max = whole_segments(c, f->len, f->len < c->budget ? f->len : c->budget);
-	ssize_t n;
+	size_t max = 0;
+	ssize_t n = send_some(c, f, &max);
 
-	n = sendfile(c->fd, f->fd, &off, max);
 	if (n > 0) {
 		c->stuck = (size_t)n < max;
 		sent(c, n);

@@ -41,6 +41,7 @@ struct conn {
 	bool ended;    /* the peer's end was received */
 	bool emptied;  /* in this turn a recv took all there was */
 	bool watch_in, watch_out;
+	bool narrow; /* the kernel took less than was in the loop's pipe: not that way again */
 	bool corked; /* the kernel sends full segments only */
 	struct event in_ev, out_ev, tick;
 	size_t in_max;

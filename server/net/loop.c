@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -43,6 +44,7 @@ struct loop {
 	bool started;
 	pthread_t thread; /* to join */
 	struct scratch *scratch;
+	int pipe[2];
 	struct spare_chunk *spare;
 	unsigned n_spare;
 };
@@ -227,6 +229,7 @@ enum ec loop_new(unsigned index, struct loop **out, struct err *e)
 		free(l);
 		return rc;
 	}
+	l->pipe[0] = l->pipe[1] = -1;
 	list_init(&l->soon);
 	list_init(&l->again);
 	l->scratch = mem_new(sizeof(*l->scratch));
@@ -253,6 +256,7 @@ void loop_free(struct loop **lp)
 	event_del(&l->again_ev);
 	event_base_free(l->base);
 	close(l->wake_fd);
+	loop_pipe_spoil(l);
 	while (l->spare) {
 		struct spare_chunk *next = l->spare->next;
 
@@ -332,6 +336,26 @@ bool loop_is_here(const struct loop *l)
 struct scratch *loop_scratch(struct loop *l)
 {
 	return l->scratch;
+}
+
+/* One that may not grow - the user has too many pipes - does as well, in more turns. */
+const int *loop_pipe(struct loop *l)
+{
+	if (l->pipe[0] < 0 && pipe2(l->pipe, O_CLOEXEC | O_NONBLOCK) == 0)
+		fcntl(l->pipe[1], F_SETPIPE_SZ, PIPE_BYTES);
+	return l->pipe;
+}
+
+void loop_pipe_spoil(struct loop *l)
+{
+	int before = errno;
+
+	for (int i = 0; i < 2; i++) {
+		if (l->pipe[i] >= 0)
+			close(l->pipe[i]);
+		l->pipe[i] = -1;
+	}
+	errno = before;
 }
 
 void *loop_chunk_get(struct loop *l)

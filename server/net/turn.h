@@ -32,6 +32,13 @@ struct scratch {
 };
 struct scratch *loop_scratch(struct loop *l);
 
+/* A pipe, for the pages of a file on their way to a socket. Empty between callbacks: whoever could not empty it spoils it, and the
+ * next one finds a new one. A file's range may begin within a page. ends[0] < 0: there is none to be had. */
+#define PIPE_BYTES (128u << 10)
+#define PIPE_FILE_BYTES (PIPE_BYTES - PIPE_BYTES / 16)
+const int *loop_pipe(struct loop *l);
+void loop_pipe_spoil(struct loop *l); /* errno stays */
+
 /* Output chunks go round within a loop: the next reply finds one that is still in the cache. */
 #define CHUNK_BYTES (16u << 10)
 void *loop_chunk_get(struct loop *l);

@@ -248,44 +248,118 @@ static void files_of_all_sizes_arrive_whole(void **state)
 	}
 }
 
-/* A reply, a file and the final dot, in segments of a real network's size: every one but the last is full. */
-static void assert_full_segments(unsigned size)
+static void put_answer(struct owner *o, int file, unsigned size)
 {
-	struct loop *l = rig_loop();
-	struct reader r = { .want = size + 8 };
-	struct owner o = { 0 };
-	int fd[2], file = rig_file(size), corked = -1;
-	struct tcp_info info;
-	socklen_t len = sizeof(info), len_int = sizeof(corked);
+	conn_putz(o->c, "+OK\r\n");
+	conn_put_file(o->c, file, 0, size, NULL, NULL);
+	conn_putz(o->c, ".\r\n");
+}
 
-	rig_ethernet_pair(fd);
-	r.client.fd = fd[1];
-	owner_start(&o, l, fd[0], 1000);
-	conn_putz(o.c, "+OK\r\n");
-	conn_put_file(o.c, file, 0, size, NULL, NULL);
-	conn_putz(o.c, ".\r\n");
+static void read_answer(struct loop *l, int client, unsigned size)
+{
+	struct reader r = { .client.fd = client, .want = size + 8, .seed = size };
+
 	pthread_create(&r.thread, NULL, reader_main, &r);
 	rig_until(l, reader_is_over, &r);
 	pthread_join(r.thread, NULL);
 	assert_true(r.got == r.want);
-	assert_int_equal(getsockopt(fd[0], IPPROTO_TCP, TCP_INFO, &info, &len), 0);
-	assert_int_equal(getsockopt(fd[0], IPPROTO_TCP, TCP_CORK, &corked, &len_int), 0);
+	assert_true(r.right);
+}
+
+static unsigned n_segments(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	return info.tcpi_data_segs_out;
+}
+
+static unsigned segment_size(int fd)
+{
+	socklen_t len = sizeof(int);
+	int size;
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &size, &len), 0);
+	return (unsigned)size;
+}
+
+/* Every segment but the last is full: in one of many answers at least, for the client's window must open first, and without a cork
+ * an acknowledgement pushes what there is. On loopback it may come in the midst of a call. */
+static void assert_full_segments(unsigned size, void (*pair)(int fd[2]))
+{
+	struct loop *l = rig_loop();
+	struct owner o = { 0 };
+	int fd[2], file = rig_file(size), corked = -1;
+	socklen_t len = sizeof(corked);
+	unsigned fewest = UINT_MAX;
+
+	pair(fd);
+	owner_start(&o, l, fd[0], 1000);
+	for (unsigned i = 0; i < 30; i++) {
+		unsigned before = n_segments(fd[0]);
+
+		put_answer(&o, file, size);
+		read_answer(l, fd[1], size);
+		if (n_segments(fd[0]) - before < fewest)
+			fewest = n_segments(fd[0]) - before;
+	}
+	assert_int_equal(fewest, (size + 8 + segment_size(fd[0]) - 1) / segment_size(fd[0]));
+	assert_int_equal(getsockopt(fd[0], IPPROTO_TCP, TCP_CORK, &corked, &len), 0);
 	assert_int_equal(corked, 0);
-	assert_int_equal(info.tcpi_data_segs_out - info.tcpi_total_retrans,
-			 (size + 8 + info.tcpi_snd_mss - 1) / info.tcpi_snd_mss);
 	owner_drop(&o);
 	close(fd[1]);
 	close(file);
 	loop_free(&l);
 }
 
+static void sluggish_tcp_pair(int fd[2])
+{
+	int off = 0, room = 1 << 20;
+
+	rig_tcp_pair(fd);
+	assert_int_equal(setsockopt(fd[1], SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
+	assert_int_equal(setsockopt(fd[1], IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off)), 0);
+}
+
 static void what_is_behind_a_file_travels_with_it(void **state)
 {
-	static const unsigned sizes[] = { 33000, 35000, 40000, 50001, 65536, 66000, 70001 };
+	static const unsigned middling[] = { 33000, 50001, 65536, 66000, 70001, 120000 };
+	static const unsigned long_ones[] = { 123000, 150001 };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		assert_full_segments(sizes[i]);
+	for (size_t i = 0; i < sizeof(middling) / sizeof(middling[0]); i++)
+		assert_full_segments(middling[i], sluggish_tcp_pair);
+	for (size_t i = 0; i < sizeof(long_ones) / sizeof(long_ones[0]); i++)
+		assert_full_segments(long_ones[i], rig_ethernet_pair);
+}
+
+/* What the kernel did not take of one client's file must not go to the next one. */
+static void a_client_that_does_not_read_leaves_nothing_to_another(void **state)
+{
+	static const unsigned sizes[2] = { 100000, 60000 };
+	struct loop *l = rig_loop();
+	struct owner o[2] = { 0 };
+	int fd[2][2], file = rig_file(sizes[0]), room = 4096;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		rig_pair(fd[i]);
+		owner_start(&o[i], l, fd[i][0], 1000);
+	}
+	assert_int_equal(setsockopt(fd[0][0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+	put_answer(&o[0], file, sizes[0]);
+	rig_spin(l);
+	assert_in_range(conn_queued(o[0].c), 1, sizes[0]);
+	put_answer(&o[1], file, sizes[1]);
+	read_answer(l, fd[1][1], sizes[1]);
+	read_answer(l, fd[0][1], sizes[0]);
+	for (int i = 0; i < 2; i++) {
+		owner_drop(&o[i]);
+		close(fd[i][1]);
+	}
+	close(file);
+	loop_free(&l);
 }
 
 static void many_pieces_keep_their_order(void **state)
@@ -556,6 +630,7 @@ int main(void)
 		cmocka_unit_test(unread_input_does_not_cost_the_last_reply),
 		cmocka_unit_test(files_of_all_sizes_arrive_whole),
 		cmocka_unit_test(what_is_behind_a_file_travels_with_it),
+		cmocka_unit_test(a_client_that_does_not_read_leaves_nothing_to_another),
 		cmocka_unit_test(many_pieces_keep_their_order),
 		cmocka_unit_test(a_truncated_file_breaks_the_connection),
 		cmocka_unit_test(leaving_in_the_middle_of_a_file_warns_nobody),
