@@ -81,8 +81,15 @@ void conn_fail_tls(struct conn *c)
 
 void conn_touch(struct conn *c)
 {
-	if (c->idle_ms)
+	c->moved = true;
+}
+
+/* Once a turn. */
+static void note_time(struct conn *c)
+{
+	if (c->moved && c->idle_ms)
 		c->last_ms = clock_rough_ms();
+	c->moved = false;
 }
 
 /* A timer that fires too early costs one look; one that must fire earlier than set is moved. */
@@ -220,6 +227,7 @@ static void settle(struct conn *c)
 		return;
 	}
 	conn_keep_lent(c);
+	note_time(c);
 	watch(c);
 	c->settling = false;
 	c->emptied = false;

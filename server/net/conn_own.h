@@ -40,6 +40,7 @@ struct conn {
 	bool above;    /* over CONN_HIGH since the last CONN_DRAINED */
 	bool ended;    /* the peer's end was received */
 	bool emptied;  /* in this turn a recv took all there was */
+	bool moved;    /* in this turn something was sent or received */
 	bool watch_in, watch_out;
 	bool narrow; /* the kernel took less than was in the loop's pipe: not that way again */
 	bool corked; /* the kernel sends full segments only */

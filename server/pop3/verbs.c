@@ -38,6 +38,7 @@ static bool stls_ok(const struct p3 *s)
 /* clang-format off */
 const struct p3_verb p3_verbs[] = {
 	/* name  args  flags         allowed in    run       offered   usage                           CAPA */
+	{ "RETR", 1, 1, TABLE,        IN(P3_TRANS), p3_retr,  NULL,     "RETR message",                 NULL }, /* most of all */
 	{ "CAPA", 0, 0, 0,            ANY,          p3_capa,  NULL,     "CAPA",                         NULL },
 	{ "STLS", 0, 0, 0,            IN(P3_AUTH),  do_stls,  stls_ok,  "STLS",                         p3_capa_name },
 	{ "USER", 1, 1, UTF8,         IN(P3_AUTH),  p3_user,  clear_ok, "USER name",                    p3_capa_name },
@@ -49,7 +50,6 @@ const struct p3_verb p3_verbs[] = {
 	{ "STAT", 0, 0, 0,            IN(P3_TRANS), do_stat,  NULL,     "STAT",                         NULL },
 	{ "LIST", 0, 1, TABLE,        IN(P3_TRANS), p3_list,  NULL,     "LIST [message]",               NULL },
 	{ "UIDL", 0, 1, TABLE,        IN(P3_TRANS), p3_uidl,  NULL,     "UIDL [message]",               p3_capa_name },
-	{ "RETR", 1, 1, TABLE,        IN(P3_TRANS), p3_retr,  NULL,     "RETR message",                 NULL },
 	{ "TOP",  2, 2, TABLE,        IN(P3_TRANS), p3_top,   NULL,     "TOP message lines",            p3_capa_name },
 	{ "DELE", 1, 1, TABLE,        IN(P3_TRANS), do_dele,  NULL,     "DELE message",                 NULL },
 	{ "NOOP", 0, 0, 0,            IN(P3_TRANS), do_noop,  NULL,     "NOOP",                         NULL },
