@@ -249,10 +249,12 @@ void conn_flush(struct conn *c)
 	if (!outside)
 		return;
 	c->settling = false;
-	if (c->phase == P_FREED)
+	if (c->phase == P_FREED) {
 		free(c);
-	else
-		conn_wake(c); /* something may be due now, but never inside a call */
+		return;
+	}
+	note_time(c);
+	conn_wake(c); /* something may be due now, but never inside a call */
 }
 
 void conn_finish(struct conn *c)

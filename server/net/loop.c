@@ -338,11 +338,12 @@ struct scratch *loop_scratch(struct loop *l)
 	return l->scratch;
 }
 
-/* One that may not grow - the user has too many pipes - does as well, in more turns. */
+/* One that may not grow - the user has too many pipes - would need more calls than it saves. */
 const int *loop_pipe(struct loop *l)
 {
-	if (l->pipe[0] < 0 && pipe2(l->pipe, O_CLOEXEC | O_NONBLOCK) == 0)
-		fcntl(l->pipe[1], F_SETPIPE_SZ, PIPE_BYTES);
+	if (l->pipe[0] < 0 && pipe2(l->pipe, O_CLOEXEC | O_NONBLOCK) == 0 &&
+	    fcntl(l->pipe[1], F_SETPIPE_SZ, PIPE_BYTES) < 0)
+		loop_pipe_spoil(l);
 	return l->pipe;
 }
 

@@ -32,8 +32,9 @@ struct scratch {
 };
 struct scratch *loop_scratch(struct loop *l);
 
-/* A pipe, for the pages of a file on their way to a socket. Empty between callbacks: whoever could not empty it spoils it, and the
- * next one finds a new one. A file's range may begin within a page. ends[0] < 0: there is none to be had. */
+/* A pipe, for the pages of a file on their way to a socket. Whoever put something in takes it out again before he returns, or spoils
+ * the pipe, and the next one finds a new one. ends[0] < 0: there is none to be had. A range that begins within a page needs one page
+ * more: hence the rest. */
 #define PIPE_BYTES (128u << 10)
 #define PIPE_FILE_BYTES (PIPE_BYTES - PIPE_BYTES / 16)
 const int *loop_pipe(struct loop *l);

@@ -38,7 +38,7 @@ static bool stls_ok(const struct p3 *s)
 /* clang-format off */
 const struct p3_verb p3_verbs[] = {
 	/* name  args  flags         allowed in    run       offered   usage                           CAPA */
-	{ "RETR", 1, 1, TABLE,        IN(P3_TRANS), p3_retr,  NULL,     "RETR message",                 NULL }, /* most of all */
+	{ "RETR", 1, 1, TABLE,        IN(P3_TRANS), p3_retr,  NULL,     "RETR message",                 NULL }, /* asked for most often */
 	{ "CAPA", 0, 0, 0,            ANY,          p3_capa,  NULL,     "CAPA",                         NULL },
 	{ "STLS", 0, 0, 0,            IN(P3_AUTH),  do_stls,  stls_ok,  "STLS",                         p3_capa_name },
 	{ "USER", 1, 1, UTF8,         IN(P3_AUTH),  p3_user,  clear_ok, "USER name",                    p3_capa_name },

@@ -1,19 +1,17 @@
 /* fetch.c - a message's octets: small ones in memory, large ones as a file range for sendfile(2).
  *
- * On an event loop nothing may wait for a disk. RESOLVE_CACHED and RWF_NOWAIT make the kernel say
- * so instead of waiting; the caller then asks again on a worker, which reads ahead.
+ * On an event loop nothing may wait for a disk. RESOLVE_CACHED, RWF_NOWAIT and cachestat(2) make the
+ * kernel say so instead of waiting; the caller then asks again on a worker, which reads ahead.
  *
  * LIST has promised a number of octets. A file that is not as long as it was counted is not sent at
  * all.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 #include "server/base/err.h"
 #include "server/base/mem.h"
@@ -124,46 +122,43 @@ static uint64_t ahead(const struct blob *b)
 	return b->len < AHEAD_BYTES ? b->len : AHEAD_BYTES;
 }
 
-static bool touch(const struct blob *b, uint64_t off, bool nowait)
+static bool octet_in_memory(const struct blob *b, uint64_t off)
 {
 	char octet;
 
-	return read_some(b->fd, &octet, 1, off, nowait) == 1;
+	return read_some(b->fd, &octet, 1, off, true) == 1;
 }
 
 /* The first octet first: asking brings the page in question into memory, and hardly more. */
 static bool both_ends_in_memory(const struct blob *b)
 {
-	return touch(b, 0, true) && touch(b, ahead(b) - 1, true);
+	return octet_in_memory(b, 0) && octet_in_memory(b, ahead(b) - 1);
 }
 
-/* Those of an overlay's files are counted with the files below. */
-static bool counts_pages(int fd)
-{
-	struct statfs fs;
-
-	return fstatfs(fd, &fs) == 0 && fs.f_type != OVERLAYFS_SUPER_MAGIC;
-}
-
-/* Without touching a page, where the kernel counts them: since Linux 6.5, if the file is ours. */
+/* Without touching a page, where the kernel counts them: since Linux 6.5, if the file is ours. Those that somebody is just reading are
+ * counted too; the loop then waits for that. */
 static bool is_in_memory(const struct blob *b)
 {
 	struct cache_range range = { .len = ahead(b) };
 	struct cache_pages pages;
 	uint64_t page = (uint64_t)getpagesize();
 
-	if (syscall(SYS_cachestat, b->fd, &range, &pages, 0) < 0 ||
-	    (pages.cached == 0 && !counts_pages(b->fd)))
+	if (syscall(SYS_cachestat, b->fd, &range, &pages, 0) < 0)
 		return both_ends_in_memory(b);
 	return pages.cached >= (range.len + page - 1) / page;
 }
 
-/* readahead does not wait: that is for here, not for the loop. What cannot be read will be told when it is sent. */
+/* readahead only begins to read, and not all of it where the disk takes less at once; waiting for it is a worker's job. What cannot be
+ * read will be told when it is sent. */
 static void bring_into_memory(const struct blob *b)
 {
+	char octets[16384];
+	ssize_t n = 1;
+
 	posix_fadvise(b->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	readahead(b->fd, 0, AHEAD_BYTES);
-	touch(b, ahead(b) - 1, false);
+	for (uint64_t off = 0; off < ahead(b) && n > 0; off += (uint64_t)n)
+		n = read_some(b->fd, octets, sizeof(octets), off, false);
 }
 
 /* A large file. */

@@ -497,7 +497,7 @@ def test_sending_with_local_accounts(build, certs, space, tmp_path):
             assert flow.mta("/check", ok=False).code == 0
             for name in "lmtp", "maps", "auth":
                 path = flow.postfix.queue / "winpop" / name
-                assert str(path.stat().st_uid) == computer.passwd("winpop")[2] and path.group() == "postfix", path
+                assert path.stat().st_uid == computer.uid("winpop") and path.group() == "postfix", path
         finally:
             flow.close()
     finally:

@@ -237,8 +237,8 @@ static void file_of(uint64_t size, void (*pair)(int fd[2]))
 static void files_of_all_sizes_arrive_whole(void **state)
 {
 	static const uint64_t sizes[] = {
-		0,     1,     100,    16383,  32767,  32768,    32769,          65535,
-		65536, 65537, 262143, 262144, 262145, 1u << 20, (1u << 20) + 1, 64u << 20,
+		0,     1,      100,    16383,  32767,  32768,  32769,    65535,          65536,
+		65537, 122880, 122881, 262143, 262144, 262145, 1u << 20, (1u << 20) + 1, 64u << 20,
 	};
 
 	(void)state;
@@ -332,6 +332,27 @@ static void what_is_behind_a_file_travels_with_it(void **state)
 		assert_full_segments(middling[i], sluggish_tcp_pair);
 	for (size_t i = 0; i < sizeof(long_ones) / sizeof(long_ones[0]); i++)
 		assert_full_segments(long_ones[i], rig_ethernet_pair);
+}
+
+static void a_range_may_begin_within_a_page(void **state)
+{
+	static const unsigned size = 120001, first = 45001;
+	struct loop *l = rig_loop();
+	struct owner o = { 0 };
+	int fd[2], file = rig_file(size);
+
+	(void)state;
+	rig_tcp_pair(fd);
+	owner_start(&o, l, fd[0], 1000);
+	conn_putz(o.c, "+OK\r\n");
+	conn_put_file(o.c, file, 0, first, NULL, NULL);
+	conn_put_file(o.c, file, first, size - first, NULL, NULL);
+	conn_putz(o.c, ".\r\n");
+	read_answer(l, fd[1], size);
+	owner_drop(&o);
+	close(fd[1]);
+	close(file);
+	loop_free(&l);
 }
 
 /* What the kernel did not take of one client's file must not go to the next one. */
@@ -630,6 +651,7 @@ int main(void)
 		cmocka_unit_test(unread_input_does_not_cost_the_last_reply),
 		cmocka_unit_test(files_of_all_sizes_arrive_whole),
 		cmocka_unit_test(what_is_behind_a_file_travels_with_it),
+		cmocka_unit_test(a_range_may_begin_within_a_page),
 		cmocka_unit_test(a_client_that_does_not_read_leaves_nothing_to_another),
 		cmocka_unit_test(many_pieces_keep_their_order),
 		cmocka_unit_test(a_truncated_file_breaks_the_connection),

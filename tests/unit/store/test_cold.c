@@ -1,6 +1,7 @@
 /* test_cold.c - large messages that do not lie in memory: a loop is told so, a worker brings them.
  *
- * What lies in memory is asked with mincore(2). Where the file system drops nothing (tmpfs) a message is simply never cold.
+ * What lies in memory is asked with mincore(2). Where the file system drops nothing (tmpfs) a message is never cold; one that cannot
+ * promise not to wait (an overlay) has every large message fetched by a worker, and there is nothing to see here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,14 +20,29 @@
 
 static const size_t sizes[] = { 32769, 40000, 65536, 200001, MIB, MIB + 1, 3 * MIB };
 
-/* Has `octets` of the file from `off` on dropped from memory. A page that is dirty would stay. */
-static void drop(const char *path, size_t off, size_t octets)
+/* A page that is dirty would stay. */
+static void drop(const char *path)
 {
 	int fd = open(path, O_RDONLY);
 
 	assert_true(fd >= 0);
 	assert_int_equal(fsync(fd), 0);
-	assert_int_equal(posix_fadvise(fd, (off_t)off, (off_t)octets, POSIX_FADV_DONTNEED), 0);
+	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	close(fd);
+}
+
+/* Page by page, so that no large one is made that would fill the hole: the third is left out. */
+static void bring_all_but_one(const char *path, size_t len)
+{
+	size_t page = (size_t)getpagesize();
+	int fd = open(path, O_RDONLY);
+	char octet;
+
+	assert_true(fd >= 0);
+	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), 0);
+	for (size_t off = 0; off < len; off += page)
+		if (off != 2 * page)
+			assert_int_equal(pread(fd, &octet, 1, (off_t)off), 1);
 	close(fd);
 }
 
@@ -89,10 +105,11 @@ static void warm_cold_warm(struct box *box, const char *path, size_t len)
 	size_t ahead = len < MIB ? len : MIB;
 
 	assert_true(all_in_memory(path, len));
-	assert_ec(fetch(box, FETCH_NOWAIT), EC_OK);
-	drop(path, 0, 0);
+	if (fetch(box, FETCH_NOWAIT) == EC_BUSY)
+		return;
+	drop(path);
 	if (n_pages_in_memory(path, ahead) > 0)
-		return; /* nothing is ever dropped here */
+		return;
 	assert_ec(fetch(box, FETCH_NOWAIT), EC_BUSY);
 	assert_ec(fetch(box, 0), EC_OK);
 	assert_true(all_in_memory(path, ahead));
@@ -108,31 +125,34 @@ static void a_worker_brings_what_is_cold(void **state)
 
 static bool kernel_counts_pages(void)
 {
-	return syscall(451 /* cachestat */, -1, NULL, NULL, 0) < 0 && errno != ENOSYS;
+	return syscall(451 /* cachestat, younger than the headers */, -1, NULL, NULL, 0) < 0 &&
+	       errno == EBADF;
 }
 
-static void without_its_middle(struct box *box, const char *path, size_t len)
+static void with_a_hole(struct box *box, const char *path, size_t len)
 {
 	size_t ahead = len < MIB ? len : MIB;
 
-	drop(path, 4 * (size_t)getpagesize(), ahead / 2);
-	if (all_in_memory(path, ahead) || !kernel_counts_pages())
-		return; /* one large page, or a kernel that is older than 6.5 */
+	drop(path);
+	if (n_pages_in_memory(path, ahead) > 0)
+		return;
+	bring_all_but_one(path, len);
+	assert_false(all_in_memory(path, ahead));
 	assert_ec(fetch(box, FETCH_NOWAIT), EC_BUSY);
 }
 
-static void a_hole_in_the_middle_is_seen(void **state)
+static void a_hole_is_seen(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		with_message(sizes[i], without_its_middle);
+	for (size_t i = 0; kernel_counts_pages() && i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		with_message(sizes[i], with_a_hole);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_worker_brings_what_is_cold),
-		cmocka_unit_test(a_hole_in_the_middle_is_seen),
+		cmocka_unit_test(a_hole_is_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
