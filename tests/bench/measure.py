@@ -60,7 +60,7 @@ def delivered(server):
 
 
 def empty(server):
-    """What deliveries left; at the end of a round, for ext4 looks at all that was deleted in the last minute before it makes a file."""
+    """What deliveries left; at the end of a round: ext4 without a journal looks at all that was just deleted before it makes a file."""
     for user in range(DELIVERED_TO, DELIVERED_TO + USERS):
         with Pop(server.port) as pop:
             pop.signin(address(user), PASSWORD)
